@@ -1,0 +1,55 @@
+"""Named places at which a test may make the process fail.
+
+A failpoint does nothing unless `arm` was called, which `web/command_line.py` and the tests do from
+`SUNBID_FAILPOINTS`; a start that is not a test refuses the setting. The text is a comma-separated
+list of `name=action` or `name=action@n`, where the action is `kill`, `raise` or `sleep:SECONDS` and
+`n` is the passage at which it happens (the first by default).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from dataclasses import dataclass
+
+
+class FailpointHit(RuntimeError):
+    """The failure a test asked for at a named place."""
+
+
+@dataclass(slots=True)
+class _Armed:
+    action: str
+    passage: int
+    passed: int = 0
+
+
+_armed: dict[str, _Armed] = {}
+
+
+def arm(text: str) -> None:
+    """Arm the named failpoints; an empty text disarms all."""
+    _armed.clear()
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        name, _, what = item.partition("=")
+        action, _, passage = what.partition("@")
+        _armed[name] = _Armed(action, int(passage or 1))
+
+
+async def failpoint(name: str) -> None:
+    """Fail here if a test asked for it."""
+    armed = _armed.get(name)
+    if armed is None:
+        return
+    armed.passed += 1
+    if armed.passed != armed.passage:
+        return
+    if armed.action == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif armed.action == "raise":
+        raise FailpointHit(name)
+    elif armed.action.startswith("sleep:"):
+        await asyncio.sleep(float(armed.action.removeprefix("sleep:")))
+    else:
+        raise ValueError(f"unknown failpoint action {armed.action!r}")

@@ -1,0 +1,57 @@
+"""What the operator decides, read once from the environment and then frozen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The settings of one process; every name is read from `SUNBID_<NAME>`.
+
+    `database_url` names an outside server; empty means the embedded one under `data`. On an outside
+    server the platform connects with that login and takes the role each task needs
+    (`sunbid_owner`, `sunbid_app`, `sunbid_log`, `sunbid_read`) unless a URL of its own is given.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="SUNBID_", frozen=True, extra="ignore")
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    data: Path = Path(".sunbid")
+    origin: str = "http://localhost:8000"
+    database_url: str = ""
+    app_database_url: str = ""
+    log_database_url: str = ""
+    take_roles: bool = True
+    blob_url: str = ""
+    log_origin: str = "sunbid.example/log"
+    witnesses: Annotated[tuple[str, ...], NoDecode] = ()
+    """`<vkey> <url>` pairs, separated by semicolons."""
+    witness_quorum: int = 2
+    log_tick_s: float = 1.0
+    sequencer_nap_s: float = 0.1
+    filler_epoch_s: float = 86_400.0
+    closer_settle_s: float = 2.0
+    drain_bound_s: float = 120.0
+    lease_s: float = 15.0
+    session_idle_min: int = 30
+    session_hours: int = 12
+    upload_bytes_max: int = 2 * 1024**3
+    failpoints: str = ""
+    testing: bool = False
+
+    @field_validator("witnesses", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(";") if part.strip())
+        return value
+
+    @property
+    def witness_list(self) -> list[tuple[str, str]]:
+        """The witnesses' verifier keys and addresses, as (vkey, url)."""
+        return [(vkey, url) for vkey, _, url in (item.partition(" ") for item in self.witnesses)]

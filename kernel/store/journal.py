@@ -1,0 +1,140 @@
+"""The journal: every event on the platform, in the order in which it became true.
+
+It is the outbox and the audit trail at once, so there is one place to look. A transaction inserts
+its events and, beside them, their ids among the unsequenced; `sequencer.py` alone gives positions.
+Nobody else reads by time, by id or by transaction: readers follow positions, and people follow the
+numbers of a view.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from kernel.access import Actor
+from kernel.crypto.digests import canonical, instant_text
+from kernel.events import Event, facts_of
+from kernel.identifiers import EntryId
+from kernel.randomness import random_bytes
+
+BELL = "journal"
+
+_INSERT = text(
+    "INSERT INTO kernel.journal (id, kind, subject_id, audience, after_close, seals, discloses,"
+    " barrier, receipted, party_id, recorded_at, record, salt) VALUES (:id, :kind, :subject_id,"
+    " :audience, :after_close, :seals, :discloses, :barrier, :receipted, :party_id, :recorded_at,"
+    " :record, :salt)"
+)
+_QUEUE = text("INSERT INTO kernel.unsequenced (entry_id) VALUES (:id)")
+_VIEW = text(
+    "SELECT v.number, j.id, j.kind, j.subject_id, j.recorded_at, j.record"
+    " FROM kernel.view_entry v JOIN kernel.journal j ON j.id = v.entry_id"
+    " WHERE v.view = :view AND v.number > :after ORDER BY v.number LIMIT :limit"
+)
+_AFTER = text(
+    "SELECT s.position, j.id, j.kind, j.subject_id, j.recorded_at, j.record"
+    " FROM kernel.sequence s JOIN kernel.journal j ON j.id = s.entry_id"
+    " WHERE s.position > :after ORDER BY s.position LIMIT :limit"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event as it stands in the journal; `number` counts in the place it was read from."""
+
+    number: int
+    id: EntryId
+    kind: str
+    subject_id: UUID
+    recorded_at: datetime
+    record: bytes
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The event's own fields."""
+        facts: dict[str, Any] = json.loads(self.record)["facts"]
+        return facts
+
+
+def record_of(entry_id: EntryId, event: Event, *, actor: Actor, at: datetime) -> bytes:
+    """The bytes the log commits to: what happened, to what, when, by whom and from where."""
+    return canonical(
+        {
+            "v": "sunbid-entry/1",
+            "id": str(entry_id),
+            "kind": type(event).__name__,
+            "subject": str(event.subject_id),
+            "at": instant_text(at),
+            "role": str(actor.role),
+            "person": _text(actor.person_id),
+            "party": _text(actor.party_id),
+            "address": actor.address,
+            "facts": facts_of(event),
+        }
+    )
+
+
+async def append(
+    session: AsyncSession | AsyncConnection,
+    events: Sequence[tuple[EntryId, Event]],
+    *,
+    actor: Actor,
+    at: datetime,
+) -> None:
+    """Write the events and queue them for the sequencer; the transaction's last act.
+
+    The queue number is taken last of all, after every lock, so that an entry can never be numbered
+    before one that its transaction waited for.
+    """
+    rows = [
+        {
+            "id": entry_id,
+            "kind": type(event).__name__,
+            "subject_id": event.subject_id,
+            "audience": str(event.audience),
+            "after_close": str(event.after_close),
+            "seals": event.seals,
+            "discloses": event.discloses,
+            "barrier": event.barrier,
+            "receipted": event.receipted,
+            "party_id": getattr(event, "addressee_id", None) or actor.party_id,
+            "recorded_at": at,
+            "record": record_of(entry_id, event, actor=actor, at=at),
+            "salt": random_bytes(32),
+        }
+        for entry_id, event in events
+    ]
+    await session.execute(_INSERT, rows)
+    for row in rows:
+        await session.execute(_QUEUE, {"id": row["id"]})
+
+
+async def read_view(
+    session: AsyncSession, view: str, *, after: int, limit: int = 200
+) -> list[Entry]:
+    """The next entries of a view after the number last seen, without gaps."""
+    rows = await session.execute(_VIEW, {"view": view, "after": after, "limit": limit})
+    return [_entry(*row) for row in rows]
+
+
+async def read_after(session: AsyncSession, position: int, *, limit: int = 200) -> list[Entry]:
+    """The next entries after a position; for the platform's own followers only."""
+    rows = await session.execute(_AFTER, {"after": position, "limit": limit})
+    return [_entry(*row) for row in rows]
+
+
+def _entry(
+    number: int, id: UUID, kind: str, subject_id: UUID, recorded_at: datetime, record: bytes
+) -> Entry:
+    return Entry(number, EntryId(id), kind, subject_id, recorded_at.astimezone(UTC), record)
+
+
+def _text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)

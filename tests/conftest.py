@@ -1,0 +1,159 @@
+"""A real Postgres, one fresh database for each test that asks, real commits, a clock in hand."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from kernel.crypto.notes import LogSigner
+from kernel.settings import Settings
+from kernel.store import founding
+from kernel.store.database import APP, LOG, OWNER, connect, session_factory
+from kernel.store.documents import Documents
+from kernel.store.embedded_postgres import EmbeddedPostgres
+from kernel.store.sequencer import sequence_once
+from kernel.store.transaction import Store
+from kernel.store.transparency_log import disclose_fillers, integrate_once, publish_once
+
+TEMPLATE = "house_template"
+START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+"""Monday 2026-03-02 09:00 in Beijing: where a test's clock starts."""
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+async def postgres() -> AsyncIterator[EmbeddedPostgres]:
+    """One server for this test process, with a template that holds the whole house."""
+    with tempfile.TemporaryDirectory(prefix="sunbid-pg-") as folder:
+        server = EmbeddedPostgres(Path(folder), durable=False)
+        await server.start()
+        await server.create_database(TEMPLATE)
+        engine = connect(server.url(role=OWNER, database=TEMPLATE), pool_size=1)
+        try:
+            await founding.make_tables(engine)
+        finally:
+            await engine.dispose()
+        yield server
+        server.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A fresh database: where it is, and the roles' lines to it."""
+
+    server: EmbeddedPostgres
+    name: str
+
+    def url(self, role: str) -> str:
+        return self.server.url(role=role, database=self.name)
+
+
+@pytest.fixture
+async def database(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
+    """A database of this test's own, made from the template, with nothing founded in it yet."""
+    name = f"house_{next(_numbers)}"
+    await postgres.create_database(name, template=TEMPLATE)
+    yield Database(postgres, name)
+    await postgres.drop_database(name)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings that read nothing from the environment but the defaults."""
+    return Settings(
+        data=tmp_path,
+        testing=True,
+        log_tick_s=0.05,
+        closer_settle_s=0.0,
+        origin="http://localhost",
+        log_origin="demo.sunbid.test/log",
+    )
+
+
+@pytest.fixture
+async def store(database: Database, settings: Settings, tmp_path: Path) -> AsyncIterator[Store]:
+    """A founded demo database whose clock starts at START and is jumped by `clock_to`."""
+    owner = connect(database.url(OWNER), pool_size=1)
+    keys = founding.make_keys(settings)
+    await founding.found(owner, settings, keys, demo=True, start=START)
+    await owner.dispose()
+    engine = connect(database.url(APP), pool_size=10)
+    yield Store(
+        session_factory(engine), Documents("", folder=tmp_path / "documents"), settings
+    )
+    await engine.dispose()
+
+
+@pytest.fixture
+async def log_line(database: Database) -> AsyncIterator[AsyncEngine]:
+    """The log's own line to the database."""
+    engine = connect(database.url(LOG), pool_size=1)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def tick(
+    store: Store, log_line: AsyncEngine, settings: Settings
+) -> Callable[[], Awaitable[None]]:
+    """Sequence, integrate and publish everything that is committed now."""
+    signer: LogSigner = founding.read_keys(settings).log_signer
+
+    async def once() -> None:
+        async with log_line.connect() as connection:
+            while await sequence_once(connection):
+                pass
+            await integrate_once(connection, epoch_length=timedelta(days=1))
+            await publish_once(connection, signer)
+            await disclose_fillers(connection)
+
+    return once
+
+
+@pytest.fixture
+def clock_to(database: Database) -> Callable[[datetime], Awaitable[None]]:
+    """Turn the platform's clock forward to an instant, by hand."""
+
+    async def turn(to: datetime) -> None:
+        engine = connect(database.url(OWNER), pool_size=1)
+        async with engine.begin() as connection:
+            await connection.execute(
+                text(
+                    "INSERT INTO kernel.clock_jump (offset_by, reason, jumped_at)"
+                    " VALUES (CAST(:to AS timestamptz) - clock_timestamp(), 'test',"
+                    " clock_timestamp())"
+                ),
+                {"to": to},
+            )
+        await engine.dispose()
+
+    return turn
+
+
+@pytest.fixture
+async def app(store: Store, settings: Settings) -> AsyncIterator[FastAPI]:
+    """The whole platform in this process, with its lifespan running."""
+    from web.app import create_app  # the web floor is imported only by the tests that need it
+
+    app = create_app(store, settings)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without a session."""
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        yield client

@@ -1,0 +1,75 @@
+"""The HTTP process: reads like a table of contents."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from kernel.settings import Settings
+from kernel.store.transaction import Store
+from web import live, measuring, problems, same_origin, security_headers
+from web.routes import (
+    bid_desk,
+    blacklist_register,
+    component_gallery,
+    custodian_desk,
+    evaluation_room,
+    expert_desk,
+    objection_desk,
+    opening_hall,
+    public_hall,
+    sign_in_gate,
+    site_desk,
+    supervision_room,
+    tender_desk,
+    transparency_window,
+)
+
+PLACES: tuple[APIRouter, ...] = (
+    public_hall.router,
+    sign_in_gate.router,
+    tender_desk.router,
+    bid_desk.router,
+    opening_hall.router,
+    custodian_desk.router,
+    expert_desk.router,
+    site_desk.router,
+    evaluation_room.router,
+    objection_desk.router,
+    supervision_room.router,
+    blacklist_register.router,
+    transparency_window.router,
+    component_gallery.router,
+    live.router,
+    measuring.router,
+)
+
+
+def create_app(store: Store, settings: Settings) -> FastAPI:
+    """The platform over this store, with every place open."""
+
+    @asynccontextmanager
+    async def open_house(app: FastAPI) -> AsyncIterator[None]:
+        async with live.hub_following(store) as hub:
+            app.state.hub = hub
+            yield
+
+    app = FastAPI(
+        title="sunbid 阳光交易",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=open_house,
+    )
+    app.state.store = store
+    app.state.settings = settings
+    for place in PLACES:
+        app.include_router(place)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    problems.answer_with_problems(app)
+    same_origin.guard(app, settings)
+    security_headers.guard(app)
+    measuring.measure(app)
+    return app

@@ -1,0 +1,420 @@
+"""The `sunbid` command: everything that is done to the platform from a terminal.
+
+Data goes to standard output and talk to standard error. Exit codes: 0 done, 2 wrong usage, 3 not
+found, 4 not signed in or not permitted, 5 refused or in conflict, 6 verification failed, 7 network,
+8 the deadline has passed.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+import uvicorn
+from rich.console import Console
+from rich.table import Table
+
+from kernel.crypto.digests import b64u, unb64u
+from kernel.crypto.notes import WitnessSigner
+from kernel.errors import BrokenSeal, NotFound, NotPermitted, PlatformError, Refused
+from kernel.failpoints import arm
+from kernel.randomness import random_bytes
+from kernel.settings import Settings
+from kernel.store import founding, migrating
+from web import background as background_process
+from web import benches, doctoring, keeping_copies, premises, seal_command, witnessing
+from web.app import create_app
+from web.rehearsal import playing
+from web.verifying import (
+    draw_transcript,
+    evaluation_record,
+    log_export,
+    opening_record,
+    receipt_proof,
+)
+from web.verifying.verdicts import Verdict
+
+OK, USAGE, MISSING, AUTH, CONFLICT, UNVERIFIED, NETWORK, LATE = 0, 2, 3, 4, 5, 6, 7, 8
+
+main = typer.Typer(
+    name="sunbid",
+    help="sunbid 阳光交易: electronic bidding and remote evaluation that nobody has to trust.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    add_completion=True,
+)
+verify_app = typer.Typer(
+    help="Check a receipt, an opening, a draw, an evaluation or a whole log, without the platform.",
+    no_args_is_help=True,
+)
+main.add_typer(verify_app, name="verify")
+
+talk = Console(stderr=True)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Answer as JSON on standard output.")]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Folder for the database, documents and keys.")
+]
+PortOption = Annotated[int | None, typer.Option("--port", help="Port of the HTTP server.")]
+
+
+def settings_with(**changes: Any) -> Settings:
+    """The settings from the environment, with what the command line says on top."""
+    told = {name: value for name, value in changes.items() if value is not None}
+    settings = Settings(**told)
+    if settings.failpoints and not settings.testing:
+        talk.print("[red]SUNBID_FAILPOINTS is set, but this start is not a test.[/]")
+        raise typer.Exit(USAGE)
+    arm(settings.failpoints)
+    return settings
+
+
+def run(work: Coroutine[Any, Any, int]) -> None:
+    """Run the work and leave with its exit code; a platform error gets its own."""
+    try:
+        code = asyncio.run(work)
+    except KeyboardInterrupt:
+        code = 130
+    except PlatformError as error:
+        talk.print(f"[red]{type(error).__name__}[/]: {error}")
+        code = code_for(error)
+    raise typer.Exit(code)
+
+
+def code_for(error: PlatformError) -> int:
+    """The documented exit code of an error."""
+    match error:
+        case NotFound():
+            return MISSING
+        case Refused() if any(refusal.code == "late" for refusal in error.refusals):
+            return LATE
+        case BrokenSeal():
+            return UNVERIFIED
+        case NotPermitted():
+            return AUTH
+        case _:
+            return CONFLICT
+
+
+def structured_logs() -> None:
+    """One JSON object a line on standard error, with control characters escaped."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=True),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )
+
+
+async def _until_told_to_stop() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+@main.command()
+def up(
+    data: DataOption = None,
+    port: PortOption = None,
+    demo: Annotated[
+        bool,
+        typer.Option("--demo", help="Found a demo database, whose clock can be moved forward."),
+    ] = False,
+) -> None:
+    """Start the platform and keep it running until Ctrl-C.
+
+    Example: sunbid up --port 8000
+    """
+    settings = settings_with(data=data, port=port, **_origin_of(port, demo))
+
+    async def work() -> int:
+        async with premises.opened(settings, demo=demo) as place:
+            await place.start_processes()
+            talk.print(f"sunbid is up at [bold]{settings.origin}[/] (Ctrl-C stops it)")
+            await _until_told_to_stop()
+            talk.print("Stopping…")
+        return OK
+
+    run(work())
+
+
+def _origin_of(port: int | None, demo: bool) -> dict[str, str | None]:
+    origin = None if port is None else f"http://localhost:{port}"
+    return {"origin": origin, "log_origin": "demo.sunbid.local/log" if demo else None}
+
+
+@main.command(hidden=True)
+def serve() -> None:
+    """Answer HTTP; started by `up`, which owns the database."""
+    structured_logs()
+    settings = settings_with()
+    engine = premises.lines_of(settings).engine("app")
+    app = create_app(premises.store_over(engine, settings), settings)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+@main.command(hidden=True)
+def background() -> None:
+    """Keep time, the log and the witnesses; started by `up`, which owns the database."""
+    structured_logs()
+    settings = settings_with()
+    lines = premises.lines_of(settings)
+
+    async def work() -> int:
+        store = premises.store_over(lines.engine("app"), settings)
+        task = asyncio.create_task(
+            background_process.run(
+                store,
+                log_engine=lines.engine("log", pool_size=4),
+                signer=founding.read_keys(settings).log_signer,
+                settings=settings,
+            )
+        )
+        stopped = asyncio.create_task(_until_told_to_stop())
+        await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+        task.cancel()
+        return OK
+
+    run(work())
+
+
+@main.command()
+def migrate(data: DataOption = None) -> None:
+    """Bring the database to the present shape, without starting the platform."""
+    settings = settings_with(data=data)
+
+    async def work() -> int:
+        async with premises.opened(settings):
+            talk.print("The database has the present shape.")
+        return OK
+
+    run(work())
+
+
+@main.command()
+def rehearse(
+    data: DataOption = None,
+    port: PortOption = None,
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for what a stranger needs to check it all.")
+    ] = Path("rehearsal"),
+    until: Annotated[
+        str, typer.Option("--until", help="Stop after this stage: submit, open or award.")
+    ] = "award",
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Stay up afterwards, with the result to browse.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Play the whole life of a tender as every participant, and check every expectation.
+
+    Example: sunbid rehearse --until submit --json
+    """
+    if until not in playing.STAGES:
+        talk.print(f"[red]--until is one of {', '.join(playing.STAGES)}[/]")
+        raise typer.Exit(USAGE)
+    settings = settings_with(port=port)
+    folder = (data or settings.data) / "rehearsal"
+
+    async def work() -> int:
+        return await playing.rehearse(
+            settings,
+            folder=folder,
+            out=out,
+            until=until,
+            as_json=as_json,
+            talk=talk,
+            stay=_until_told_to_stop if stay else None,
+        )
+
+    run(work())
+
+
+main.command(name="seal")(seal_command.seal)
+
+
+@main.command()
+def witness(
+    log: Annotated[str, typer.Option("--log", help="The log's verifier key.")],
+    key: Annotated[Path, typer.Option("--key", help="Key file; made where there is none.")],
+    name: Annotated[str, typer.Option("--name", help="This witness's name, like a host name.")],
+    port: Annotated[int, typer.Option("--port", help="Port to listen on.")] = 8101,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    demo_clock: Annotated[
+        str,
+        typer.Option("--demo-clock", help="Follow this demo platform's clock (demo logs only)."),
+    ] = "",
+    show_key: Annotated[
+        bool, typer.Option("--show-key", help="Print the verifier key and leave.")
+    ] = False,
+) -> None:
+    """Cosign a log's checkpoints with your own key and your own clock.
+
+    Run it on a machine that is not the platform's. It signs nothing that does not extend what it
+    signed before.
+
+    Example: sunbid witness --log "$VKEY" --key witness.key --name regulator.example/w1
+    """
+    signer = _witness_signer(key, name)
+    if show_key:
+        typer.echo(signer.vkey)
+        return
+    if demo_clock and not log.startswith("demo."):
+        talk.print("[red]--demo-clock is only for a log whose origin begins with 'demo.'[/]")
+        raise typer.Exit(USAGE)
+    app = witnessing.create_witness(
+        signer,
+        log_vkey=log,
+        memory=witnessing.Memory(key.with_suffix(".state")),
+        now=witnessing.demo_clock(demo_clock) if demo_clock else witnessing.own_clock,
+    )
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+
+
+def _witness_signer(path: Path, name: str) -> WitnessSigner:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(b64u(random_bytes(32)))
+    return WitnessSigner(name, unb64u(path.read_text().strip()))
+
+
+@main.command()
+def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Look at this installation and say what is wrong with it and how to mend it."""
+    settings = settings_with(data=data)
+    run(doctoring.examine(settings, as_json=as_json, talk=talk))
+
+
+@main.command()
+def backup(
+    target: Annotated[Path, typer.Argument(help="New folder that will hold the copy.")],
+    data: DataOption = None,
+) -> None:
+    """Copy the database, the documents and the newest checkpoint into a folder."""
+    settings = settings_with(data=data)
+    run(keeping_copies.back_up(settings, target, talk=talk))
+
+
+@main.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="Folder made by `sunbid backup`.")],
+    data: DataOption = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", help="A later checkpoint, to find a rolled-back log."),
+    ] = None,
+) -> None:
+    """Restore a copy into an empty data folder, rebuild the log's root and compare it."""
+    settings = settings_with(data=data)
+    run(keeping_copies.restore(settings, source, checkpoint=checkpoint, talk=talk))
+
+
+@main.command()
+def bench(
+    names: Annotated[list[str] | None, typer.Argument(help="Benchmarks; all by default.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the platform against a named limit in the same run."""
+    results = asyncio.run(benches.measure(names or list(benches.BENCHES), talk=talk))
+    if as_json:
+        typer.echo(json.dumps([result.plain() for result in results], ensure_ascii=False))
+        return
+    table = Table("benchmark", "value", "unit", "against", "ratio", "target", "met")
+    for result in results:
+        table.add_row(*(str(cell) for cell in result.row()))
+    Console().print(table)
+
+
+def _verdict(result: Verdict, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(result.plain(), ensure_ascii=False))
+    else:
+        for check in result.checks:
+            mark = "[green]✓[/]" if check.passed else "[red]✗[/]"
+            talk.print(f"{mark} {check.what}" + (f" — {check.detail}" if check.detail else ""))
+        talk.print("[green]verified[/]" if result.ok else "[red]NOT verified[/]")
+    raise typer.Exit(OK if result.ok else UNVERIFIED)
+
+
+FileArgument = Annotated[Path, typer.Argument(exists=True, help="The file to check.")]
+FolderArgument = Annotated[Path, typer.Argument(exists=True, help="The folder to check.")]
+LogOption = Annotated[str, typer.Option("--log", help="The log's verifier key.")]
+WitnessOption = Annotated[
+    list[str] | None, typer.Option("--witness", help="A witness's verifier key; repeat it.")
+]
+QuorumOption = Annotated[int, typer.Option("--quorum", help="Witnesses that must agree.")]
+
+
+@verify_app.command("receipt")
+def verify_receipt(
+    file: FileArgument,
+    log: LogOption,
+    witness: WitnessOption = None,
+    quorum: QuorumOption = 2,
+    deadline: Annotated[
+        datetime | None, typer.Option("--deadline", help="The deadline the witnesses must precede.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a receipt: the bid stood in the log, and who saw it when."""
+    _verdict(
+        receipt_proof.verify(
+            file.read_text(), log=log, witnesses=witness or [], quorum=quorum, deadline=deadline
+        ),
+        as_json=as_json,
+    )
+
+
+@verify_app.command("opening")
+def verify_opening(folder: FolderArgument, as_json: JsonOption = False) -> None:
+    """Check an opening record: every price again, from the sealed sheets and the secrets."""
+    _verdict(opening_record.verify(folder), as_json=as_json)
+
+
+@verify_app.command("draw")
+def verify_draw(file: FileArgument, as_json: JsonOption = False) -> None:
+    """Check a draw: derive the whole ranking again from the transcript."""
+    _verdict(draw_transcript.verify(file.read_bytes()), as_json=as_json)
+
+
+@verify_app.command("evaluation")
+def verify_evaluation(file: FileArgument, as_json: JsonOption = False) -> None:
+    """Check an evaluation record: commitments, totals and ranking, computed again."""
+    _verdict(evaluation_record.verify(file.read_bytes()), as_json=as_json)
+
+
+@verify_app.command("log")
+def verify_log(folder: FolderArgument, as_json: JsonOption = False) -> None:
+    """Check a whole exported log: every leaf, the root, the checkpoints and their cosignatures."""
+    _verdict(log_export.verify(folder), as_json=as_json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""Everything one machine needs to run the platform, started in order and stopped in order.
+
+The database comes first (the embedded one, or an outside server by its URL), then its tables, then
+the founding, then two processes: one answers HTTP, the other keeps time, the log and the witnesses.
+A process that dies is started again; stopping is graceful and ends with the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import httpx
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from kernel.crypto.signing import PrivateKey
+from kernel.settings import Settings
+from kernel.store import founding, migrating
+from kernel.store.database import APP, LOG, OWNER, connect, session_factory
+from kernel.store.documents import Documents
+from kernel.store.embedded_postgres import EmbeddedPostgres
+from kernel.store.transaction import Store
+
+log = structlog.get_logger()
+
+STOP_PATIENCE_S = 20.0
+READY_PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The addresses of the database for each task, with the role to take there."""
+
+    owner: tuple[str, str]
+    app: tuple[str, str]
+    log: tuple[str, str]
+
+    def engine(self, task: str, *, pool_size: int = 10) -> AsyncEngine:
+        """An engine for `owner`, `app` or `log`."""
+        url, role = getattr(self, task)
+        return connect(url, role=role, pool_size=pool_size)
+
+    def environment(self) -> dict[str, str]:
+        """What a child process must be told to find the same lines."""
+        return {
+            "SUNBID_DATABASE_URL": self.owner[0],
+            "SUNBID_APP_DATABASE_URL": self.app[0],
+            "SUNBID_LOG_DATABASE_URL": self.log[0],
+            "SUNBID_TAKE_ROLES": "1" if self.app[1] else "0",
+        }
+
+
+def lines_of(settings: Settings, server: EmbeddedPostgres | None = None) -> Lines:
+    """Where the database is: the embedded server, or what the settings name."""
+    if server is not None:
+        return Lines(
+            *((server.url(role=role), "") for role in (OWNER, APP, LOG)),
+        )
+    url = settings.database_url
+    roles = (OWNER, APP, LOG) if settings.take_roles else ("", "", "")
+    return Lines(
+        (url, roles[0]),
+        (settings.app_database_url or url, roles[1]),
+        (settings.log_database_url or url, roles[2]),
+    )
+
+
+def store_over(engine: AsyncEngine, settings: Settings) -> Store:
+    """A store over this engine, with the documents where the settings say."""
+    documents = Documents(settings.blob_url, folder=settings.data / "documents")
+    return Store(session_factory(engine), documents, settings)
+
+
+@dataclass(slots=True)
+class Premises:
+    """The running platform of this machine."""
+
+    settings: Settings
+    lines: Lines
+    server: EmbeddedPostgres | None = None
+    _children: list[asyncio.subprocess.Process] = field(default_factory=list)
+    _watchers: list[asyncio.Task[None]] = field(default_factory=list)
+    _stopping: bool = False
+
+    async def start_processes(self, environment: Mapping[str, str] | None = None) -> None:
+        """Start the HTTP process and the background process, and keep them running."""
+        told = {**os.environ, **self.lines.environment(), **self.told(), **(environment or {})}
+        for command in ("serve", "background"):
+            watcher = asyncio.create_task(self._keep(command, told))
+            self._watchers.append(watcher)
+        await self.wait_ready()
+
+    def told(self) -> dict[str, str]:
+        """The settings as a child process must be told them."""
+        kept = self.settings
+        return {
+            "SUNBID_DATA": str(kept.data.resolve()),
+            "SUNBID_HOST": kept.host,
+            "SUNBID_PORT": str(kept.port),
+            "SUNBID_ORIGIN": kept.origin,
+            "SUNBID_LOG_ORIGIN": kept.log_origin,
+            "SUNBID_LOG_TICK_S": str(kept.log_tick_s),
+            "SUNBID_FILLER_EPOCH_S": str(kept.filler_epoch_s),
+            "SUNBID_WITNESSES": ";".join(kept.witnesses),
+            "SUNBID_WITNESS_QUORUM": str(kept.witness_quorum),
+        }
+
+    async def _keep(self, command: str, told: Mapping[str, str]) -> None:
+        while not self._stopping:
+            child = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "web.command_line", command, env=dict(told)
+            )
+            self._children.append(child)
+            code = await child.wait()
+            self._children.remove(child)
+            if not self._stopping:
+                log.warning("a process ended and is started again", process=command, code=code)
+                await asyncio.sleep(1)
+
+    async def wait_ready(self) -> None:
+        """Return when the platform answers; `TimeoutError` when it does not within a minute."""
+        async with asyncio.timeout(READY_PATIENCE_S), httpx.AsyncClient(timeout=2) as client:
+            while True:
+                with contextlib.suppress(httpx.HTTPError):
+                    answer = await client.get(f"{self.settings.origin}/readyz")
+                    if answer.status_code == httpx.codes.OK:
+                        return
+                await asyncio.sleep(0.1)
+
+    async def stop(self) -> None:
+        """Stop the processes gracefully, then the database."""
+        self._stopping = True
+        for child in list(self._children):
+            with contextlib.suppress(ProcessLookupError):
+                child.send_signal(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_PATIENCE_S):
+                await asyncio.gather(*self._watchers)
+        for child in list(self._children):
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
+        if self.server is not None:
+            self.server.stop()
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, *, demo: bool = False, start: datetime | None = None
+) -> AsyncIterator[Premises]:
+    """The database running, migrated and founded; closed again when the block ends."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    server = None
+    if not settings.database_url:
+        server = EmbeddedPostgres(settings.data / "postgres")
+        await server.start()
+    premises = Premises(settings, lines_of(settings, server), server)
+    try:
+        owner = premises.lines.engine("owner", pool_size=2)
+        try:
+            await migrating.migrate(owner)
+            await migrating.self_test(premises.lines.engine("app", pool_size=1))
+            if not await founding.is_founded(owner):
+                keys = founding.make_keys(settings)
+                await founding.found(owner, settings, keys, demo=demo, start=start)
+        finally:
+            await owner.dispose()
+        yield premises
+    finally:
+        await premises.stop()
+
+
+def new_key_file(path: os.PathLike[str]) -> PrivateKey:
+    """A new P-256 key in a file that only this user can read."""
+    key = PrivateKey.generate()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key.to_pem())
+    return key

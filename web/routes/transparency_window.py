@@ -1,0 +1,168 @@
+"""The transparency window: the log as anyone may read it, and as anyone may check it."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from sqlalchemy import text
+
+from kernel.access import Role
+from kernel.crypto import merkle
+from kernel.crypto.digests import b64, b64u
+from kernel.errors import NotFound
+from kernel.events import Audience
+from kernel.store.transaction import Store
+from kernel.store.transparency_log import cosigned_note, latest_note, nodes_at, proof_of
+from kernel.store.views import PUBLIC_FEED, SUPERVISORS_FEED
+from web.pages import render
+from web.request_scope import actor_of
+
+router = APIRouter()
+
+TILE_WIDTH = 256
+IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
+FRESH = {"Cache-Control": "no-cache"}
+
+
+@router.get("/log/checkpoint")
+async def checkpoint(
+    request: Request, quorum: Annotated[int, Query(ge=0, le=16)] = 0
+) -> PlainTextResponse:
+    """The newest checkpoint with its cosignatures (C2SP tlog-checkpoint)."""
+    store: Store = request.app.state.store
+    async with store.sessions() as session:
+        note = await latest_note(session, quorum=quorum)
+    if note is None:
+        raise NotFound("no checkpoint yet")
+    return PlainTextResponse(note, headers=FRESH)
+
+
+@router.get("/log/checkpoint/{size}")
+async def checkpoint_of_size(request: Request, size: int) -> PlainTextResponse:
+    """One checkpoint with the cosignatures known for it now."""
+    store: Store = request.app.state.store
+    async with store.sessions() as session:
+        note, _ = await cosigned_note(session, size)
+    if note is None:
+        raise NotFound("no checkpoint of that size")
+    return PlainTextResponse(note, headers=FRESH)
+
+
+@router.get("/log/tile/{path:path}")
+async def tile(request: Request, path: str) -> Response:
+    """A tile of hashes or of leaves (C2SP tlog-tiles); full tiles never change."""
+    store: Store = request.app.state.store
+    level, number, width = merkle.parse_tile_path(path)
+    first = number * TILE_WIDTH
+    async with store.sessions() as session:
+        if level is None:
+            rows = await session.execute(
+                text(
+                    "SELECT data FROM kernel.log_leaf"
+                    " WHERE index >= :first AND index < :end ORDER BY index"
+                ),
+                {"first": first, "end": first + width},
+            )
+            leaves = [row[0] for row in rows]
+            if len(leaves) < width:
+                raise NotFound("no such tile")
+            return _bytes(b"".join(len(leaf).to_bytes(2, "big") + leaf for leaf in leaves))
+        wanted = [(level * 8, first + n) for n in range(width)]
+        found = await nodes_at(session, wanted)
+    if len(found) < width:
+        raise NotFound("no such tile")
+    return _bytes(b"".join(found[place] for place in wanted))
+
+
+def _bytes(content: bytes) -> Response:
+    return Response(content, media_type="application/octet-stream", headers=IMMUTABLE)
+
+
+@router.get("/api/v1/log/entries")
+async def opened_entries(
+    request: Request, after: Annotated[int, Query(ge=0)] = 0
+) -> JSONResponse:
+    """The entries this reader may know, each with what opens its leaf: record, salt and index.
+
+    The public gets the public feed; a supervisor everything that is not sealed any more.
+    """
+    store: Store = request.app.state.store
+    actor = await actor_of(request)
+    view = SUPERVISORS_FEED if actor.role is Role.SUPERVISOR else PUBLIC_FEED
+    async with store.sessions() as session:
+        rows = await session.execute(
+            text(
+                "SELECT v.number, j.id, j.record, j.salt, p.index FROM kernel.view_entry v"
+                " JOIN kernel.journal j ON j.id = v.entry_id"
+                " LEFT JOIN kernel.log_place p ON p.entry_id = j.id"
+                " WHERE v.view = :view AND v.number > :after ORDER BY v.number LIMIT 500"
+            ),
+            {"view": view, "after": after},
+        )
+        entries = [
+            {
+                "number": number,
+                "id": str(entry_id),
+                "record": b64(record),
+                "salt": b64u(salt),
+                "index": index,
+            }
+            for number, entry_id, record, salt, index in rows
+        ]
+    return JSONResponse({"view": view, "entries": entries}, headers={"Cache-Control": "no-store"})
+
+
+@router.get("/api/v1/log/proofs/{entry_id}")
+async def proof(
+    request: Request, entry_id: UUID, quorum: Annotated[int, Query(ge=0, le=16)] = 0
+) -> PlainTextResponse:
+    """A tlog-proof of one entry that is public."""
+    store: Store = request.app.state.store
+    async with store.sessions() as session:
+        known = await session.execute(
+            text("SELECT 1 FROM kernel.view_entry WHERE view = :view AND entry_id = :id"),
+            {"view": str(Audience.PUBLIC), "id": entry_id},
+        )
+        text_of_proof = (
+            await proof_of(session, entry_id, quorum=quorum) if known.first() else None
+        )
+    if text_of_proof is None:
+        raise NotFound("no such proof")
+    return PlainTextResponse(text_of_proof)
+
+
+@router.get("/transparency", response_class=HTMLResponse)
+async def transparency(request: Request) -> HTMLResponse:
+    """The page: the newest checkpoint, who cosigned it and when, and how to check it oneself."""
+    store: Store = request.app.state.store
+    async with store.sessions() as session:
+        note = await latest_note(session)
+        cosigned = await latest_note(session, quorum=store.settings.witness_quorum)
+        witnesses = await session.execute(
+            text(
+                "SELECT witness, max(witnessed_at) AS at, max(size) AS size"
+                " FROM kernel.log_cosignature GROUP BY witness ORDER BY witness"
+            )
+        )
+        platform = await session.execute(
+            text("SELECT log_origin, log_vkey, founded_at FROM kernel.platform")
+        )
+        epochs = await session.execute(
+            text(
+                "SELECT j.kind, j.recorded_at, j.record FROM kernel.view_entry v"
+                " JOIN kernel.journal j ON j.id = v.entry_id WHERE v.view = 'public'"
+                " ORDER BY v.number DESC LIMIT 20"
+            )
+        )
+        view = {
+            "note": note,
+            "cosigned": cosigned,
+            "size": int(note.split("\n")[1]) if note else 0,
+            "root": note.split("\n")[2] if note else "",
+            "witnesses": witnesses.mappings().all(),
+            "platform": platform.mappings().one(),
+            "entries": epochs.mappings().all(),
+            "quorum": store.settings.witness_quorum,
+        }
+    return render(request, "transparency_window/window.html", **view)

@@ -1,0 +1,57 @@
+"""What a verification came to: one line for each thing that was checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kernel.errors import BrokenSeal
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was checked, and whether it held."""
+
+    what: str
+    passed: bool
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """Everything that was checked of one artefact."""
+
+    checks: list[Check] = field(default_factory=list)
+    found: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything held, and anything was checked at all."""
+        return bool(self.checks) and all(check.passed for check in self.checks)
+
+    def check(self, what: str, passed: bool, detail: str = "") -> bool:
+        """Note one check; whether it held."""
+        self.checks.append(Check(what, passed, detail))
+        return passed
+
+    def holds(self, what: str, claim: Callable[[], object]) -> Any:
+        """Note that a claim holds when it raises nothing; what it returned, or None."""
+        try:
+            answer = claim()
+        except (BrokenSeal, KeyError, ValueError, TypeError, IndexError) as error:
+            self.check(what, False, f"{type(error).__name__}: {error}")
+            return None
+        self.check(what, True)
+        return answer
+
+    def plain(self) -> dict[str, Any]:
+        """The verdict as JSON."""
+        return {
+            "ok": self.ok,
+            "checks": [
+                {"what": check.what, "passed": check.passed, "detail": check.detail}
+                for check in self.checks
+            ],
+            "found": self.found,
+        }
