@@ -1,0 +1,1 @@
+"""Which misconduct bars for how long, and what a bar reaches."""

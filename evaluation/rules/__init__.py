@@ -1,0 +1,1 @@
+"""What is lawful in an evaluation: who sits, what is rejected, how points add up and rank."""

@@ -1,0 +1,1 @@
+"""Who may be an expert, and who must step aside."""

@@ -1,0 +1,1 @@
+"""What is lawful in the life of a lot: its moves, its times, its grounds of refusal."""
