@@ -1,0 +1,163 @@
+"""What happens in trading, in the past tense, with the circle that may know.
+
+Until a lot is published only those who draft it know of it. Between its publication and its close
+nobody learns who took the documents or who bid (招标投标法 22; 电子招标投标办法 21).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import ClassVar
+from uuid import UUID
+
+from kernel.events import Audience, Event
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectCreated(Event):
+    """A project was entered; only the side that tenders knows of it yet."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    code: str
+    name: str
+    tenderee_id: UUID
+    agency_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgencyAuthorised(Event):
+    """The tenderee signed that an agency acts for it in this project."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    agency_id: UUID
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LotDrafted(Event):
+    """A lot was drafted or redrafted; nobody but its owners knows of it."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    number: int
+    terms_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CustodianNamed(Event):
+    """A person was named to keep a key of a lot; that person's organisation learns of it."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    custodian_id: UUID
+    escrow_shares: int
+
+
+@dataclass(frozen=True, slots=True)
+class CustodianKeyRegistered(Event):
+    """A custodian registered the public key of a lot; the side that tenders learns of it."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    custodian_id: UUID
+    kid: str
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LotPublished(Event):
+    """A lot was published with its signed notice, timetable and opening policy.
+
+    From here to its close, who takes part in it is sealed.
+    """
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    seals: ClassVar[bool] = True
+    project_id: UUID
+    project_code: str
+    number: int
+    name: str
+    tenderee_id: UUID
+    agency_id: UUID | None
+    ceiling_price: Decimal | None
+    documents_from: datetime
+    documents_until: datetime
+    bids_due_at: datetime
+    notice_digest: bytes
+    timetable_digest: bytes
+    policy_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ClarificationPublished(Event):
+    """The tender documents were clarified or modified, for everyone at the same moment.
+
+    It goes to the public, since a list of those who took the documents would reveal them.
+    """
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    number: int
+    title: str
+    may_affect_bids: bool
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TimetableAmended(Event):
+    """A lot's times were moved by a signed amendment."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    version: int
+    previous: bytes
+    timetable_digest: bytes
+    old_bids_due_at: datetime
+    bids_due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LotCancelled(Event):
+    """The tender of a lot was ended by its tenderee; what was sealed goes to supervisors."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    discloses: ClassVar[bool] = True
+    reason: str
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LotMoved(Event):
+    """A lot went from one state to the next."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    came_from: str
+    went_to: str
+    move: str
+    due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LotSuspended(Event):
+    """The brake was pulled: the lot keeps its place and takes no step."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LotResumed(Event):
+    """The brake was released."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentsTaken(Event):
+    """A bidder took the tender documents; no list of these exists before the close."""
+
+    audience: ClassVar[Audience] = Audience.SEALED_UNTIL_CLOSE
+    package_digest: bytes

@@ -1,0 +1,200 @@
+"""What trading stores: projects, their lots, and what was published of them.
+
+A lot's terms may change while it is a draft and never afterwards; what is published later
+(clarifications, amended timetables) stands beside them in rows that nobody can rewrite. Money is
+exact yuan and fen.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, Numeric, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from kernel.store.database import EXTRA_STATEMENTS, Instant, Row
+
+APPEND_ONLY = {"append_only": True}
+MONEY = Numeric(18, 2)
+
+
+class ProjectRow(Row, table=True):
+    """A project to be tendered, whose it is, and who acts for the tenderee.
+
+    An agency acts once `authorised_at` says that the tenderee has signed for it.
+    """
+
+    __tablename__ = "project"
+    __table_args__ = ({"schema": "trading"},)
+    id: UUID = Field(primary_key=True)
+    code: str = Field(unique=True)
+    name: str
+    procedure: str
+    category: str
+    region_code: str = Field(index=True)
+    funding_source: str
+    tenderee_id: UUID = Field(foreign_key="kernel.organisation.id", index=True)
+    agency_id: UUID | None = Field(
+        default=None, foreign_key="kernel.organisation.id", index=True
+    )
+    authorised_at: datetime | None = Field(default=None, sa_type=Instant)
+    contact: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    created_by: UUID = Field(foreign_key="kernel.person.id")
+    created_at: datetime = Field(sa_type=Instant)
+
+
+class LotRow(Row, table=True):
+    """One lot. `state` is written by `trading/lots.py` alone.
+
+    `bids_due_at`, `release_until` and `candidates_until` repeat what the signed timetable and the
+    acts after it have fixed, so that `due_at`, the next moment at which time alone moves the lot,
+    can be told from the row. `notice` holds the notice's own words, `plan` the days the draft
+    proposes; both are only proposals until they are signed.
+    """
+
+    __tablename__ = "lot"
+    __table_args__ = (
+        UniqueConstraint("project_id", "number"),
+        Index(None, "due_at"),
+        Index(None, "state"),
+        CheckConstraint("number > 0", name="numbered_from_one"),
+        {"schema": "trading"},
+    )
+    id: UUID = Field(primary_key=True)
+    project_id: UUID = Field(foreign_key="trading.project.id")
+    number: int
+    name: str
+    state: str
+    suspended: bool = False
+    suspended_for: str = ""
+    due_at: datetime | None = Field(default=None, sa_type=Instant)
+    region_code: str = Field(index=True)
+    estimate: Decimal = Field(sa_type=MONEY)
+    ceiling_price: Decimal | None = Field(default=None, sa_type=MONEY)
+    bid_security: Decimal = Field(default=Decimal(0), sa_type=MONEY)
+    scheme_digest: bytes | None = None
+    sheet_fields: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+    notice: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    plan: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    officials_threshold: int = 3
+    escrow_threshold: int | None = 4
+    timetable_version: int = 0
+    policy_version: int = 0
+    bids_due_at: datetime | None = Field(default=None, sa_type=Instant)
+    release_until: datetime | None = Field(default=None, sa_type=Instant)
+    candidates_until: datetime | None = Field(default=None, sa_type=Instant)
+    created_by: UUID = Field(foreign_key="kernel.person.id")
+    created_at: datetime = Field(sa_type=Instant)
+    published_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class LawfulMoveRow(Row, table=True):
+    """A step that a lot may take; the database's own copy of the table of lawful moves."""
+
+    __tablename__ = "lawful_move"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    came_from: str = Field(primary_key=True)
+    went_to: str = Field(primary_key=True)
+
+
+class TenderDocumentRow(Row, table=True):
+    """One file of the tender documents; `clarification` is the number that brought it, or 0."""
+
+    __tablename__ = "tender_document"
+    __table_args__ = ({"schema": "trading"},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    name: str = Field(primary_key=True)
+    clarification: int = Field(default=0, primary_key=True)
+    digest: bytes
+    size: int = Field(sa_type=BigInteger)
+    media_type: str
+    added_at: datetime = Field(sa_type=Instant)
+
+
+class CustodianRow(Row, table=True):
+    """A person named to keep a key of the lot, and how many escrow shares that key is dealt."""
+
+    __tablename__ = "custodian"
+    __table_args__ = (
+        CheckConstraint("escrow_shares >= 0", name="shares_not_negative"),
+        {"schema": "trading"},
+    )
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    person_id: UUID = Field(primary_key=True, foreign_key="kernel.person.id", index=True)
+    party_id: UUID = Field(foreign_key="kernel.organisation.id")
+    place: int
+    escrow_shares: int = 1
+    named_at: datetime = Field(sa_type=Instant)
+
+
+class CustodianKeyRow(Row, table=True):
+    """A custodian's public key for one lot: 65 bytes, uncompressed P-256, as its holder signed it.
+
+    The newest of a person's keys counts until the lot is published.
+    """
+
+    __tablename__ = "custodian_key"
+    __table_args__ = (
+        Index(None, "lot_id", "person_id"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    kid: str = Field(primary_key=True)
+    person_id: UUID = Field(foreign_key="kernel.person.id")
+    public_key: bytes
+    statement: bytes
+    registered_at: datetime = Field(sa_type=Instant)
+
+
+class TimetableRow(Row, table=True):
+    """One version of a lot's signed timetable; `digest` is the SHA-256 of the signed bytes."""
+
+    __tablename__ = "timetable"
+    __table_args__ = (
+        CheckConstraint("(version = 1) = (previous IS NULL)", name="versions_are_chained"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    version: int = Field(primary_key=True)
+    previous: bytes | None = None
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    documents_from: datetime = Field(sa_type=Instant)
+    documents_until: datetime = Field(sa_type=Instant)
+    bids_due_at: datetime = Field(sa_type=Instant)
+    release_window_s: int
+    publicity_days: int
+    validity_days: int
+    recorded_at: datetime = Field(sa_type=Instant)
+
+
+class OpeningPolicyRow(Row, table=True):
+    """One version of a lot's opening policy; `digest` is the SHA-256 of `document`, the bytes that
+    every envelope names.
+    """
+
+    __tablename__ = "opening_policy"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    version: int = Field(primary_key=True)
+    digest: bytes = Field(unique=True)
+    document: bytes
+    statement: bytes
+    recorded_at: datetime = Field(sa_type=Instant)
+
+
+class NoticeRow(Row, table=True):
+    """What was published about a lot, in order: the tender notice first, then what followed."""
+
+    __tablename__ = "notice"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    number: int = Field(primary_key=True)
+    kind: str
+    title: str
+    body: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    published_at: datetime = Field(sa_type=Instant)
