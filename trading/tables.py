@@ -198,3 +198,89 @@ class NoticeRow(Row, table=True):
     digest: bytes = Field(unique=True)
     statement: bytes
     published_at: datetime = Field(sa_type=Instant)
+
+
+class OpeningRow(Row, table=True):
+    """One lot's opening: its window, and when each of its stages was reached."""
+
+    __tablename__ = "opening"
+    __table_args__ = ({"schema": "trading"},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    begun_at: datetime = Field(sa_type=Instant)
+    window_until: datetime = Field(sa_type=Instant)
+    window_closed_at: datetime | None = Field(default=None, sa_type=Instant)
+    window_closed_entry: UUID | None = None
+    opened_at: datetime | None = Field(default=None, sa_type=Instant)
+    recorded_at: datetime | None = Field(default=None, sa_type=Instant)
+    record: bytes | None = None
+    record_statement: bytes | None = None
+
+
+class ReleaseRow(Row, table=True):
+    """A bidder's own secret for one envelope, released inside the window."""
+
+    __tablename__ = "release"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(foreign_key="trading.lot.id", index=True)
+    head: bytes = Field(primary_key=True)
+    bidder_id: UUID = Field(foreign_key="kernel.organisation.id")
+    secret: bytes
+    statement: bytes
+    released_at: datetime = Field(sa_type=Instant)
+
+
+class FallbackRow(Row, table=True):
+    """One side's signature under the fallback: custodians may release escrow shares."""
+
+    __tablename__ = "fallback"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    side: str = Field(primary_key=True)
+    person_id: UUID = Field(foreign_key="kernel.person.id")
+    statement: bytes
+    agreed_at: datetime = Field(sa_type=Instant)
+
+
+class ShareRow(Row, table=True):
+    """A custodian's share of one component of one envelope; `slot` is its place in the header."""
+
+    __tablename__ = "share"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    head: bytes = Field(primary_key=True)
+    component: str = Field(primary_key=True)
+    slot: int = Field(primary_key=True)
+    lot_id: UUID = Field(foreign_key="trading.lot.id", index=True)
+    kid: str
+    share: bytes
+    given_at: datetime = Field(sa_type=Instant)
+
+
+class OpenedBidRow(Row, table=True):
+    """What became of one counting bid at the opening."""
+
+    __tablename__ = "opened_bid"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    bid_id: UUID = Field(primary_key=True)
+    lot_id: UUID = Field(foreign_key="trading.lot.id", index=True)
+    bidder_id: UUID = Field(foreign_key="kernel.organisation.id")
+    outcome: str
+    reason: str
+    article: str
+    price: Decimal | None = Field(default=None, sa_type=MONEY)
+    sheet: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    secrets: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+
+
+class OpeningObjectionRow(Row, table=True):
+    """An objection raised on the spot, and its answer on the spot."""
+
+    __tablename__ = "opening_objection"
+    __table_args__ = ({"schema": "trading"},)
+    id: UUID = Field(primary_key=True)
+    lot_id: UUID = Field(foreign_key="trading.lot.id", index=True)
+    bidder_id: UUID = Field(foreign_key="kernel.organisation.id")
+    words: str
+    raised_at: datetime = Field(sa_type=Instant)
+    answer: str | None = None
+    answered_by: UUID | None = None
+    answered_at: datetime | None = Field(default=None, sa_type=Instant)
