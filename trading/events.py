@@ -161,3 +161,101 @@ class DocumentsTaken(Event):
 
     audience: ClassVar[Audience] = Audience.SEALED_UNTIL_CLOSE
     package_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BidderReleased(Event):
+    """A bidder released its own secrets inside the window; nobody can read anything yet."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    bidder_id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRefused(Event):
+    """What a bidder sent does not match what it had sealed; it may try again in the window."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    bidder_id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseWindowClosed(Event):
+    """The window ended: who released, who did not, and who of those had chosen escrow."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    barrier: ClassVar[bool] = True
+    released: tuple[UUID, ...]
+    missing: tuple[UUID, ...]
+    escrowed: tuple[UUID, ...]
+    policy_digest: bytes
+    timetable_version: int
+    timetable_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackAgreed(Event):
+    """One side signed that custodians may open the escrowed bids of absent bidders."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    side: str
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SharesGiven(Event):
+    """A custodian released its shares."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    custodian_id: UUID
+    kid: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRefused(Event):
+    """A custodian sent a share that is not the one it was dealt."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    custodian_id: UUID
+    kid: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class BidsOpened(Event):
+    """All bids were opened, and what they say appears at once."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    barrier: ClassVar[bool] = True
+    bids: tuple[dict[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningObjectionRaised(Event):
+    """A bidder objected to the opening on the spot."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    objection_id: UUID
+    bidder_id: UUID
+    name: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningObjectionAnswered(Event):
+    """An objection to the opening was answered on the spot."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    objection_id: UUID
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningRecorded(Event):
+    """The opening record was signed and published."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    record_digest: bytes
