@@ -28,10 +28,11 @@ from kernel.clock import machine_clock
 from kernel.crypto import merkle
 from kernel.crypto.digests import b64, parse_instant, unb64
 from kernel.crypto.notes import (
+    Checkpoint,
     WitnessSigner,
     open_checkpoint,
-    parse_add_checkpoint,
     parse_vkey,
+    read_offer,
 )
 from kernel.errors import BrokenSeal
 
@@ -118,32 +119,32 @@ def create_witness(
         if len(body) > BODY_MAX:
             return PlainTextResponse("too large\n", 413)
         try:
-            old_size, proof, note = parse_add_checkpoint(body)
-            checkpoint = open_checkpoint(note, log_vkey=log_vkey, witness_vkeys=())
+            offer = read_offer(body)
+            seen = open_checkpoint(offer.note, log_vkey, ())
         except BrokenSeal as error:
             return PlainTextResponse(f"{error}\n", 403)
-        if checkpoint.origin != origin:
-            return PlainTextResponse("unknown log\n", 404)
         async with one_at_a_time:
             last = memory.last()
-            if old_size != last.size:
+            if offer.old_size != last.size:
                 return Response(f"{last.size}\n", 409, media_type=SIZE_TYPE)
-            if checkpoint.size < old_size:
+            if seen.size < last.size:
                 return PlainTextResponse("the tree is smaller than the one signed\n", 400)
             try:
-                if old_size:
-                    merkle.verify_consistency(
-                        old_size, checkpoint.size, last.root, checkpoint.root, proof
-                    )
-                elif proof:
-                    return PlainTextResponse("a first checkpoint needs no proof\n", 400)
+                merkle.verify_consistency(
+                    older=last.size,
+                    newer=seen.size,
+                    older_root=last.root,
+                    newer_root=seen.root,
+                    proof=offer.proof,
+                )
                 at = await now()
             except BrokenSeal as error:
                 return PlainTextResponse(f"{error}\n", 422)
             except (httpx.HTTPError, KeyError, ValueError):
                 return PlainTextResponse("the time is not known\n", 503)
-            memory.keep(Signed(checkpoint.size, checkpoint.root))
-            return PlainTextResponse(signer.cosign(note, int(at.timestamp())))
+            memory.keep(Signed(seen.size, seen.root))
+            signed = Checkpoint(seen.origin, seen.size, seen.root)
+            return PlainTextResponse(signer.cosign(signed, int(at.timestamp())))
 
     async def state(_: Request) -> Response:
         last = memory.last()

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from kernel.access import Actor
 from kernel.clock import Clock, platform_clock
-from kernel.errors import PlatformError
+from kernel.errors import PlatformError, Refused
 from kernel.events import Event
 from kernel.failpoints import failpoint
 from kernel.identifiers import EntryId
@@ -52,11 +52,22 @@ class Transaction:
     documents: Documents
     settings: Settings
     _events: list[tuple[EntryId, Event]] = field(default_factory=list)
+    _attempts: list[tuple[EntryId, Event]] = field(default_factory=list)
 
     def record(self, event: Event) -> EntryId:
         """Enter the event in the journal, if and when this transaction commits; its entry's id."""
         entry_id = EntryId(random_id())
         self._events.append((entry_id, event))
+        return entry_id
+
+    def record_attempt(self, event: Event) -> EntryId:
+        """Enter the event even though, and only if, the act is then refused.
+
+        A refused act leaves nothing behind but, where the law or a later dispute needs it, the fact
+        that it was tried.
+        """
+        entry_id = EntryId(random_id())
+        self._attempts.append((entry_id, event))
         return entry_id
 
     async def write_journal(self) -> None:
@@ -77,11 +88,18 @@ async def transaction(
     `NotDurable` where the server warned during the commit, for instance because a synchronous
     standby did not confirm: the rows may be there, but no receipt may rest on them.
     """
-    async with store.sessions() as session, session.begin():
+    async with store.sessions() as session:
         instant = now if now is not None else await store.clock(session)
         tx = Transaction(session, actor, instant, store.documents, store.settings)
-        yield tx
-        await tx.write_journal()
+        try:
+            yield tx
+            await tx.write_journal()
+        except Refused:
+            await session.rollback()
+            if tx._attempts:
+                await journal.append(session, tx._attempts, actor=actor, at=instant)
+                await session.commit()
+            raise
         await failpoint("db.before_commit")
         async with _warnings_heard(session) as warnings:
             await session.commit()

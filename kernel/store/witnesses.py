@@ -16,7 +16,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kernel.crypto import merkle
-from kernel.crypto.notes import add_checkpoint_body, parse_vkey, verify_cosignature
+from kernel.crypto.notes import (
+    Checkpoint,
+    SignedNote,
+    parse_vkey,
+    read_cosignatures,
+    write_offer,
+)
 from kernel.errors import BrokenSeal
 from kernel.store.transparency_log import keep_cosignature, with_nodes
 
@@ -53,10 +59,21 @@ async def _ask(
                 old = int(answer.text.strip())
                 answer = await _send(connection, client, url, old=old, size=size, note=note)
             answer.raise_for_status()
-            line, at = verify_cosignature(note, answer.text, vkey)
+            signed = read_cosignatures(
+                answer.content,
+                checkpoint=Checkpoint.parse(SignedNote.parse(note).text),
+                witness_vkeys=(vkey,),
+            )
+            if not signed:
+                raise BrokenSeal("the answer carries no signature of this witness")
             await connection.rollback()
             await keep_cosignature(
-                connection, size=size, witness=name, line=line, at_unix=at, quorum=quorum
+                connection,
+                size=size,
+                witness=name,
+                line=signed[0].line,
+                at_unix=signed[0].at_unix,
+                quorum=quorum,
             )
     except (httpx.HTTPError, BrokenSeal, ValueError) as error:
         log.warning("a witness did not sign", witness=name, error=str(error))
@@ -96,6 +113,6 @@ async def _send(
     await connection.rollback()
     return await client.post(
         f"{url.rstrip('/')}/add-checkpoint",
-        content=add_checkpoint_body(old, proof, note),
+        content=write_offer(old, proof, note),
         headers={"Content-Type": "text/plain; charset=utf-8"},
     )

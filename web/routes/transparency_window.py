@@ -20,7 +20,6 @@ from web.request_scope import actor_of
 
 router = APIRouter()
 
-TILE_WIDTH = 256
 IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 FRESH = {"Cache-Control": "no-cache"}
 
@@ -53,24 +52,26 @@ async def checkpoint_of_size(request: Request, size: int) -> PlainTextResponse:
 async def tile(request: Request, path: str) -> Response:
     """A tile of hashes or of leaves (C2SP tlog-tiles); full tiles never change."""
     store: Store = request.app.state.store
-    level, number, width = merkle.parse_tile_path(path)
-    first = number * TILE_WIDTH
+    asked = merkle.parse_tile_path(f"tile/{path}")
+    first = asked.index * merkle.TILE_WIDTH
     async with store.sessions() as session:
-        if level is None:
+        if asked.level is None:
             rows = await session.execute(
                 text(
                     "SELECT data FROM kernel.log_leaf"
                     " WHERE index >= :first AND index < :end ORDER BY index"
                 ),
-                {"first": first, "end": first + width},
+                {"first": first, "end": first + asked.width},
             )
             leaves = [row[0] for row in rows]
-            if len(leaves) < width:
+            if len(leaves) < asked.width:
                 raise NotFound("no such tile")
             return _bytes(b"".join(len(leaf).to_bytes(2, "big") + leaf for leaf in leaves))
-        wanted = [(level * 8, first + n) for n in range(width)]
+        wanted = [
+            (asked.level * merkle.TILE_HEIGHT, first + place) for place in range(asked.width)
+        ]
         found = await nodes_at(session, wanted)
-    if len(found) < width:
+    if len(found) < asked.width:
         raise NotFound("no such tile")
     return _bytes(b"".join(found[place] for place in wanted))
 

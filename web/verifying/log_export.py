@@ -1,7 +1,7 @@
 """Checking a whole exported log: every leaf, every root, every signature, every opened entry.
 
 An export is a folder: `keys.json` (the log's and the witnesses' verifier keys and the quorum),
-`checkpoint` (the newest, cosigned), `checkpoints/` (older ones, cosigned), `tiles/` (C2SP
+`checkpoint` (the newest, cosigned), `checkpoints/` (older ones, cosigned), `tile/` (C2SP
 tlog-tiles, hash tiles and `entries` tiles), `entries.jsonl` (what opens leaves: record, salt,
 index) and, where rows are compared, what the platform showed elsewhere.
 """
@@ -50,7 +50,7 @@ def verify(folder: Path) -> Verdict:
         lambda: _checkpoint(folder / "checkpoint", keys),
     )
     leaves = verdict.holds(
-        "the leaves can be read", lambda: read_leaves(folder / "tiles", newest.size)
+        "the leaves can be read", lambda: read_leaves(folder, newest.size)
     )
     if newest is None or leaves is None:
         return verdict
@@ -62,7 +62,7 @@ def verify(folder: Path) -> Verdict:
     hashes = [merkle.leaf_hash(leaf) for leaf in leaves]
     verdict.check("the leaves give the signed root", merkle.root(hashes) == newest.root)
     verdict.holds(
-        "the hash tiles are those of the leaves", lambda: _same_tiles(folder / "tiles", hashes)
+        "the hash tiles are those of the leaves", lambda: _same_tiles(folder, hashes)
     )
     for path in sorted((folder / "checkpoints").glob("*")):
         verdict.holds(
@@ -88,15 +88,15 @@ def _keys(folder: Path) -> dict[str, Any]:
 
 
 def _checkpoint(path: Path, keys: dict[str, Any]) -> VerifiedCheckpoint:
-    return open_checkpoint(path.read_text(), log_vkey=keys["log"], witness_vkeys=keys["witnesses"])
+    return open_checkpoint(path.read_text(), keys["log"], keys["witnesses"])
 
 
-def read_leaves(tiles: Path, size: int) -> list[bytes]:
+def read_leaves(folder: Path, size: int) -> list[bytes]:
     """The leaves from the `entries` tiles; `BrokenSeal` where one is short or malformed."""
     leaves: list[bytes] = []
     for number in range(-(-size // TILE_WIDTH)):
         width = min(TILE_WIDTH, size - number * TILE_WIDTH)
-        content = (tiles / merkle.tile_path(None, number, width)).read_bytes()
+        content = (folder / merkle.tile_path(None, number, width)).read_bytes()
         place = 0
         for _ in range(width):
             length = int.from_bytes(content[place : place + 2], "big")
@@ -118,19 +118,17 @@ def read_entries(path: Path) -> Iterable[Opened]:
             yield Opened(int(told["index"]), unb64(told["record"]), unb64u(told["salt"]))
 
 
-def _same_tiles(tiles: Path, hashes: list[bytes]) -> None:
+def _same_tiles(folder: Path, hashes: list[bytes]) -> None:
     level, nodes = 0, hashes
-    while True:
+    while nodes:
         for number in range(-(-len(nodes) // TILE_WIDTH)):
             part = nodes[number * TILE_WIDTH : (number + 1) * TILE_WIDTH]
-            content = (tiles / merkle.tile_path(level, number, len(part))).read_bytes()
+            content = (folder / merkle.tile_path(level, number, len(part))).read_bytes()
             if content != b"".join(part):
                 raise BrokenSeal(f"hash tile {level}/{number} is not that of the leaves")
-        if len(nodes) < TILE_WIDTH:
-            return
+        # A full tile's root is the node eight levels up: `root` combines what it is given.
         full = len(nodes) // TILE_WIDTH
         nodes = [merkle.root(nodes[n * TILE_WIDTH : (n + 1) * TILE_WIDTH]) for n in range(full)]
-        # The root over 256 node hashes is the node eight levels up: `root` combines, never rehashes.
         level += 1
 
 

@@ -1,0 +1,727 @@
+"""The opening: bidders release first, officials last, and everything appears at once.
+
+Nobody, the platform included, can read a price before the window in which bidders release their
+own secrets is over: until then the officials give nothing, and afterwards no bidder can withhold
+after hearing the others. Absent bidders who chose escrow are opened by custodians, once the host
+and a supervisor have both signed for it (电子招标投标办法 29-32).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, BinaryIO, cast
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from kernel.access import PLATFORM, Role, by
+from kernel.crypto import sealing
+from kernel.crypto.digests import b64u, canonical, instant_text, sha256, strict_json, unb64u
+from kernel.crypto.signing import Envelope
+from kernel.errors import BrokenSeal, NotFound, Refused
+from kernel.failpoints import failpoint
+from kernel.identifiers import LotId
+from kernel.randomness import random_id
+from kernel.refusals import Refusal
+from kernel.statute import BIDDING_REGULATION, ELECTRONIC_BIDDING_MEASURES
+from kernel.store.parties import organisation_names, take_part, verified_statement
+from kernel.store.transaction import Store, Transaction, transaction
+from trading import lots
+from trading.counted_bids import CountedBid, SealedEnvelope, counted_bids
+from trading.events import (
+    BidderReleased,
+    BidsOpened,
+    FallbackAgreed,
+    OpeningObjectionAnswered,
+    OpeningObjectionRaised,
+    OpeningRecorded,
+    ReleaseRefused,
+    ReleaseWindowClosed,
+    ShareRefused,
+    SharesGiven,
+)
+from trading.rules.decryption_outcome import (
+    Decryption,
+    DecryptionFacts,
+    decryption_outcome,
+)
+from trading.rules.lot_lifecycle import LotMove, LotState
+from trading.tables import (
+    CustodianKeyRow,
+    FallbackRow,
+    LotRow,
+    OpenedBidRow,
+    OpeningObjectionRow,
+    OpeningPolicyRow,
+    OpeningRow,
+    ReleaseRow,
+    ShareRow,
+    TimetableRow,
+)
+
+SHEET, OFFICIALS, BIDDER = "sheet", "officials", "bidder"
+SIDES = {
+    Role.AGENCY: "host",
+    Role.TENDEREE: "host",
+    Role.CENTRE_STAFF: "host",
+    Role.SUPERVISOR: "supervisor",
+}
+PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRequest:
+    """What a custodian's own program needs in order to judge for itself and to give its shares."""
+
+    policy: bytes
+    timetable: bytes
+    close_entry: UUID
+    window_closed_entry: UUID
+    headers: tuple[tuple[UUID, str, bytes], ...]
+    """(bidder, component to be opened, header bytes)."""
+
+
+@by(Role.BIDDER)
+async def release(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
+    """A bidder releases its own secret of each of its envelopes, inside the window.
+
+    A secret that is not the sealed one is refused and recorded, and may be sent again: the
+    evidence of an honest mistake and of a trick is the same until the window ends.
+    """
+    lot = await lots.hold(tx, lot_id)
+    opening = await _opening_of(tx, lot)
+    statement = await verified_statement(tx, raw, "release")
+    mine = [bid for bid in await counted_bids(tx.session, lot_id) if bid.bidder_id == tx.actor.party]
+    if not mine:
+        raise NotFound("no bid of yours is being opened")
+    given = _secrets_in(statement.payload)
+
+    if opening.window_closed_at is not None or tx.now >= opening.window_until:
+        raise Refused(
+            [
+                Refusal(
+                    "window_closed",
+                    ELECTRONIC_BIDDING_MEASURES[31],
+                    f"解密时间已于 {instant_text(opening.window_until)} 结束",
+                )
+            ]
+        )
+    name = (await organisation_names(tx.session, [tx.actor.party]))[tx.actor.party]
+    wrong = [e.kind for e in mine[0].envelopes if not _is_the_secret(e, given.get(e.head))]
+    if wrong:
+        tx.record_attempt(ReleaseRefused(lot_id, tx.actor.party, name))
+        raise Refused(
+            [
+                Refusal(
+                    "wrong_secret",
+                    ELECTRONIC_BIDDING_MEASURES[30],
+                    f"解密信息与加密时不一致（{'、'.join(wrong)}），请更换后重试",
+                )
+            ]
+        )
+
+    await take_part(tx, lot_id)
+    known = await _releases(tx, lot_id)
+    for envelope in mine[0].envelopes:
+        if envelope.head not in known:
+            tx.session.add(
+                ReleaseRow(
+                    lot_id=lot_id,
+                    head=envelope.head,
+                    bidder_id=tx.actor.party,
+                    secret=given[envelope.head],
+                    statement=raw,
+                    released_at=tx.now,
+                )
+            )
+
+    if not all(envelope.head in known for envelope in mine[0].envelopes):
+        tx.record(BidderReleased(lot_id, tx.actor.party, name))
+
+
+async def proceed(store: Store, lot_id: LotId) -> None:
+    """Do what time or the last share has made due: end the window, or open everything."""
+    async with transaction(store, actor=PLATFORM) as tx:
+        await end_release_window(tx, lot_id)
+    await failpoint("opening.after_window")
+    async with transaction(store, actor=PLATFORM) as tx:
+        await open_bids(tx, lot_id)
+
+
+@by(Role.PLATFORM)
+async def end_release_window(tx: Transaction, lot_id: LotId) -> None:
+    """End the window once its time is over, or once everyone has released."""
+    lot = await lots.lock(tx, lot_id)
+    opening = await _opening_of(tx, lot)
+    bids = await counted_bids(tx.session, lot_id)
+    released = await _releases(tx, lot_id)
+
+    if lot.state != LotState.OPENING or opening.window_closed_at is not None:
+        return
+    present = [bid for bid in bids if all(e.head in released for e in bid.envelopes)]
+    missing = [bid for bid in bids if bid not in present]
+    if missing and tx.now < opening.window_until:
+        return
+
+    opening.window_closed_at = tx.now
+    lot.due_at = None if await _shares_needed(tx, lot, bids) else tx.now
+    tx.session.add_all([opening, lot])
+
+    timetable = await _timetable(tx, lot)
+    policy = await _policy(tx, lot)
+    opening.window_closed_entry = tx.record(
+        ReleaseWindowClosed(
+            lot_id,
+            released=tuple(bid.bidder_id for bid in present),
+            missing=tuple(bid.bidder_id for bid in missing),
+            escrowed=tuple(bid.bidder_id for bid in missing if bid.escrowed),
+            policy_digest=policy.digest,
+            timetable_version=timetable.version,
+            timetable_digest=timetable.digest,
+        )
+    )
+
+
+@by(Role.AGENCY, Role.TENDEREE, Role.CENTRE_STAFF, Role.SUPERVISOR)
+async def agree_fallback(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
+    """Sign for one side that custodians may open the escrowed bids of absent bidders."""
+    lot = await lots.lock(tx, lot_id)
+    opening = await _opening_of(tx, lot)
+    statement = await verified_statement(tx, raw, "fallback")
+    side = SIDES[tx.actor.role]
+    agreed = await _fallback_sides(tx, lot_id)
+
+    if opening.window_closed_at is None:
+        raise Refused([_too_early("解密时间尚未结束，不得启动备用解密")])
+    if statement.payload.get("lot") != str(lot_id):
+        raise BrokenSeal("the statement is about another lot")
+
+    await take_part(tx, lot_id)
+    if side not in agreed:
+        tx.session.add(
+            FallbackRow(
+                lot_id=lot_id,
+                side=side,
+                person_id=tx.actor.person,
+                statement=raw,
+                agreed_at=tx.now,
+            )
+        )
+
+    if side not in agreed:
+        tx.record(FallbackAgreed(lot_id, side=side, statement_digest=statement.digest))
+
+
+@by(Role.CUSTODIAN)
+async def share_request(tx: Transaction, lot_id: LotId) -> ShareRequest:
+    """What this custodian is asked to open now, with what its program must check first.
+
+    Only the headers of bids that were released, or whose fallback both sides signed, are handed
+    out; the window's end must be on record.
+    """
+    lot = await lots.hold(tx, lot_id)
+    opening = await _opening_of(tx, lot)
+    await _own_key(tx, lot_id)
+    policy, timetable = await _policy(tx, lot), await _timetable(tx, lot)
+    if opening.window_closed_entry is None or lot.state != LotState.OPENING:
+        raise Refused([_too_early("解密时间结束前，任何人不得请求解密份额")])
+    wanted = await _wanted(tx, lot, await counted_bids(tx.session, lot_id))
+    closed = await lots.entry_of(tx, lot_id, "LotClosed")
+
+    return ShareRequest(
+        policy=policy.statement,
+        timetable=timetable.statement,
+        close_entry=closed,
+        window_closed_entry=opening.window_closed_entry,
+        headers=tuple((bid_id, component, env.header) for bid_id, component, env in wanted),
+    )
+
+
+@by(Role.CUSTODIAN)
+async def give_shares(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
+    """A custodian gives its shares of what is to be opened; a wrong one names its custodian."""
+    lot = await lots.lock(tx, lot_id)
+    opening = await _opening_of(tx, lot)
+    statement = await verified_statement(tx, raw, "shares", max_bytes=8 << 20)
+    key = await _own_key(tx, lot_id)
+    bids = await counted_bids(tx.session, lot_id)
+    wanted = {
+        (env.head, component): env for _, component, env in await _wanted(tx, lot, bids)
+    }
+    if opening.window_closed_at is None or lot.state != LotState.OPENING:
+        raise Refused([_too_early("解密时间结束前，任何人不得提交解密份额")])
+    name = (await organisation_names(tx.session, [tx.actor.party]))[tx.actor.party]
+
+    rows: list[ShareRow] = []
+    for given in statement.payload["shares"]:
+        head, component = unb64u(given["head"]), str(given["component"])
+        share, slot = unb64u(given["share"]), int(given["slot"])
+        envelope = wanted.get((head, component))
+        if envelope is None:
+            raise NotFound("nobody asked for a share of that")
+        try:
+            sealing.check_share(
+                sealing.parse_header(envelope.header), component, key.kid, share, slot=slot
+            )
+        except BrokenSeal:
+            tx.record_attempt(ShareRefused(lot_id, tx.actor.party, key.kid, name))
+            raise Refused(
+                [
+                    Refusal(
+                        "wrong_share",
+                        ELECTRONIC_BIDDING_MEASURES[30],
+                        f"{name} 提交的解密份额与加密时的承诺不一致",
+                    )
+                ]
+            ) from None
+        rows.append(
+            ShareRow(
+                head=head,
+                component=component,
+                slot=slot,
+                lot_id=lot_id,
+                kid=key.kid,
+                share=share,
+                given_at=tx.now,
+            )
+        )
+
+    await take_part(tx, lot_id)
+    known = await _shares(tx, lot_id)
+    for row in rows:
+        if row.slot not in known.get((row.head, row.component), {}):
+            tx.session.add(row)
+    await tx.session.flush()
+    if not await _shares_needed(tx, lot, bids):
+        lot.due_at = tx.now
+        tx.session.add(lot)
+
+    tx.record(SharesGiven(lot_id, tx.actor.party, key.kid, name))
+
+
+@by(Role.PLATFORM)
+async def open_bids(tx: Transaction, lot_id: LotId) -> None:
+    """Open every counting bid, once all that can be opened can be, and show all at once."""
+    lot = await lots.lock(tx, lot_id)
+    opening = await _opening_of(tx, lot)
+    bids = await counted_bids(tx.session, lot_id)
+    if lot.state != LotState.OPENING or opening.window_closed_at is None:
+        return
+    if await _shares_needed(tx, lot, bids):
+        return
+
+    results = [await _open_one(tx, lot, bid) for bid in bids]
+
+    tx.session.add_all(results)
+    opening.opened_at = tx.now
+    tx.session.add(opening)
+    lots.move(tx, lot, LotMove.FINISH_OPENING)
+
+    names = await organisation_names(tx.session, [bid.bidder_id for bid in bids])
+    tx.record(
+        BidsOpened(
+            lot_id,
+            tuple(
+                {
+                    "bidder": row.bidder_id,
+                    "name": names[row.bidder_id],
+                    "outcome": row.outcome,
+                    "reason": row.reason,
+                    "article": row.article,
+                    "sheet": row.sheet,
+                }
+                for row in results
+            ),
+        )
+    )
+
+
+@by(Role.BIDDER)
+async def object_on_the_spot(tx: Transaction, lot_id: LotId, words: str) -> UUID:
+    """Raise an objection to the opening, on the spot (实施条例 44)."""
+    lot = await lots.hold(tx, lot_id)
+    opening = await _opening_of(tx, lot)
+    bids = await counted_bids(tx.session, lot_id)
+    if all(bid.bidder_id != tx.actor.party for bid in bids):
+        raise NotFound("no bid of yours was opened here")
+    if opening.recorded_at is not None:
+        raise Refused(
+            [Refusal("opening_over", BIDDING_REGULATION[44], "开标已结束，对开标的异议应当场提出")]
+        )
+
+    objection_id = random_id()
+    tx.session.add(
+        OpeningObjectionRow(
+            id=objection_id,
+            lot_id=lot_id,
+            bidder_id=tx.actor.party,
+            words=words,
+            raised_at=tx.now,
+        )
+    )
+
+    name = (await organisation_names(tx.session, [tx.actor.party]))[tx.actor.party]
+    tx.record(OpeningObjectionRaised(lot_id, objection_id, tx.actor.party, name, words))
+
+    return objection_id
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def answer_on_the_spot(
+    tx: Transaction, lot_id: LotId, objection_id: UUID, answer: str
+) -> None:
+    """Answer an objection to the opening, on the spot (实施条例 44)."""
+    await lots.lock(tx, lot_id)
+    await lots.owned(tx, lot_id)
+    row = await tx.session.get(OpeningObjectionRow, objection_id)
+    if row is None or row.lot_id != lot_id:
+        raise NotFound("no such objection")
+
+    if row.answered_at is not None:
+        raise Refused([Refusal("answered", BIDDING_REGULATION[44], "该异议已当场答复")])
+
+    row.answer, row.answered_by, row.answered_at = answer, tx.actor.person, tx.now
+    tx.session.add(row)
+
+    tx.record(OpeningObjectionAnswered(lot_id, objection_id, answer))
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def draft_record(tx: Transaction, lot_id: LotId) -> bytes:
+    """The opening record as it stands, ready to be signed: the same bytes at every call."""
+    lot = await lots.hold(tx, lot_id)
+    await lots.owned(tx, lot_id)
+    opening = await _opening_of(tx, lot)
+    if opening.opened_at is None:
+        raise Refused([_too_early("全部解密完成前没有开标记录")])
+
+    return await _record_bytes(tx, lot, opening)
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def sign_record(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
+    """Sign and publish the opening record (电子招标投标办法 32)."""
+    lot = await lots.lock(tx, lot_id)
+    await lots.owned(tx, lot_id)
+    opening = await _opening_of(tx, lot)
+    statement = await verified_statement(tx, raw, "opening-record", max_bytes=32 << 20)
+    open_objections = await tx.session.scalars(
+        select(OpeningObjectionRow).where(
+            OpeningObjectionRow.lot_id == lot_id, col(OpeningObjectionRow.answered_at).is_(None)
+        )
+    )
+
+    if opening.opened_at is None:
+        raise Refused([_too_early("全部解密完成前没有开标记录")])
+    if open_objections.first() is not None:
+        raise Refused(
+            [
+                Refusal(
+                    "objection_open",
+                    BIDDING_REGULATION[44],
+                    "尚有未当场答复的开标异议，不得结束开标",
+                )
+            ]
+        )
+    if Envelope.from_bytes(raw, max_bytes=32 << 20).payload != await _record_bytes(
+        tx, lot, opening
+    ):
+        raise BrokenSeal("what was signed is not the record as it stands")
+
+    await take_part(tx, lot_id)
+    opening.record = Envelope.from_bytes(raw, max_bytes=32 << 20).payload
+    opening.record_statement = raw
+    opening.recorded_at = tx.now
+    tx.session.add(opening)
+
+    tx.record(OpeningRecorded(lot_id, record_digest=statement.digest))
+
+
+# --- what the activities above are made of
+
+
+def _too_early(reason: str) -> Refusal:
+    return Refusal("too_early", ELECTRONIC_BIDDING_MEASURES[30], reason)
+
+
+def _secrets_in(payload: dict[str, Any]) -> dict[bytes, bytes]:
+    return {unb64u(one["head"]): unb64u(one["secret"], 32) for one in payload["secrets"]}
+
+
+def _is_the_secret(envelope: SealedEnvelope, secret: bytes | None) -> bool:
+    if secret is None:
+        return False
+    try:
+        sealing.check_secret(sealing.parse_header(envelope.header), BIDDER, secret)
+    except BrokenSeal:
+        return False
+    return True
+
+
+async def _opening_of(tx: Transaction, lot: LotRow) -> OpeningRow:
+    """The lot's opening, begun with its first act; `NotFound` where there is none yet."""
+    row = await tx.session.get(OpeningRow, lot.id)
+    if row is not None:
+        return row
+    if lot.state != LotState.OPENING or lot.release_until is None or lot.bids_due_at is None:
+        raise NotFound("this lot is not being opened")
+    row = OpeningRow(lot_id=lot.id, begun_at=lot.bids_due_at, window_until=lot.release_until)
+    tx.session.add(row)
+    return row
+
+
+async def _policy(tx: Transaction, lot: LotRow) -> OpeningPolicyRow:
+    row = await tx.session.get(OpeningPolicyRow, (lot.id, lot.policy_version))
+    assert row is not None
+    return row
+
+
+async def _timetable(tx: Transaction, lot: LotRow) -> TimetableRow:
+    row = await tx.session.get(TimetableRow, (lot.id, lot.timetable_version))
+    assert row is not None
+    return row
+
+
+async def _releases(tx: Transaction, lot_id: LotId) -> dict[bytes, bytes]:
+    rows = await tx.session.scalars(select(ReleaseRow).where(ReleaseRow.lot_id == lot_id))
+    return {row.head: row.secret for row in rows}
+
+
+async def _fallback_sides(tx: Transaction, lot_id: LotId) -> set[str]:
+    rows = await tx.session.scalars(select(FallbackRow.side).where(FallbackRow.lot_id == lot_id))
+    return set(rows)
+
+
+async def _shares(tx: Transaction, lot_id: LotId) -> dict[tuple[bytes, str], dict[int, bytes]]:
+    rows = await tx.session.scalars(select(ShareRow).where(ShareRow.lot_id == lot_id))
+    found: dict[tuple[bytes, str], dict[int, bytes]] = {}
+    for row in rows:
+        found.setdefault((row.head, row.component), {})[row.slot] = row.share
+    return found
+
+
+async def _own_key(tx: Transaction, lot_id: LotId) -> CustodianKeyRow:
+    rows = await tx.session.scalars(
+        select(CustodianKeyRow)
+        .where(CustodianKeyRow.lot_id == lot_id, CustodianKeyRow.person_id == tx.actor.person)
+        .order_by(col(CustodianKeyRow.registered_at).desc())
+    )
+    row = rows.first()
+    if row is None:
+        raise NotFound("no such lot")
+    return row
+
+
+async def _wanted(
+    tx: Transaction, lot: LotRow, bids: Sequence[CountedBid]
+) -> list[tuple[UUID, str, SealedEnvelope]]:
+    """What custodians are asked to open: (bid, component, envelope).
+
+    Officials' components of released bids; with both sides' fallback also both components of
+    escrowed absent bids. Nothing else ever leaves a custodian.
+    """
+    released = await _releases(tx, LotId(lot.id))
+    fallback = await _fallback_sides(tx, LotId(lot.id)) == {"host", "supervisor"}
+    wanted: list[tuple[UUID, str, SealedEnvelope]] = []
+    for bid in bids:
+        present = all(e.head in released for e in bid.envelopes)
+        for envelope in bid.envelopes:
+            components = sealing.parse_header(envelope.header).component_ids
+            if (present or (bid.escrowed and fallback)) and OFFICIALS in components:
+                wanted.append((bid.id, OFFICIALS, envelope))
+            if not present and bid.escrowed and fallback:
+                wanted.append((bid.id, BIDDER, envelope))
+    return wanted
+
+
+async def _shares_needed(tx: Transaction, lot: LotRow, bids: Sequence[CountedBid]) -> bool:
+    """Whether the opening still waits for custodians or for the two sides' fallback."""
+    released = await _releases(tx, LotId(lot.id))
+    fallback = await _fallback_sides(tx, LotId(lot.id)) == {"host", "supervisor"}
+    absent = [b for b in bids if not all(e.head in released for e in b.envelopes)]
+    if any(bid.escrowed for bid in absent) and not fallback:
+        return True
+    given = await _shares(tx, LotId(lot.id))
+    return any(
+        len(given.get((envelope.head, component), {}))
+        < sealing.parse_header(envelope.header).threshold(component)
+        for _, component, envelope in await _wanted(tx, lot, bids)
+    )
+
+
+async def _open_one(tx: Transaction, lot: LotRow, bid: CountedBid) -> OpenedBidRow:
+    released = await _releases(tx, LotId(lot.id))
+    fallback = await _fallback_sides(tx, LotId(lot.id)) == {"host", "supervisor"}
+    given = await _shares(tx, LotId(lot.id))
+    present = all(e.head in released for e in bid.envelopes)
+    opened: dict[str, _Opened] = {}
+    if present or (bid.escrowed and fallback):
+        for envelope in bid.envelopes:
+            opened[envelope.kind] = await _open_envelope(
+                tx, envelope, own=released.get(envelope.head), given=given
+            )
+    outcome = decryption_outcome(
+        DecryptionFacts(
+            released=present,
+            escrow_chosen=bid.escrowed,
+            fallback_agreed=fallback,
+            platform_incident=False,
+            bytes_intact=all(one.intact for one in opened.values()),
+            badly_dealt=any(one.badly_dealt for one in opened.values()),
+            payload_opens=all(one.opens for one in opened.values()),
+        )
+    )
+    readable = outcome.decryption in (Decryption.OPENED, Decryption.OPENED_BY_CUSTODIANS)
+    sheet = opened[SHEET].sheet if readable else None
+    return OpenedBidRow(
+        bid_id=bid.id,
+        lot_id=lot.id,
+        bidder_id=bid.bidder_id,
+        outcome=str(outcome.decryption),
+        reason=outcome.reason,
+        article=str(outcome.article),
+        price=None if sheet is None else Decimal(str(sheet["price"])),
+        sheet=sheet,
+        secrets={kind: one.secrets for kind, one in opened.items()} if readable else {},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """How far one envelope could be opened."""
+
+    intact: bool
+    badly_dealt: bool
+    opens: bool
+    secrets: dict[str, str]
+    sheet: dict[str, Any] | None = None
+
+
+async def _open_envelope(
+    tx: Transaction,
+    envelope: SealedEnvelope,
+    *,
+    own: bytes | None,
+    given: dict[tuple[bytes, str], dict[int, bytes]],
+) -> _Opened:
+    header = sealing.parse_header(envelope.header)
+    secrets: dict[str, bytes] = {}
+    for component in header.component_ids:
+        if component == BIDDER and own is not None:
+            secrets[component] = own
+            continue
+        try:
+            secrets[component] = sealing.combine(
+                header, component, list(given.get((envelope.head, component), {}).values())
+            )
+        except sealing.BadDealing:
+            return _Opened(intact=True, badly_dealt=True, opens=False, secrets={})
+    key = sealing.file_key(header, secrets)
+    with tempfile.TemporaryFile() as file:
+        file.write(envelope.header)
+        try:
+            async for part in tx.documents.stream(list(envelope.parts)):
+                await asyncio.to_thread(file.write, part)
+        except (BrokenSeal, NotFound):
+            return _Opened(intact=False, badly_dealt=False, opens=False, secrets={})
+        read = _read_sheet if envelope.kind == SHEET else _read_through
+        try:
+            sheet = await asyncio.to_thread(read, cast(BinaryIO, file), header, key)
+        except BrokenSeal:
+            return _Opened(intact=True, badly_dealt=False, opens=False, secrets={})
+    return _Opened(
+        intact=True,
+        badly_dealt=False,
+        opens=True,
+        secrets={name: b64u(secret) for name, secret in secrets.items()},
+        sheet=sheet,
+    )
+
+
+def _read_sheet(
+    file: BinaryIO, header: sealing.EnvelopeHeader, key: bytes
+) -> dict[str, Any] | None:
+    file.seek(0)
+    told = strict_json(sealing.open_sheet(file.read(), key), 65_536)
+    if not isinstance(told, dict):
+        raise BrokenSeal("an opening sheet is an object")
+    Decimal(str(told["price"]))
+    return told
+
+
+def _read_through(file: BinaryIO, header: sealing.EnvelopeHeader, key: bytes) -> None:
+    file.seek(0)
+    for _ in sealing.open_stream(file, header, key):
+        pass
+
+
+async def _record_bytes(tx: Transaction, lot: LotRow, opening: OpeningRow) -> bytes:
+    """The opening record: what was opened, from what, with which secrets."""
+    if opening.record is not None:
+        return opening.record
+    lot_id = LotId(lot.id)
+    bids = {bid.id: bid for bid in await counted_bids(tx.session, lot_id)}
+    rows = await tx.session.scalars(select(OpenedBidRow).where(OpenedBidRow.lot_id == lot_id))
+    results = {row.bid_id: row for row in rows}
+    names = await organisation_names(tx.session, [bid.bidder_id for bid in bids.values()])
+    objections = await tx.session.scalars(
+        select(OpeningObjectionRow)
+        .where(OpeningObjectionRow.lot_id == lot_id)
+        .order_by(col(OpeningObjectionRow.raised_at))
+    )
+    assert opening.opened_at is not None
+    return canonical(
+        {
+            "v": "ebid-opening-record/1",
+            "project": str(lot.project_id),
+            "lot": str(lot.id),
+            "policy": b64u((await _policy(tx, lot)).digest),
+            "timetable": b64u((await _timetable(tx, lot)).digest),
+            "close_entry": str(await lots.entry_of(tx, lot_id, "LotClosed")),
+            "window_closed_entry": str(opening.window_closed_entry),
+            "opened_at": instant_text(opening.opened_at),
+            "bids": [_bid_in_record(bid, results[bid_id], names) for bid_id, bid in bids.items()],
+            "objections": [
+                {
+                    "bidder": str(row.bidder_id),
+                    "words": row.words,
+                    "raised_at": instant_text(row.raised_at),
+                    "answer": row.answer,
+                }
+                for row in objections
+            ],
+        }
+    )
+
+
+def _bid_in_record(
+    bid: CountedBid, result: OpenedBidRow, names: dict[UUID, str]
+) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "bidder": str(bid.bidder_id),
+        "name": names[bid.bidder_id],
+        "seq": bid.seq,
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "article": result.article,
+        "announced": result.sheet,
+    }
+    for envelope in bid.envelopes:
+        secrets: dict[str, str] = result.secrets.get(envelope.kind, {})
+        told[envelope.kind] = {
+            "head": b64u(envelope.head),
+            "payload_root": b64u(envelope.payload_root),
+            "payload_size": envelope.payload_size,
+        }
+        if secrets and envelope.kind == SHEET:
+            told[envelope.kind]["secrets"] = secrets
+        elif secrets:
+            # A whole bid holds trade secrets: only commitments to its secrets are published.
+            told[envelope.kind]["secret_digests"] = {
+                name: b64u(sha256(unb64u(value))) for name, value in secrets.items()
+            }
+    return told
