@@ -1,1 +1,1 @@
-"""The part of the kernel that touches the world: the database, the journal, the log, the documents."""
+"""The part of the kernel that touches the world: database, journal, log, documents, parties."""
