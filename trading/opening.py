@@ -259,13 +259,13 @@ async def give_shares(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
     rows: list[ShareRow] = []
     for given in statement.payload["shares"]:
         head, component = unb64u(given["head"]), str(given["component"])
-        share, slot = unb64u(given["share"]), int(given["slot"])
+        share = unb64u(given["share"], 33)
         envelope = wanted.get((head, component))
         if envelope is None:
             raise NotFound("nobody asked for a share of that")
         try:
             sealing.check_share(
-                sealing.parse_header(envelope.header), component, key.kid, share, slot=slot
+                sealing.parse_header(envelope.header), component, key.kid, share
             )
         except BrokenSeal:
             tx.record_attempt(ShareRefused(lot_id, tx.actor.party, key.kid, name))
@@ -282,7 +282,7 @@ async def give_shares(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
             ShareRow(
                 head=head,
                 component=component,
-                slot=slot,
+                x=share[-1],
                 lot_id=lot_id,
                 kid=key.kid,
                 share=share,
@@ -293,7 +293,7 @@ async def give_shares(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
     await take_part(tx, lot_id)
     known = await _shares(tx, lot_id)
     for row in rows:
-        if row.slot not in known.get((row.head, row.component), {}):
+        if row.x not in known.get((row.head, row.component), {}):
             tx.session.add(row)
     await tx.session.flush()
     if not await _shares_needed(tx, lot, bids):
@@ -462,6 +462,16 @@ def _is_the_secret(envelope: SealedEnvelope, secret: bytes | None) -> bool:
     return True
 
 
+def _component_ids(envelope: SealedEnvelope) -> list[str]:
+    return [component.id for component in sealing.parse_header(envelope.header).components]
+
+
+def _threshold(envelope: SealedEnvelope, component: str) -> int:
+    way = sealing.parse_header(envelope.header).component(component).shamir
+    assert way is not None, "the intake lets in no envelope without the policy's shares"
+    return way.t
+
+
 async def _opening_of(tx: Transaction, lot: LotRow) -> OpeningRow:
     """The lot's opening, begun with its first act; `NotFound` where there is none yet."""
     row = await tx.session.get(OpeningRow, lot.id)
@@ -500,7 +510,7 @@ async def _shares(tx: Transaction, lot_id: LotId) -> dict[tuple[bytes, str], dic
     rows = await tx.session.scalars(select(ShareRow).where(ShareRow.lot_id == lot_id))
     found: dict[tuple[bytes, str], dict[int, bytes]] = {}
     for row in rows:
-        found.setdefault((row.head, row.component), {})[row.slot] = row.share
+        found.setdefault((row.head, row.component), {})[row.x] = row.share
     return found
 
 
@@ -530,7 +540,7 @@ async def _wanted(
     for bid in bids:
         present = all(e.head in released for e in bid.envelopes)
         for envelope in bid.envelopes:
-            components = sealing.parse_header(envelope.header).component_ids
+            components = _component_ids(envelope)
             if (present or (bid.escrowed and fallback)) and OFFICIALS in components:
                 wanted.append((bid.id, OFFICIALS, envelope))
             if not present and bid.escrowed and fallback:
@@ -548,7 +558,7 @@ async def _shares_needed(tx: Transaction, lot: LotRow, bids: Sequence[CountedBid
     given = await _shares(tx, LotId(lot.id))
     return any(
         len(given.get((envelope.head, component), {}))
-        < sealing.parse_header(envelope.header).threshold(component)
+        < _threshold(envelope, component)
         for _, component, envelope in await _wanted(tx, lot, bids)
     )
 
@@ -610,7 +620,7 @@ async def _open_envelope(
 ) -> _Opened:
     header = sealing.parse_header(envelope.header)
     secrets: dict[str, bytes] = {}
-    for component in header.component_ids:
+    for component in _component_ids(envelope):
         if component == BIDDER and own is not None:
             secrets[component] = own
             continue
@@ -654,7 +664,7 @@ def _read_sheet(
 
 
 def _read_through(file: BinaryIO, header: sealing.EnvelopeHeader, key: bytes) -> None:
-    file.seek(0)
+    file.seek(header.payload_offset)
     for _ in sealing.open_stream(file, header, key):
         pass
 

@@ -242,13 +242,13 @@ class FallbackRow(Row, table=True):
 
 
 class ShareRow(Row, table=True):
-    """A custodian's share of one component of one envelope; `slot` is its place in the header."""
+    """A custodian's share of one component of one envelope; `x` tells a holder's shares apart."""
 
     __tablename__ = "share"
     __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
     head: bytes = Field(primary_key=True)
     component: str = Field(primary_key=True)
-    slot: int = Field(primary_key=True)
+    x: int = Field(primary_key=True)
     lot_id: UUID = Field(foreign_key="trading.lot.id", index=True)
     kid: str
     share: bytes

@@ -169,8 +169,9 @@ class _Checked:
             raise BrokenSeal("it was sealed under another policy")
         if header.meta["bidder"] != bid["bidder"]:
             raise BrokenSeal("it was sealed by another bidder")
-        payload = container[header.payload_offset :]
-        if b64u(sealing.payload_root(payload)) != sheet["payload_root"]:
+        digest = sealing.PayloadDigest()
+        digest.update(container[header.payload_offset :])
+        if b64u(digest.root) != sheet["payload_root"]:
             raise BrokenSeal("the payload is another")
         secrets = {name: unb64u(value) for name, value in sheet["secrets"].items()}
         for component, secret in secrets.items():
