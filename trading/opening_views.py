@@ -1,0 +1,303 @@
+"""What may be seen of an opening: the hall for everyone, the record afterwards.
+
+Until the lot is closed the hall shows the timetable and nothing else; between the closing and the
+moment everything is open it shows who released, and no price.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel import col, select
+
+from kernel.access import Role, by
+from kernel.crypto.signing import Envelope
+from kernel.errors import NotFound
+from kernel.events import Audience, plain
+from kernel.identifiers import LotId
+from kernel.store.journal import Entry, read_view
+from kernel.store.parties import keys_by_id, organisation_names
+from kernel.store.transaction import Transaction
+from kernel.store.views import room
+from trading import lots
+from trading.counted_bids import CountedBid, counted_bids
+from trading.rules.lot_lifecycle import LotState
+from trading.tables import (
+    LotRow,
+    OpenedBidRow,
+    OpeningObjectionRow,
+    OpeningPolicyRow,
+    OpeningRow,
+    ProjectRow,
+    ReleaseRow,
+    TimetableRow,
+)
+
+ANYONE = tuple(Role)
+LINES_MAX = 200
+
+HIDDEN = frozenset({LotState.DRAFT})
+BEFORE = frozenset({LotState.OPEN, LotState.CLOSING})
+
+
+@dataclass(frozen=True, slots=True)
+class HallBid:
+    """One bid as the hall shows it."""
+
+    bidder_id: UUID
+    name: str
+    released_at: datetime | None
+    outcome: str = ""
+    reason: str = ""
+    article: str = ""
+    price: Decimal | None = None
+    sheet: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HallObjection:
+    """An objection raised in the hall."""
+
+    id: UUID
+    name: str
+    words: str
+    raised_at: datetime
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hall:
+    """The hall of one lot, as anyone may see it now."""
+
+    lot_id: UUID
+    lot_name: str
+    project_name: str
+    state: str
+    step: int
+    bids_due_at: datetime | None
+    window_until: datetime | None = None
+    window_closed_at: datetime | None = None
+    opened_at: datetime | None = None
+    recorded_at: datetime | None = None
+    sheet_fields: list[dict[str, Any]] = field(default_factory=list)
+    bids: tuple[HallBid, ...] = ()
+    custodians: tuple[str, ...] = ()
+    objections: tuple[HallObjection, ...] = ()
+    lines: tuple[Entry, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """The hall as JSON, without the room's lines."""
+        told = plain({name: getattr(self, name) for name in self.__slots__ if name != "lines"})
+        assert isinstance(told, dict)
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRecord:
+    """A published opening record and what belongs to it."""
+
+    record: bytes
+    policy: bytes
+    timetable: bytes
+    close_entry: UUID
+    window_closed_entry: UUID
+    signers: dict[str, bytes]
+    sheets: tuple[bytes, ...]
+
+
+@by(*ANYONE)
+async def hall(tx: Transaction, lot_id: LotId) -> Hall:
+    """The hall of a published lot; `NotFound` for a draft, as for no lot at all."""
+    lot, project = await _lot(tx, lot_id)
+    lines = tuple(
+        await read_view(tx.session, room(lot_id, Audience.PUBLIC), after=0, limit=LINES_MAX)
+    )
+    row = await tx.session.get(OpeningRow, lot_id)
+    if lot.state in BEFORE:
+        return Hall(
+            lot_id, lot.name, project.name, lot.state, 0, lot.bids_due_at, lines=lines
+        )
+    bids = await counted_bids(tx.session, lot_id)
+    return Hall(
+        lot_id,
+        lot.name,
+        project.name,
+        lot.state,
+        _step(lot, row),
+        lot.bids_due_at,
+        window_until=lot.release_until,
+        window_closed_at=row.window_closed_at if row else None,
+        opened_at=row.opened_at if row else None,
+        recorded_at=row.recorded_at if row else None,
+        sheet_fields=lot.sheet_fields,
+        bids=await _hall_bids(tx, lot_id, bids),
+        custodians=await _custodians_done(tx, lot_id),
+        objections=await _objections(tx, lot_id),
+        lines=lines,
+    )
+
+
+@by(*ANYONE)
+async def halls(tx: Transaction) -> list[Hall]:
+    """Every hall, the next one first."""
+    rows = await tx.session.execute(
+        select(LotRow, ProjectRow)
+        .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
+        .where(col(LotRow.state).not_in(HIDDEN))
+        .order_by(col(LotRow.bids_due_at).desc())
+        .limit(100)
+    )
+    return [
+        Hall(lot.id, lot.name, project.name, lot.state, 0, lot.bids_due_at)
+        for lot, project in rows
+    ]
+
+
+@by(Role.BIDDER)
+async def own_headers(tx: Transaction, lot_id: LotId) -> list[tuple[str, bytes]]:
+    """The headers of the actor's own counting bid, once the opening has begun."""
+    bids = await counted_bids(tx.session, lot_id)
+    mine = [bid for bid in bids if bid.bidder_id == tx.actor.party]
+    if not mine:
+        raise NotFound("no bid of yours is being opened")
+    return [(envelope.kind, envelope.header) for envelope in mine[0].envelopes]
+
+
+@by(*ANYONE)
+async def published_record(tx: Transaction, lot_id: LotId) -> PublishedRecord:
+    """The signed record and what is needed to check it; `NotFound` before it is published."""
+    lot, _ = await _lot(tx, lot_id)
+    row = await tx.session.get(OpeningRow, lot_id)
+    if row is None or row.record_statement is None or row.window_closed_entry is None:
+        raise NotFound("no opening record yet")
+    policy = await tx.session.get(OpeningPolicyRow, (lot_id, lot.policy_version))
+    timetable = await tx.session.get(TimetableRow, (lot_id, lot.timetable_version))
+    assert policy is not None
+    assert timetable is not None
+    statements = [row.record_statement, policy.statement, timetable.statement]
+    keyids = {
+        signature.keyid
+        for statement in statements
+        for signature in Envelope.from_bytes(statement, max_bytes=32 << 20).signatures
+    }
+    opened = await _opened_ids(tx, lot_id)
+    return PublishedRecord(
+        record=row.record_statement,
+        policy=policy.statement,
+        timetable=timetable.statement,
+        close_entry=await lots.entry_of(tx, lot_id, "LotClosed"),
+        window_closed_entry=row.window_closed_entry,
+        signers=await keys_by_id(tx.session, keyids),
+        sheets=tuple(
+            envelope.head
+            for bid in await counted_bids(tx.session, lot_id)
+            if bid.id in opened
+            for envelope in bid.envelopes
+            if envelope.kind == "sheet"
+        ),
+    )
+
+
+@by(*ANYONE)
+async def sealed_sheet(tx: Transaction, lot_id: LotId, head: bytes) -> bytes:
+    """The container of an opened sheet; `NotFound` for every other, and before the record."""
+    record = await published_record(tx, lot_id)
+    if head not in record.sheets:
+        raise NotFound("no such sheet")
+    for bid in await counted_bids(tx.session, lot_id):
+        for envelope in bid.envelopes:
+            if envelope.head == head:
+                parts = [part async for part in tx.documents.stream(list(envelope.parts))]
+                return envelope.header + b"".join(parts)
+    raise NotFound("no such sheet")
+
+
+async def _lot(tx: Transaction, lot_id: LotId) -> tuple[LotRow, ProjectRow]:
+    lot = await tx.session.get(LotRow, lot_id)
+    if lot is None or lot.state in HIDDEN:
+        raise NotFound("no such lot")
+    project = await tx.session.get(ProjectRow, lot.project_id)
+    assert project is not None
+    return lot, project
+
+
+def _step(lot: LotRow, row: OpeningRow | None) -> int:
+    """Which of the hall's steps is current: 0 waiting … 5 over."""
+    if lot.state == LotState.CLOSED:
+        return 1
+    if row is None or row.window_closed_at is None:
+        return 2 if lot.state == LotState.OPENING else 1
+    if row.opened_at is None:
+        return 3
+    return 5 if row.recorded_at is not None else 4
+
+
+async def _opened_ids(tx: Transaction, lot_id: LotId) -> set[UUID]:
+    rows = await tx.session.scalars(
+        select(OpenedBidRow.bid_id).where(
+            OpenedBidRow.lot_id == lot_id, col(OpenedBidRow.sheet).is_not(None)
+        )
+    )
+    return set(rows)
+
+
+async def _hall_bids(
+    tx: Transaction, lot_id: LotId, bids: tuple[CountedBid, ...]
+) -> tuple[HallBid, ...]:
+    names = await organisation_names(tx.session, [bid.bidder_id for bid in bids])
+    rows = await tx.session.scalars(select(OpenedBidRow).where(OpenedBidRow.lot_id == lot_id))
+    results = {row.bid_id: row for row in rows}
+    released_rows = await tx.session.scalars(select(ReleaseRow).where(ReleaseRow.lot_id == lot_id))
+    released = {row.bidder_id: row.released_at for row in released_rows}
+    shown = []
+    for bid in bids:
+        result = results.get(bid.id)
+        base = HallBid(bid.bidder_id, names[bid.bidder_id], released.get(bid.bidder_id))
+        if result is not None:
+            base = HallBid(
+                base.bidder_id,
+                base.name,
+                base.released_at,
+                result.outcome,
+                result.reason,
+                result.article,
+                result.price,
+                result.sheet,
+            )
+        shown.append(base)
+    return tuple(shown)
+
+
+async def _custodians_done(tx: Transaction, lot_id: LotId) -> tuple[str, ...]:
+    rows = await tx.session.execute(
+        text(
+            "SELECT DISTINCT k.person_id, c.party_id FROM trading.share s"
+            " JOIN trading.custodian_key k ON k.lot_id = s.lot_id AND k.kid = s.kid"
+            " JOIN trading.custodian c ON c.lot_id = s.lot_id AND c.person_id = k.person_id"
+            " WHERE s.lot_id = :lot"
+        ),
+        {"lot": lot_id},
+    )
+    parties = [row.party_id for row in rows]
+    names = await organisation_names(tx.session, parties)
+    return tuple(sorted(names[party] for party in parties))
+
+
+async def _objections(tx: Transaction, lot_id: LotId) -> tuple[HallObjection, ...]:
+    rows = (
+        await tx.session.scalars(
+            select(OpeningObjectionRow)
+            .where(OpeningObjectionRow.lot_id == lot_id)
+            .order_by(col(OpeningObjectionRow.raised_at))
+        )
+    ).all()
+    names = await organisation_names(tx.session, [row.bidder_id for row in rows])
+    return tuple(
+        HallObjection(row.id, names[row.bidder_id], row.words, row.raised_at, row.answer)
+        for row in rows
+    )
