@@ -4,9 +4,11 @@ Everything the platform raises on purpose:
 * PlatformError
   + NotFound            no such thing, or none that this actor may know of
   + NotPermitted        the actor's role does not allow the act
+    - NotSignedIn       the sign-in does not hold: unknown, used up, expired or ended
   + Refused             the law does not allow the act; carries one refusal for each ground
   + Outrun              someone else changed the same thing first; load it again
   + BrokenSeal          a ciphertext, signature or proof does not verify
+  + TooMuch             more, or faster, than this actor may ask for at present
 
 None of them knows HTTP; the web turns them into responses in one place. Anything else that is
 raised is a defect and may crash the request.
@@ -15,10 +17,9 @@ raised is a defect and may crash the request.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from datetime import timedelta
 
-if TYPE_CHECKING:
-    from kernel.refusals import Refusal
+from kernel.refusals import Refusal
 
 
 class PlatformError(Exception):
@@ -31,6 +32,10 @@ class NotFound(PlatformError):
 
 class NotPermitted(PlatformError):
     """The actor's role does not allow the act."""
+
+
+class NotSignedIn(NotPermitted):
+    """The sign-in does not hold: unknown, used up, expired or ended."""
 
 
 class Refused(PlatformError):
@@ -47,3 +52,11 @@ class Outrun(PlatformError):
 
 class BrokenSeal(PlatformError):
     """A ciphertext, signature or proof does not verify."""
+
+
+class TooMuch(PlatformError):
+    """More, or faster, than this actor may ask for at present; `retry_after` says when to ask."""
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
