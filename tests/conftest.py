@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 
@@ -25,6 +27,10 @@ from kernel.store.sequencer import sequence_once
 from kernel.store.transaction import Store
 from kernel.store.transparency_log import disclose_fillers, integrate_once, publish_once
 
+for _package in ("kernel.store", "blacklist", "expert_pool", "trading", "evaluation"):
+    with suppress(ModuleNotFoundError):
+        import_module(f"{_package}.tables")
+
 TEMPLATE = "house_template"
 START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 """Monday 2026-03-02 09:00 in Beijing: where a test's clock starts."""
@@ -38,14 +44,16 @@ async def postgres() -> AsyncIterator[EmbeddedPostgres]:
     with tempfile.TemporaryDirectory(prefix="sunbid-pg-") as folder:
         server = EmbeddedPostgres(Path(folder), durable=False)
         await server.start()
-        await server.create_database(TEMPLATE)
-        engine = connect(server.url(role=OWNER, database=TEMPLATE), pool_size=1)
         try:
-            await founding.make_tables(engine)
+            await server.create_database(TEMPLATE)
+            engine = connect(server.url(role=OWNER, database=TEMPLATE), pool_size=1)
+            try:
+                await founding.make_tables(engine)
+            finally:
+                await engine.dispose()
+            yield server
         finally:
-            await engine.dispose()
-        yield server
-        server.stop()
+            server.stop()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from kernel.failpoints import failpoint
 from kernel.identifiers import LotId
 from kernel.randomness import random_id
 from kernel.refusals import Refusal
-from kernel.statute import BIDDING_REGULATION, ELECTRONIC_BIDDING_MEASURES
+from kernel.statute import BIDDING_REGULATION, E_BIDDING_MEASURES
 from kernel.store.parties import organisation_names, take_part, verified_statement
 from kernel.store.transaction import Store, Transaction, transaction
 from trading import lots
@@ -105,7 +105,7 @@ async def release(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
             [
                 Refusal(
                     "window_closed",
-                    ELECTRONIC_BIDDING_MEASURES[31],
+                    E_BIDDING_MEASURES[31],
                     f"解密时间已于 {instant_text(opening.window_until)} 结束",
                 )
             ]
@@ -118,7 +118,7 @@ async def release(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
             [
                 Refusal(
                     "wrong_secret",
-                    ELECTRONIC_BIDDING_MEASURES[30],
+                    E_BIDDING_MEASURES[30],
                     f"解密信息与加密时不一致（{'、'.join(wrong)}），请更换后重试",
                 )
             ]
@@ -273,7 +273,7 @@ async def give_shares(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
                 [
                     Refusal(
                         "wrong_share",
-                        ELECTRONIC_BIDDING_MEASURES[30],
+                        E_BIDDING_MEASURES[30],
                         f"{name} 提交的解密份额与加密时的承诺不一致",
                     )
                 ]
@@ -445,7 +445,7 @@ async def sign_record(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
 
 
 def _too_early(reason: str) -> Refusal:
-    return Refusal("too_early", ELECTRONIC_BIDDING_MEASURES[30], reason)
+    return Refusal("too_early", E_BIDDING_MEASURES[30], reason)
 
 
 def _secrets_in(payload: dict[str, Any]) -> dict[bytes, bytes]:
