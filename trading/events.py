@@ -144,14 +144,16 @@ class LotSuspended(Event):
     """The brake was pulled: the lot keeps its place and takes no step."""
 
     audience: ClassVar[Audience] = Audience.PUBLIC
+    cause: UUID
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class LotResumed(Event):
-    """The brake was released."""
+    """The last brake was released, and the lot may go on."""
 
     audience: ClassVar[Audience] = Audience.PUBLIC
+    cause: UUID
     reason: str
 
 

@@ -50,7 +50,8 @@ class LotRow(Row, table=True):
 
     `bids_due_at`, `release_until` and `candidates_until` repeat what the signed timetable and the
     acts after it have fixed, so that `due_at`, the next moment at which time alone moves the lot,
-    can be told from the row. `notice` holds the notice's own words, `plan` the days the draft
+    can be told from the row. `brakes` are the reasons by cause for which the lot is suspended.
+    `notice` holds the notice's own words, `plan` the days the draft
     proposes; both are only proposals until they are signed.
     """
 
@@ -68,7 +69,7 @@ class LotRow(Row, table=True):
     name: str
     state: str
     suspended: bool = False
-    suspended_for: str = ""
+    brakes: dict[str, str] = Field(default_factory=dict, sa_type=JSONB)
     due_at: datetime | None = Field(default=None, sa_type=Instant)
     region_code: str = Field(index=True)
     estimate: Decimal = Field(sa_type=MONEY)
