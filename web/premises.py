@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import httpx
 import structlog
@@ -26,7 +28,7 @@ from kernel.settings import Settings
 from kernel.store import founding, migrating
 from kernel.store.database import APP, LOG, OWNER, connect, session_factory
 from kernel.store.documents import Documents
-from kernel.store.embedded_postgres import EmbeddedPostgres
+from kernel.store.embedded_postgres import EmbeddedPostgres, PostgresUnavailable
 from kernel.store.transaction import Store
 
 log = structlog.get_logger()
@@ -152,6 +154,48 @@ class Premises:
             self.server.stop()
 
 
+RUNNING = "running.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A database that can be reached: its owner's address and the folder of its programs."""
+
+    owner_url: str
+    role: str
+    tools: Path | None
+
+
+def _note_running(settings: Settings, premises: Premises) -> None:
+    note = {
+        "owner_url": premises.lines.owner[0],
+        "tools": str(premises.server.bin_dir) if premises.server else "",
+    }
+    (settings.data / RUNNING).write_text(json.dumps(note))
+
+
+@asynccontextmanager
+async def reached(settings: Settings) -> AsyncIterator[Reached]:
+    """The database of this installation, whether the platform is running or not."""
+    if settings.database_url:
+        yield Reached(settings.database_url, OWNER if settings.take_roles else "", None)
+        return
+    server = EmbeddedPostgres(settings.data / "postgres")
+    try:
+        await server.start()
+    except PostgresUnavailable:
+        note = settings.data / RUNNING
+        if not note.exists():
+            raise
+        told = json.loads(note.read_text())
+        yield Reached(told["owner_url"], "", Path(told["tools"]))
+        return
+    try:
+        yield Reached(server.url(role=OWNER), "", server.bin_dir)
+    finally:
+        server.stop()
+
+
 @asynccontextmanager
 async def opened(
     settings: Settings, *, demo: bool = False, start: datetime | None = None
@@ -173,8 +217,10 @@ async def opened(
                 await founding.found(owner, settings, keys, demo=demo, start=start)
         finally:
             await owner.dispose()
+        _note_running(settings, premises)
         yield premises
     finally:
+        (settings.data / RUNNING).unlink(missing_ok=True)
         await premises.stop()
 
 

@@ -1,0 +1,161 @@
+"""Looking at an installation: what is right, what is wrong, and how to mend it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from kernel.clock import machine_clock, unshifted_clock
+from kernel.errors import PlatformError
+from kernel.settings import Settings
+from kernel.store import founding
+from kernel.store.database import connect
+from kernel.store.invariants import check_invariants
+from kernel.store.migrating import OLDEST
+from web.premises import reached
+
+SPACE_MIN = 2 * 1024**3
+SKEW_MAX_S = 0.5
+DONE, UNWELL = 0, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at."""
+
+    what: str
+    well: bool
+    found: str
+    remedy: str = ""
+
+
+async def examine(settings: Settings, *, as_json: bool, talk: Console) -> int:
+    """Look at everything, print it, and leave with 5 where something is wrong."""
+    findings = [_space(settings.data), _keys(settings), _cryptography()]
+    try:
+        async with reached(settings) as place:
+            engine = connect(place.owner_url, role=place.role, pool_size=1)
+            try:
+                for look in LOOKS:
+                    findings.append(await look(engine, settings))
+            finally:
+                await engine.dispose()
+    except (PlatformError, OSError) as error:
+        findings.append(
+            Finding("database", False, str(error), "start it, or set SUNBID_DATABASE_URL")
+        )
+    if as_json:
+        print(json.dumps([_plain(one) for one in findings], ensure_ascii=False))
+    else:
+        for one in findings:
+            mark = "[green]✓[/]" if one.well else "[red]✗[/]"
+            talk.print(f"{mark} {one.what}: {one.found}")
+            if not one.well and one.remedy:
+                talk.print(f"    → {one.remedy}")
+    return DONE if all(one.well for one in findings) else UNWELL
+
+
+def _plain(finding: Finding) -> dict[str, object]:
+    return {
+        "what": finding.what,
+        "well": finding.well,
+        "found": finding.found,
+        "remedy": finding.remedy,
+    }
+
+
+def _space(folder: Path) -> Finding:
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    return Finding(
+        "disk space",
+        free >= SPACE_MIN,
+        f"{free / 1024**3:.1f} GiB free",
+        "free at least 2 GiB: a full disk refuses bids",
+    )
+
+
+def _keys(settings: Settings) -> Finding:
+    path = settings.data / "keys" / "platform.json"
+    if not path.exists():
+        return Finding("platform keys", True, "none yet; founding makes them")
+    mode = path.stat().st_mode & 0o777
+    return Finding(
+        "platform keys",
+        mode == 0o600 and path.stat().st_uid == os.getuid(),
+        f"mode {mode:o}",
+        f"chmod 600 {path}",
+    )
+
+
+def _cryptography() -> Finding:
+    return Finding("cryptography", True, version("cryptography"))
+
+
+async def _server(engine: AsyncEngine, _: Settings) -> Finding:
+    async with engine.connect() as connection:
+        number = int((await connection.execute(text("SHOW server_version_num"))).scalar_one())
+    major, minor = divmod(number, 10_000)
+    well = major in OLDEST and minor >= OLDEST[major]
+    return Finding("database server", well, f"PostgreSQL {major}.{minor}", "update the server")
+
+
+async def _clock(engine: AsyncEngine, _: Settings) -> Finding:
+    async with engine.connect() as connection:
+        skew = abs((await unshifted_clock(connection) - machine_clock()).total_seconds())
+    return Finding(
+        "clock of the database against this machine",
+        skew <= SKEW_MAX_S,
+        f"{skew * 1000:.0f} ms apart",
+        "synchronise both machines by NTP",
+    )
+
+
+async def _founded(engine: AsyncEngine, settings: Settings) -> Finding:
+    if not await founding.is_founded(engine):
+        return Finding("platform", True, "not founded yet; `sunbid up` does it")
+    async with engine.connect() as connection:
+        row = (
+            await connection.execute(text("SELECT demo, log_vkey FROM kernel.platform"))
+        ).one()
+    try:
+        same = founding.read_keys(settings).log_signer.vkey == row.log_vkey
+    except founding.NotFounded:
+        same = False
+    return Finding(
+        "platform",
+        same,
+        "a demo" if row.demo else "a real one",
+        "the keys in the data folder are not this database's: restore them",
+    )
+
+
+async def _sound(engine: AsyncEngine, settings: Settings) -> Finding:
+    if not await founding.is_founded(engine):
+        return Finding("invariants", True, "nothing to check yet")
+    broken = await check_invariants(engine)
+    return Finding(
+        "invariants",
+        not broken,
+        "all hold" if not broken else "; ".join(broken[:3]),
+        "stop accepting bids and compare with a witnessed checkpoint",
+    )
+
+
+LOOKS: tuple[Callable[[AsyncEngine, Settings], Awaitable[Finding]], ...] = (
+    _server,
+    _clock,
+    _founded,
+    _sound,
+)
