@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from kernel.settings import Settings
 from kernel.store.transaction import Store
-from web import live, measuring, problems, same_origin, security_headers
+from web import live, measuring, problems, request_scope, same_origin, security_headers
 from web.routes import (
     bid_desk,
     blacklist_register,
@@ -62,6 +62,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=open_house,
+        dependencies=[Depends(request_scope.known_parameters)],
     )
     app.state.store = store
     app.state.settings = settings
@@ -69,6 +70,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         app.include_router(place)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     problems.answer_with_problems(app)
+    request_scope.limit_bodies(app)
     same_origin.guard(app, settings)
     security_headers.guard(app)
     measuring.measure(app)

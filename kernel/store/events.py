@@ -51,3 +51,97 @@ class PlatformFounded(Event):
     demo: bool
     log_vkey: str
     start: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationRegistered(Event):
+    """An organisation asked to be let in; until it is verified only supervisors see that."""
+
+    audience: ClassVar[Audience] = Audience.SUPERVISORS
+    uscc: str
+    name: str
+    region_code: str
+    roles: tuple[str, ...]
+    registration_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationVerified(Event):
+    """The centre checked what an organisation had said about itself."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    uscc: str
+    name: str
+    region_code: str
+    roles: tuple[str, ...]
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonJoined(Event):
+    """A person may act for an organisation, the subject, in these capacities."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    person_id: UUID
+    roles: tuple[str, ...]
+    addressee_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class PersonLeft(Event):
+    """A person may no longer act for an organisation, the subject, in this capacity."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    person_id: UUID
+    role: str
+    addressee_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialAdded(Event):
+    """A further public key speaks for a person, the subject."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    keyid: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialRevoked(Event):
+    """A public key no longer speaks for a person, the subject, and its sessions have ended."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    keyid: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn(Event):
+    """A person began to act for an organisation, the subject, in one capacity.
+
+    Only that organisation may know: presence before a closing would tell who takes part.
+    """
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    person_id: UUID
+    role: str
+    keyid: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut(Event):
+    """A person ended a session with an organisation, the subject."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    person_id: UUID
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityTaken(Event):
+    """A person acted for the first time in this capacity for a subject; the ground for refusing
+    every capacity that may not be combined with it."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    person_id: UUID
+    role: str

@@ -54,7 +54,10 @@ class ClockJumpRow(Row, table=True):
 
 
 class OrganisationRow(Row, table=True):
-    """An organisation as it registered, and who verified it."""
+    """An organisation as it registered, and who verified it.
+
+    The signed registration holds an identity number, so only the digest of its bytes is kept.
+    """
 
     __tablename__ = "organisation"
     __table_args__ = ({"schema": "kernel"},)
@@ -65,7 +68,7 @@ class OrganisationRow(Row, table=True):
     responsible_person: str
     roles: list[str] = Field(sa_type=ARRAY(TEXT))
     registered_at: datetime = Field(sa_type=Instant)
-    registration: bytes
+    registration_digest: bytes
     verified_at: datetime | None = Field(default=None, sa_type=Instant)
     verified_by: UUID | None = None
 
@@ -107,22 +110,28 @@ class CredentialRow(Row, table=True):
     kind: str
     public_key: bytes
     sign_count: int = 0
+    backed_up: bool = False
     added_at: datetime = Field(sa_type=Instant)
     revoked_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class ChallengeRow(Row, table=True):
-    """A sign-in challenge, good once and for a short time."""
+    """A challenge, good once, for a short time and one purpose; some are for one person only."""
 
     __tablename__ = "challenge"
     __table_args__ = ({"schema": "kernel"},)
     nonce: bytes = Field(primary_key=True)
     purpose: str
+    person_id: UUID | None = None
+    keyid: str | None = None
     expires_at: datetime = Field(sa_type=Instant)
 
 
 class SessionRow(Row, table=True):
-    """A signed-in person's session; the token itself is never stored, only its hash."""
+    """A signed-in person's session; the token itself is never stored, only its hash.
+
+    It ends with the credential it began with; a demo's role card begins one without any.
+    """
 
     __tablename__ = "session"
     __table_args__ = ({"schema": "kernel"},)
@@ -131,6 +140,7 @@ class SessionRow(Row, table=True):
     person_id: UUID = Field(foreign_key="kernel.person.id", index=True)
     party_id: UUID = Field(foreign_key="kernel.organisation.id")
     role: str
+    keyid: str | None = Field(default=None, foreign_key="kernel.credential.keyid", index=True)
     begun_at: datetime = Field(sa_type=Instant)
     seen_at: datetime = Field(sa_type=Instant)
     ended_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -157,6 +167,7 @@ class RequestRow(Row, table=True):
     key: str = Field(primary_key=True)
     body_digest: bytes
     status: int
+    media_type: str
     answer: bytes
     answered_at: datetime = Field(sa_type=Instant)
 

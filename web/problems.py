@@ -1,0 +1,355 @@
+"""Errors made into RFC 9457 problems; the only file that knows which status an error deserves.
+
+422 is left to malformed requests. A well-formed request that the law refuses is a conflict with
+the state of things, hence 409, and says which articles it ran into. What may not be known and what
+is not there give the same answer, down to the byte but for its trace. Nothing internal is told: a
+defect is a trace id, under which the server's own log has the rest.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from kernel.access import Role
+from kernel.crypto.digests import Malformed
+from kernel.errors import (
+    BrokenSeal,
+    NotFound,
+    NotPermitted,
+    NotSignedIn,
+    Outrun,
+    PlatformError,
+    Refused,
+)
+from kernel.randomness import random_bytes
+from kernel.store.founding import NotFounded
+from kernel.store.transaction import NotDurable
+from web.pages import render
+
+log = structlog.get_logger()
+
+MEDIA_TYPE: Final = "application/problem+json"
+RETRY_SOON_S: Final = 5
+TRACE_HEADER: Final = "X-Trace-Id"
+
+
+class BadRequest(PlatformError):
+    """The request contradicts itself or asks for what the route does not know."""
+
+    def __init__(self, message: str, *, code: str = "bad_request") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class TooLarge(PlatformError):
+    """The request's body is larger than the route takes."""
+
+
+class WrongMediaType(PlatformError):
+    """The request's body is not of the kind the route takes."""
+
+
+class KeyReused(PlatformError):
+    """An idempotency key came back with another request."""
+
+
+class StillRunning(PlatformError):
+    """The first request with this idempotency key has not been answered yet."""
+
+
+class CrossSite(PlatformError):
+    """The request was made by a page of another site."""
+
+
+class TooManyRequests(PlatformError):
+    """One address asked too often; `retry_after_s` says when it may ask again."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"try again in {retry_after_s} seconds")
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of problem: its status, its code, and its title in two languages."""
+
+    status: int
+    code: str
+    zh: str
+    en: str
+
+
+NOT_FOUND: Final = Kind(404, "not_found", "没有找到", "Not found")
+NOT_SIGNED_IN: Final = Kind(401, "not_signed_in", "请先登录", "Sign in first")
+DEFECT: Final = Kind(500, "defect", "平台内部错误，已记录", "An error of ours; it is recorded")
+INVALID: Final = Kind(422, "invalid", "请求内容不符合要求", "The request's content is not valid")
+BAD_REQUEST: Final = Kind(400, "bad_request", "请求有误", "The request is not valid")
+UNREADABLE: Final = Kind(400, "unreadable", "无法读取请求内容", "The body cannot be read")
+OUTRUN: Final = Kind(
+    409, "outrun", "数据已被他人更新，请重新载入", "Someone else was first; load it again"
+)
+UNAVAILABLE: Final = Kind(
+    503, "unavailable", "平台暂时无法办理，请稍后重试", "Not available now; try again soon"
+)
+
+KINDS: Final[Mapping[type[PlatformError], Kind]] = {
+    NotFound: NOT_FOUND,
+    NotSignedIn: NOT_SIGNED_IN,
+    NotPermitted: Kind(403, "not_permitted", "当前身份无权办理", "Not for this role"),
+    Refused: Kind(409, "refused", "依法不予受理", "The law does not allow this"),
+    Outrun: OUTRUN,
+    Malformed: INVALID,
+    BrokenSeal: Kind(400, "broken_seal", "签名或密文校验未通过", "Does not verify"),
+    NotDurable: Kind(
+        503, "not_durable", "结果尚未可靠保存，请重试", "Not kept safely yet; try again"
+    ),
+    NotFounded: UNAVAILABLE,
+    BadRequest: BAD_REQUEST,
+    TooLarge: Kind(413, "too_large", "请求内容过大", "The body is too large"),
+    WrongMediaType: Kind(415, "wrong_media_type", "内容类型不受支持", "Wrong media type"),
+    KeyReused: Kind(
+        422, "key_reused", "同一幂等键对应了不同的请求", "The key came with another request"
+    ),
+    StillRunning: Kind(
+        409, "still_running", "同一请求正在处理", "The same request is still running"
+    ),
+    CrossSite: Kind(403, "cross_site", "请求来自其他网站，已拒绝", "Made by another site"),
+    TooManyRequests: Kind(429, "too_many_requests", "请求太频繁", "Too many requests"),
+}
+
+_HTTP_KINDS: Final[Mapping[int, Kind]] = {
+    401: NOT_SIGNED_IN,
+    404: NOT_FOUND,
+    405: Kind(405, "method_not_allowed", "不支持此操作", "Method not allowed"),
+    406: Kind(406, "not_acceptable", "无法提供所需格式", "Not acceptable"),
+    413: KINDS[TooLarge],
+    415: KINDS[WrongMediaType],
+    503: UNAVAILABLE,
+}
+
+_OUTRUN_STATES: Final = frozenset({"23505", "40001", "40P01", "55P03", "57014"})
+"""SQLSTATEs of two that met: unique violation, serialization, deadlock, lock and statement time."""
+
+
+def kind_of(error: PlatformError) -> Kind:
+    """The kind of problem an error is, by its nearest class."""
+    for ancestor in type(error).__mro__:
+        found = KINDS.get(ancestor)
+        if found is not None:
+            return found
+    return DEFECT
+
+
+def answer(
+    request: Request,
+    kind: Kind,
+    *,
+    detail: str = "",
+    code: str = "",
+    extra: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The problem as the reader wants it: a page for people, JSON for programs."""
+    trace_id = trace_id_of(request)
+    body: dict[str, Any] = {
+        "type": f"/problems/{code or kind.code}",
+        "title": kind.en if _prefers_english(request) else kind.zh,
+        "status": kind.status,
+        "detail": detail,
+        "instance": request.url.path,
+        "code": code or kind.code,
+        **(extra or {}),
+        "trace_id": trace_id,
+    }
+    sent = {
+        TRACE_HEADER: trace_id,
+        "Cache-Control": "no-store",
+        "Vary": "Accept, Accept-Language",
+        **(headers or {}),
+    }
+    if kind is NOT_SIGNED_IN:
+        sent["WWW-Authenticate"] = "Bearer"
+    if prefers_page(request):
+        page: HTMLResponse = render(request, "problem.html", problem=body)
+        page.status_code = kind.status
+        page.headers.update(sent)
+        return page
+    return JSONResponse(body, kind.status, headers=sent, media_type=MEDIA_TYPE)
+
+
+def answer_error(request: Request, error: PlatformError) -> Response:
+    """The answer to an error raised on purpose."""
+    kind = kind_of(error)
+    code, detail = getattr(error, "code", ""), str(error)
+    extra: dict[str, Any] = {}
+    headers: dict[str, str] = {}
+    match error:
+        case Refused():
+            extra["refusals"] = [one.as_json() for one in error.refusals]
+            code = error.refusals[0].code if len(error.refusals) == 1 else ""
+        case NotFound():
+            detail, code = "", ""
+        case NotPermitted() if _nobody_is_signed_in(request):
+            kind = NOT_SIGNED_IN
+        case TooManyRequests():
+            headers["Retry-After"] = str(error.retry_after_s)
+        case NotDurable() | NotFounded():
+            detail = ""
+            headers["Retry-After"] = str(RETRY_SOON_S)
+    if kind is DEFECT:
+        return answer_defect(request, error)
+    return answer(request, kind, detail=detail, code=code, extra=extra, headers=headers)
+
+
+def answer_defect(request: Request, error: Exception) -> Response:
+    """The answer to a defect: nothing but a trace id, under which the log has all of it."""
+    log.error(
+        "defect",
+        trace_id=trace_id_of(request),
+        method=request.method,
+        route=getattr(request.scope.get("route"), "path", ""),
+        exc_info=error,
+    )
+    return answer(request, DEFECT)
+
+
+def answer_invalid(request: Request, error: RequestValidationError) -> Response:
+    """The answer to a request whose shape is wrong, with a pointer to each fault.
+
+    What was sent is not repeated: it may be a secret.
+    """
+    faults = error.errors()
+    if any(fault["loc"][0] == "path" for fault in faults):
+        return answer(request, NOT_FOUND)
+    told = [
+        {"pointer": _pointer(fault["loc"]), "code": fault["type"], "detail": fault["msg"]}
+        for fault in faults
+    ]
+    kind = INVALID
+    if any(fault["loc"][0] in ("query", "header", "cookie") for fault in faults):
+        kind = BAD_REQUEST
+    elif any(fault["type"] == "json_invalid" for fault in faults):
+        kind = UNREADABLE
+    return answer(request, kind, extra={"errors": told})
+
+
+def answer_http(request: Request, error: HTTPException) -> Response:
+    """The answer to what the framework refuses by itself: unknown paths, wrong methods."""
+    kind = _HTTP_KINDS.get(error.status_code) or Kind(
+        error.status_code, "http", BAD_REQUEST.zh, BAD_REQUEST.en
+    )
+    detail = "" if error.status_code == 404 else str(error.detail)
+    return answer(request, kind, detail=detail, headers=error.headers or {})
+
+
+def answer_database(request: Request, error: DBAPIError) -> Response:
+    """The answer when the database said no: a lost race, a lost line, or a defect of ours."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if state in _OUTRUN_STATES:
+        return answer(request, OUTRUN)
+    lost = state[:2] in ("08", "53", "57") or error.connection_invalidated
+    if lost or isinstance(error, InterfaceError | OperationalError):
+        log.warning("database_lost", trace_id=trace_id_of(request), sqlstate=state)
+        return answer(request, UNAVAILABLE, headers={"Retry-After": str(RETRY_SOON_S)})
+    return answer_defect(request, error)
+
+
+def trace_id_of(request: Request) -> str:
+    """The id under which this request is found in the log; the same however often it is asked."""
+    if not hasattr(request.state, "trace_id"):
+        request.state.trace_id = random_bytes(16).hex()
+    trace_id: str = request.state.trace_id
+    return trace_id
+
+
+def prefers_page(request: Request) -> bool:
+    """Whether the reader would rather have HTML than JSON."""
+    wanted = _weights(request.headers.get("accept", ""))
+    page = wanted.get("text/html", 0.0)
+    json = max((wanted.get(kind, 0.0) for kind in ("application/json", MEDIA_TYPE)), default=0.0)
+    return page > json
+
+
+def _prefers_english(request: Request) -> bool:
+    wanted = _weights(request.headers.get("accept-language", ""))
+    by_language: dict[str, float] = {}
+    for tag, weight in wanted.items():
+        language = tag.partition("-")[0]
+        by_language[language] = max(weight, by_language.get(language, 0.0))
+    return by_language.get("en", 0.0) > by_language.get("zh", 0.0)
+
+
+def _weights(header: str) -> dict[str, float]:
+    """What a reader accepts, and how gladly (RFC 9110, 12.4.2)."""
+    weights = {}
+    for item in header[:1000].split(","):
+        name, *parameters = (part.strip() for part in item.lower().split(";"))
+        weight = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                try:
+                    weight = min(max(float(parameter[2:]), 0.0), 1.0)
+                except ValueError:
+                    weight = 0.0
+        if name:
+            weights[name] = weight
+    return weights
+
+
+def _pointer(place: Sequence[int | str]) -> str:
+    """The place of a fault: a JSON pointer (RFC 6901) into the body, or the parameter's name."""
+    steps = [str(step).replace("~", "~0").replace("/", "~1") for step in place[1:]]
+    return "#" + "".join(f"/{step}" for step in steps) if place[0] == "body" else ".".join(steps)
+
+
+def _nobody_is_signed_in(request: Request) -> bool:
+    actor = getattr(request.state, "actor", None)
+    return actor is None or actor.role is Role.PUBLIC
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Teach the app to answer every error with a problem."""
+
+    async def on_platform_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, PlatformError)
+        return answer_error(request, error)
+
+    async def on_invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return answer_invalid(request, error)
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return answer_http(request, error)
+
+    async def on_database(request: Request, error: Exception) -> Response:
+        assert isinstance(error, DBAPIError)
+        return answer_database(request, error)
+
+    async def on_full_pool(request: Request, error: Exception) -> Response:
+        log.warning("database_busy", trace_id=trace_id_of(request))
+        return answer(request, UNAVAILABLE, headers={"Retry-After": str(RETRY_SOON_S)})
+
+    async def on_cut_line(request: Request, error: Exception) -> Response:
+        return answer(request, UNREADABLE)
+
+    async def on_defect(request: Request, error: Exception) -> Response:
+        return answer_defect(request, error)
+
+    app.add_exception_handler(PlatformError, on_platform_error)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(DBAPIError, on_database)
+    app.add_exception_handler(PoolTimeout, on_full_pool)
+    app.add_exception_handler(ConnectionError, on_full_pool)
+    app.add_exception_handler(ClientDisconnect, on_cut_line)
+    app.add_exception_handler(Exception, on_defect)
