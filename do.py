@@ -127,7 +127,8 @@ def make_venv() -> None:
         shutil.rmtree(VENV)
     # The interpreter itself, also when this program was started by a virtual environment's.
     python = getattr(sys, "_base_executable", "") or sys.executable
-    step("Making .venv", [str(UV), "venv", "--quiet", "--python", python, str(VENV)])
+    make = [str(UV), "venv", "--quiet", "--python", python, str(VENV)]
+    step("Making .venv", make, environment=uv_environment())
 
 
 def install(lock: str) -> None:
