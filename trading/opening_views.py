@@ -21,7 +21,8 @@ from kernel.errors import NotFound
 from kernel.events import Audience, plain
 from kernel.identifiers import LotId
 from kernel.store.journal import Entry, read_view
-from kernel.store.parties import keys_by_id, organisation_names
+from kernel.store.parties import organisation_names
+from kernel.store.tables import CredentialRow
 from kernel.store.transaction import Transaction
 from kernel.store.views import room
 from trading import lots
@@ -192,7 +193,7 @@ async def published_record(tx: Transaction, lot_id: LotId) -> PublishedRecord:
         timetable=timetable.statement,
         close_entry=await lots.entry_of(tx, lot_id, "LotClosed"),
         window_closed_entry=row.window_closed_entry,
-        signers=await keys_by_id(tx.session, keyids),
+        signers=await _keys(tx, keyids),
         sheets=tuple(
             envelope.head
             for bid in await counted_bids(tx.session, lot_id)
@@ -215,6 +216,13 @@ async def sealed_sheet(tx: Transaction, lot_id: LotId, head: bytes) -> bytes:
                 parts = [part async for part in tx.documents.stream(list(envelope.parts))]
                 return envelope.header + b"".join(parts)
     raise NotFound("no such sheet")
+
+
+async def _keys(tx: Transaction, keyids: set[str]) -> dict[str, bytes]:
+    rows = await tx.session.scalars(
+        select(CredentialRow).where(col(CredentialRow.keyid).in_(keyids))
+    )
+    return {row.keyid: row.public_key for row in rows}
 
 
 async def _lot(tx: Transaction, lot_id: LotId) -> tuple[LotRow, ProjectRow]:

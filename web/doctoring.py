@@ -19,9 +19,9 @@ from kernel.errors import PlatformError
 from kernel.settings import Settings
 from kernel.store import founding
 from kernel.store.database import connect
-from kernel.store.invariants import check_invariants
 from kernel.store.migrating import OLDEST
 from web.premises import reached
+from web.soundness import faults_of
 
 SPACE_MIN = 2 * 1024**3
 SKEW_MAX_S = 0.5
@@ -144,7 +144,7 @@ async def _founded(engine: AsyncEngine, settings: Settings) -> Finding:
 async def _sound(engine: AsyncEngine, settings: Settings) -> Finding:
     if not await founding.is_founded(engine):
         return Finding("invariants", True, "nothing to check yet")
-    broken = await check_invariants(engine)
+    broken = await faults_of(engine)
     return Finding(
         "invariants",
         not broken,

@@ -24,6 +24,7 @@ from kernel.store import founding
 from kernel.store.database import OWNER, connect
 from kernel.store.journal import read_view
 from kernel.store.sequencer import sequence_once
+from kernel.store.sound_log import log_faults
 from kernel.store.transaction import Store, transaction
 from kernel.store.transparency_log import (
     integrate_once,
@@ -250,3 +251,34 @@ async def test_a_proof_made_now_verifies(store: Store, tick: Tick, settings: Set
     assert proof is not None
     vkey = founding.read_keys(settings).log_signer.vkey
     assert verify_proof(proof, log_vkey=vkey, witness_vkeys=()).index >= 0
+
+
+async def test_a_sound_log_has_no_faults_and_every_tampering_is_found(
+    store: Store, tick: Tick, database: Database
+) -> None:
+    for n in range(12):
+        await record(store, Handed(random_id(), str(n)), somebody())
+        await tick()
+    owner = connect(database.url(OWNER), pool_size=1)
+    async with owner.connect() as connection:
+        assert await log_faults(connection) == []
+        await connection.rollback()
+        for tampering in TAMPERINGS:
+            for table in ("journal", "log_leaf", "log_node", "log_batch", "receipt", "view_entry"):
+                await connection.execute(text(f"ALTER TABLE kernel.{table} DISABLE TRIGGER USER"))
+            await connection.execute(text(tampering))
+            assert await log_faults(connection) != [], tampering
+            await connection.rollback()
+    await owner.dispose()
+
+
+TAMPERINGS = (
+    "UPDATE kernel.journal SET record = record || ' ' WHERE kind = 'Handed'",
+    "UPDATE kernel.journal SET kind = 'Taken' WHERE kind = 'Handed'",
+    "UPDATE kernel.log_leaf SET data = sha256(data) WHERE index = 3",
+    "DELETE FROM kernel.log_leaf WHERE index = 5",
+    "UPDATE kernel.log_node SET hash = sha256(hash) WHERE level = 1 AND index = 1",
+    "UPDATE kernel.log_batch SET root = sha256(root)",
+    "UPDATE kernel.receipt SET proof = replace(proof, 'index', 'Index')",
+    "UPDATE kernel.view_entry SET number = number + 100 WHERE view LIKE 'party/%'",
+)
