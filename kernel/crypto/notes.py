@@ -222,6 +222,13 @@ def parse_vkey(vkey: str) -> VerifierKey:
     return key
 
 
+def open_note(text: str, vkey: str) -> str:
+    """The text of a note that this key (Ed25519, type 1) signed, or `BrokenSeal`."""
+    note = SignedNote.parse(text)
+    _require_signed(note, parse_vkey(vkey))
+    return note.text
+
+
 def open_checkpoint(text: str, log_vkey: str, witness_vkeys: Collection[str]) -> VerifiedCheckpoint:
     """The checkpoint of a note that this log signed, with the known witnesses' times.
 
@@ -232,12 +239,9 @@ def open_checkpoint(text: str, log_vkey: str, witness_vkeys: Collection[str]) ->
     witnesses = _distinct_witnesses(witness_vkeys)
     note = SignedNote.parse(text)
     checkpoint = Checkpoint.parse(note.text)
-    if log.algorithm != ED25519 or checkpoint.origin != log.name:
+    if checkpoint.origin != log.name:
         raise BrokenSeal("a checkpoint of another log")
-    signed = note.by(log)
-    if signed is None:
-        raise BrokenSeal("the log did not sign this checkpoint")
-    _verify(log.public, signed.signature, note.text.encode())
+    _require_signed(note, log)
     times = {
         witness.name: _cosigned_at(note.text, witness, line)
         for witness in witnesses
@@ -274,6 +278,14 @@ def read_cosignatures(
     ]
 
 
+def verify_ed25519(public: bytes, signature: bytes, message: bytes) -> None:
+    """`BrokenSeal` unless these 64 bytes are this key's Ed25519 signature of the message."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        raise BrokenSeal("the signature does not verify") from None
+
+
 def parse_decimal(digits: str) -> int:
     """A whole number below 2^63 without sign or leading zeros."""
     if not (digits.isascii() and digits.isdecimal()) or len(digits) > 19:
@@ -282,6 +294,13 @@ def parse_decimal(digits: str) -> int:
     if str(number) != digits or number > _LATEST:
         raise Malformed("not a whole number")
     return number
+
+
+def _require_signed(note: SignedNote, key: VerifierKey) -> None:
+    signed = note.by(key)
+    if signed is None or key.algorithm != ED25519:
+        raise BrokenSeal(f"{key.name} did not sign this note")
+    verify_ed25519(key.public, signed.signature, note.text.encode())
 
 
 def _distinct_witnesses(vkeys: Collection[str]) -> list[VerifierKey]:
@@ -301,19 +320,12 @@ def _cosigned_at(text: str, witness: VerifierKey, line: NoteSignature) -> int:
     at_unix = int.from_bytes(line.signature[:8], "big")
     if not 0 < at_unix <= _LATEST:
         raise BrokenSeal(f"the cosignature of {witness.name} has no time")
-    _verify(witness.public, line.signature[8:], _cosigned(text, at_unix))
+    verify_ed25519(witness.public, line.signature[8:], _cosigned(text, at_unix))
     return at_unix
 
 
 def _cosigned(text: str, at_unix: int) -> bytes:
     return f"cosignature/v1\ntime {at_unix}\n{text}".encode()
-
-
-def _verify(public: bytes, signature: bytes, message: bytes) -> None:
-    try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
-    except (InvalidSignature, ValueError):
-        raise BrokenSeal("the note's signature does not verify") from None
 
 
 def _parse_line(line: str) -> NoteSignature:
