@@ -9,6 +9,7 @@ Everything the platform raises on purpose:
   + Outrun              someone else changed the same thing first; load it again
   + BrokenSeal          a ciphertext, signature or proof does not verify
   + TooMuch             more, or faster, than this actor may ask for at present
+  + NoCalendar          days were to be counted in a year whose calendar is not known yet
 
 None of them knows HTTP; the web turns them into responses in one place. Anything else that is
 raised is a defect and may crash the request.
@@ -60,3 +61,11 @@ class TooMuch(PlatformError):
     def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class NoCalendar(PlatformError):
+    """Days were to be counted in a year whose calendar is not known yet."""
+
+    def __init__(self, year: int) -> None:
+        super().__init__(f"{year}年的节假日安排尚未载入，不能计算期限")
+        self.year = year
