@@ -317,11 +317,11 @@ def records(function: ast.stmt) -> bool:
 
 
 def unguarded_activities(
-    files: tuple[Source, ...], reached: set[str]
+    files: tuple[Source, ...], *, from_web: set[str], from_floors: set[str]
 ) -> Iterator[tuple[str, int, str]]:
-    """Activities without `@by`: what a person can reach from the web, or what records a fact.
+    """Activities without `@by`: those the web reaches, and those that record a fact by themselves.
 
-    A function that only helps other activities needs no guard of its own: theirs has been passed.
+    What only helps other activities needs no guard of its own: theirs has been passed.
     """
     for file in files:
         gerund = any(part.endswith("ing") for part in file.stem.split("_"))
@@ -331,14 +331,14 @@ def unguarded_activities(
             if not is_activity(function):
                 continue
             assert isinstance(function, ast.AsyncFunctionDef)
-            if "by" in decorator_names(function):
-                continue
-            if f"{file.module}.{function.name}" in reached or records(function):
+            name = f"{file.module}.{function.name}"
+            acts = name in from_web or (records(function) and name not in from_floors)
+            if acts and "by" not in decorator_names(function):
                 yield file.path, function.lineno, f"{function.name} has no @by"
 
 
-def reached_from_web() -> set[str]:
-    return {name for file in files_under("web") for _, name in mentions(file)}
+def mentioned_in(files: tuple[Source, ...]) -> set[str]:
+    return {name for file in files for _, name in mentions(file)}
 
 
 # -- the tests ------------------------------------------------------------------------------------
@@ -383,7 +383,10 @@ def test_only_lots_moves_a_lot() -> None:
 
 def test_every_activity_says_who_may_perform_it() -> None:
     floors = files_under(*PACKAGES[:-1])
-    assert list(unguarded_activities(floors, reached_from_web())) == []
+    found = unguarded_activities(
+        floors, from_web=mentioned_in(files_under("web")), from_floors=mentioned_in(floors)
+    )
+    assert [f"{path}:{line}: {what}" for path, line, what in found] == []
 
 
 def test_every_rule_that_refuses_names_its_article() -> None:
@@ -477,8 +480,12 @@ def test_an_activity_without_a_guard_is_found() -> None:
         "async def told(tx: Transaction) -> None:\n    tx.record(x)\n"
         "async def reached(tx: Transaction) -> None: ...\n"
         "async def helping(tx: Transaction) -> None: ...\n"
+        "async def telling_for_others(tx: Transaction) -> None:\n    tx.record(x)\n"
         "@by(Role.BIDDER)\nasync def guarded(tx: Transaction) -> None:\n    tx.record(x)\n"
     )
-    files = (source("trading/bidding.py", text),)
-    found = list(unguarded_activities(files, {"trading.bidding.reached"}))
+    found = unguarded_activities(
+        (source("trading/bidding.py", text),),
+        from_web={"trading.bidding.reached", "trading.bidding.guarded"},
+        from_floors={"trading.bidding.telling_for_others"},
+    )
     assert [what for _, _, what in found] == ["told has no @by", "reached has no @by"]
