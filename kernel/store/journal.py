@@ -19,7 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from kernel.access import Actor
-from kernel.crypto.digests import canonical, instant_text
+from kernel.crypto.digests import b64u, canonical, instant_text, labelled
 from kernel.events import Event, facts_of
 from kernel.identifiers import EntryId
 from kernel.randomness import random_bytes
@@ -28,9 +28,9 @@ BELL = "journal"
 
 _INSERT = text(
     "INSERT INTO kernel.journal (id, kind, subject_id, audience, after_close, seals, discloses,"
-    " barrier, receipted, party_id, recorded_at, record, salt) VALUES (:id, :kind, :subject_id,"
-    " :audience, :after_close, :seals, :discloses, :barrier, :receipted, :party_id, :recorded_at,"
-    " :record, :salt)"
+    " barrier, receipted, party_id, recorded_at, record, salt, operator, operator_salt) VALUES"
+    " (:id, :kind, :subject_id, :audience, :after_close, :seals, :discloses, :barrier, :receipted,"
+    " :party_id, :recorded_at, :record, :salt, :operator, :operator_salt)"
 )
 _QUEUE = text("INSERT INTO kernel.unsequenced (entry_id) VALUES (:id)")
 _VIEW = text(
@@ -63,8 +63,25 @@ class Entry:
         return facts
 
 
-def record_of(entry_id: EntryId, event: Event, *, actor: Actor, at: datetime) -> bytes:
-    """The bytes the log commits to: what happened, to what, when, by whom and from where."""
+def operator_of(actor: Actor) -> bytes:
+    """Who acted and from where, as it is kept: for supervisors, and never for the public."""
+    return canonical(
+        {
+            "person": _text(actor.person_id),
+            "party": _text(actor.party_id),
+            "address": actor.address,
+        }
+    )
+
+
+def record_of(
+    entry_id: EntryId, event: Event, *, role: str, operator: bytes, at: datetime
+) -> bytes:
+    """The bytes the log commits to: what happened, to what, when, and in what capacity.
+
+    Every act is recorded with its operator and network address (电子招标投标办法 49), but a
+    record may be shown to the public, so it holds only a salted commitment to those.
+    """
     return canonical(
         {
             "v": "sunbid-entry/1",
@@ -72,10 +89,8 @@ def record_of(entry_id: EntryId, event: Event, *, actor: Actor, at: datetime) ->
             "kind": type(event).__name__,
             "subject": str(event.subject_id),
             "at": instant_text(at),
-            "role": str(actor.role),
-            "person": _text(actor.person_id),
-            "party": _text(actor.party_id),
-            "address": actor.address,
+            "role": role,
+            "operator": b64u(operator),
             "facts": facts_of(event),
         }
     )
@@ -93,6 +108,8 @@ async def append(
     The queue number is taken last of all, after every lock, so that an entry can never be numbered
     before one that its transaction waited for.
     """
+    operator = operator_of(actor)
+    operator_salts = [random_bytes(32) for _ in events]
     rows = [
         {
             "id": entry_id,
@@ -106,10 +123,18 @@ async def append(
             "receipted": event.receipted,
             "party_id": getattr(event, "addressee_id", None) or actor.party_id,
             "recorded_at": at,
-            "record": record_of(entry_id, event, actor=actor, at=at),
+            "record": record_of(
+                entry_id,
+                event,
+                role=str(actor.role),
+                operator=labelled("ebid/1/operator", operator_salt, operator),
+                at=at,
+            ),
             "salt": random_bytes(32),
+            "operator": operator,
+            "operator_salt": operator_salt,
         }
-        for entry_id, event in events
+        for (entry_id, event), operator_salt in zip(events, operator_salts, strict=True)
     ]
     await session.execute(_INSERT, rows)
     for row in rows:

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.crypto import merkle
+from kernel.crypto.digests import b64u, labelled
 from kernel.crypto.receipts import filler_leaf, leaf_data, verify_proof
 from kernel.errors import BrokenSeal
 
@@ -73,11 +74,13 @@ async def _views(connection: AsyncConnection) -> list[str]:
 
 async def _records(connection: AsyncConnection) -> list[str]:
     rows = await connection.execute(
-        text("SELECT id, kind, subject_id, record FROM kernel.journal")
+        text("SELECT id, kind, subject_id, record, operator, operator_salt FROM kernel.journal")
     )
     faults = []
-    for entry_id, kind, subject_id, record in rows:
+    for entry_id, kind, subject_id, record, operator, operator_salt in rows:
         told = json.loads(record)
+        if told["operator"] != b64u(labelled("ebid/1/operator", operator_salt, operator)):
+            faults.append(f"entry {entry_id} was made by somebody else than its row says")
         if (told["id"], told["kind"], told["subject"]) != (str(entry_id), kind, str(subject_id)):
             faults.append(f"entry {entry_id} says something else than its row")
     return faults

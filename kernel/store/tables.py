@@ -193,6 +193,8 @@ class JournalRow(Row, table=True):
     recorded_at: datetime = Field(sa_type=Instant)
     record: bytes
     salt: bytes
+    operator: bytes
+    operator_salt: bytes
 
 
 class UnsequencedRow(Row, table=True):

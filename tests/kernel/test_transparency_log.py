@@ -275,6 +275,7 @@ async def test_a_sound_log_has_no_faults_and_every_tampering_is_found(
 TAMPERINGS = (
     "UPDATE kernel.journal SET record = record || ' ' WHERE kind = 'Handed'",
     "UPDATE kernel.journal SET kind = 'Taken' WHERE kind = 'Handed'",
+    "UPDATE kernel.journal SET operator = operator || ' ' WHERE kind = 'Handed'",
     "UPDATE kernel.log_leaf SET data = sha256(data) WHERE index = 3",
     "DELETE FROM kernel.log_leaf WHERE index = 5",
     "UPDATE kernel.log_node SET hash = sha256(hash) WHERE level = 1 AND index = 1",
