@@ -357,6 +357,12 @@ def test_no_file_or_folder_has_a_name_that_says_nothing() -> None:
     assert named & FORBIDDEN_NAMES == set()
 
 
+def test_every_folder_is_a_package_that_the_contracts_can_see() -> None:
+    folders = {(HOUSE / file.path).parent for file in house()}
+    unseen = {folder for folder in folders if not (folder / "__init__.py").exists()}
+    assert unseen == set()
+
+
 def test_rules_never_wait() -> None:
     assert offences(waiting, tuple(file for file in house() if file.is_rule)) == []
 
