@@ -24,9 +24,7 @@ class DecisionRow(Row, table=True):
 
     __tablename__ = "decision"
     __table_args__ = (
-        CheckConstraint(
-            "(organisation_id IS NULL) <> (person_id IS NULL)", name="one_subject"
-        ),
+        CheckConstraint("(organisation_id IS NULL) <> (person_id IS NULL)", name="one_subject"),
         Index(None, "organisation_id"),
         Index(None, "person_id"),
         Index(None, "authority", "document_number"),

@@ -39,11 +39,12 @@ from trading.events import (
     AgencyAuthorised,
     CustodianKeyRegistered,
     CustodianNamed,
+    DraftDropped,
     LotDrafted,
     ProjectCreated,
 )
 from trading.rules.key_custody import Custody, Holder, custody_refusals
-from trading.rules.lot_lifecycle import LotState
+from trading.rules.lot_lifecycle import LotMove, LotState
 from trading.tables import (
     CustodianKeyRow,
     CustodianRow,
@@ -129,15 +130,11 @@ async def create_project(tx: Transaction, terms: ProjectTerms) -> ProjectId:
     refusals = []
     own = terms.tenderee_id if tx.actor.role is Role.TENDEREE else terms.agency_id
     if own != tx.actor.party:
-        refusals.append(
-            Refusal("not_own_project", BIDDING_LAW[12], "只能以本单位名义建立招标项目")
-        )
+        refusals.append(Refusal("not_own_project", BIDDING_LAW[12], "只能以本单位名义建立招标项目"))
     if Role.TENDEREE not in tenderee.roles:
         refusals.append(Refusal("no_tenderee", BIDDING_LAW[8], f"{tenderee.name}未登记为招标人"))
     if agency is not None and (Role.AGENCY not in agency.roles or agency.id == tenderee.id):
-        refusals.append(
-            Refusal("no_agency", BIDDING_LAW[13], f"{agency.name}未登记为招标代理机构")
-        )
+        refusals.append(Refusal("no_agency", BIDDING_LAW[13], f"{agency.name}未登记为招标代理机构"))
     if refusals:
         raise Refused(refusals)
     if taken is not None:
@@ -260,6 +257,19 @@ async def redraft_lot(tx: Transaction, lot_id: UUID, terms: LotTerms) -> None:
     tx.record(_drafted(tx, lot, terms))
 
 
+@by(Role.TENDEREE, Role.AGENCY)
+async def drop_draft(tx: Transaction, lot_id: UUID) -> None:
+    """Give up a draft; nobody but its owners ever learns of it."""
+    lot, project = await locked_own_lot(tx, lot_id)
+
+    _require_draft(lot)
+
+    lots.move(tx, lot, LotMove.CANCEL)
+
+    for party_id in filter(None, (project.tenderee_id, project.agency_id)):
+        tx.record(DraftDropped(lot.id, addressee_id=party_id))
+
+
 async def _write_terms(tx: Transaction, lot: LotRow, terms: LotTerms) -> None:
     lot.name = terms.name
     lot.region_code = terms.region_code
@@ -356,9 +366,7 @@ def file_name(name: str) -> str:
 
 
 @by(Role.TENDEREE, Role.AGENCY)
-async def name_custodians(
-    tx: Transaction, lot_id: UUID, nominations: Sequence[Nomination]
-) -> None:
+async def name_custodians(tx: Transaction, lot_id: UUID, nominations: Sequence[Nomination]) -> None:
     """Say who is to keep the lot's keys, all of them at once; those named before are replaced.
 
     A person must be a custodian of the organisation named. Keys already registered by persons who
@@ -418,9 +426,7 @@ async def name_custodians(
         )
 
 
-async def _custodians_of(
-    tx: Transaction, nominations: Sequence[Nomination]
-) -> dict[UUID, str]:
+async def _custodians_of(tx: Transaction, nominations: Sequence[Nomination]) -> dict[UUID, str]:
     """The names of those nominated who are custodians of the organisation they are named for."""
     rows = await tx.session.execute(
         select(col(MembershipRow.person_id), col(MembershipRow.party_id), col(PersonRow.name))
@@ -528,7 +534,7 @@ async def assignments(tx: Transaction) -> list[Assignment]:
             LotId(lot.id),
             ProjectId(project.id),
             tenderees[PartyId(project.tenderee_id)].name,
-            LotState(lot.state) is not LotState.DRAFT,
+            lot.published_at is not None,
             custodian.escrow_shares,
             kids.get((lot.id, custodian.person_id), ""),
         )
@@ -536,9 +542,7 @@ async def assignments(tx: Transaction) -> list[Assignment]:
     ]
 
 
-async def newest_kids(
-    tx: Transaction, lot_ids: Sequence[UUID]
-) -> dict[tuple[UUID, UUID], str]:
+async def newest_kids(tx: Transaction, lot_ids: Sequence[UUID]) -> dict[tuple[UUID, UUID], str]:
     """The key that counts for each lot and person: the one registered last."""
     rows = await tx.session.execute(
         select(

@@ -48,6 +48,14 @@ class LotDrafted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DraftDropped(Event):
+    """A draft was given up before anyone else knew of it."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class CustodianNamed(Event):
     """A person was named to keep a key of a lot; that person's organisation learns of it."""
 

@@ -8,20 +8,22 @@ its own, so that what they see is what is true while they hold it.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlmodel import col
 
 from kernel.access import Role
-from kernel.errors import NotFound, NotPermitted
+from kernel.errors import NotFound, NotPermitted, Refused
 from kernel.identifiers import EntryId
 from kernel.store.database import lock_exclusive, lock_shared
 from kernel.store.tables import JournalRow
 from kernel.store.transaction import Transaction
 from trading.events import LotMoved, LotResumed, LotSuspended
-from trading.rules import lot_lifecycle, timetable
+from trading.rules import lot_lifecycle
 from trading.rules.lot_lifecycle import LotMove, LotState
+from trading.rules.timetable import Timetable, next_due
 from trading.tables import LotRow, ProjectRow
 
 
@@ -66,7 +68,7 @@ async def owned(tx: Transaction, lot_id: UUID) -> tuple[LotRow, ProjectRow]:
         raise NotFound("no such lot")
     if owns(tx, project):
         return lot, project
-    if LotState(lot.state) is LotState.DRAFT:
+    if lot.published_at is None:
         raise NotFound("no such lot")
     raise NotPermitted("the lot is another tenderee's")
 
@@ -74,14 +76,46 @@ async def owned(tx: Transaction, lot_id: UUID) -> tuple[LotRow, ProjectRow]:
 def move(tx: Transaction, lot: LotRow, step: LotMove) -> None:
     """Take one lawful step and record it; `Refused` where the law knows no such step.
 
-    The lot must be locked. `due_at` becomes the next moment at which time alone moves it on.
+    The lot must be locked. `due_at` becomes the next moment at which time alone moves it on. What
+    becomes of a lot that was never published is nobody's business and not recorded here.
     """
     came_from = LotState(lot.state)
     went_to = lot_lifecycle.after(came_from, step, suspended=lot.suspended)
     lot.state = went_to
-    lot.due_at = next_due_at(lot)
-    tx.record(
-        LotMoved(lot.id, came_from=came_from, went_to=went_to, move=step, due_at=lot.due_at)
+    set_due(tx, lot)
+    if lot.published_at is not None:
+        tx.record(
+            LotMoved(lot.id, came_from=came_from, went_to=went_to, move=step, due_at=lot.due_at)
+        )
+
+
+def set_due(tx: Transaction, lot: LotRow) -> None:
+    """Write down when time alone next moves the lot; called whenever its times or state change."""
+    timetable = timetable_of(tx, lot)
+    due = timetable and next_due(LotState(lot.state), timetable, suspended=lot.suspended)
+    lot.due_at = due.at if due else None
+
+
+def timetable_of(tx: Transaction, lot: LotRow) -> Timetable | None:
+    """The timetable in force, as the rules know it; None for a lot that was never published."""
+    if (
+        lot.published_at is None
+        or lot.documents_from is None
+        or lot.documents_until is None
+        or lot.bids_due_at is None
+    ):
+        return None
+    return Timetable(
+        published_at=lot.published_at,
+        documents_from=lot.documents_from,
+        documents_until=lot.documents_until,
+        bids_due_at=lot.bids_due_at,
+        release_window=timedelta(seconds=lot.release_window_s),
+        publicity_days=lot.publicity_days,
+        validity_days=lot.validity_days,
+        closer_delay=timedelta(seconds=tx.settings.closer_settle_s),
+        release_until=lot.release_until,
+        candidates_until=lot.candidates_until,
     )
 
 
@@ -92,20 +126,34 @@ def suspend(tx: Transaction, lot: LotRow, *, cause: UUID, reason: str) -> None:
     """
     if str(cause) in lot.brakes:
         return
-    lot.brakes = {**lot.brakes, str(cause): reason}
     if not lot.suspended:
+        refusals = lot_lifecycle.suspension_refusals(LotState(lot.state), suspended=False)
+        if refusals:
+            raise Refused(refusals)
         lot.suspended = True
+        set_due(tx, lot)
         tx.record(LotSuspended(lot.id, cause=cause, reason=reason))
+    lot.brakes = {**lot.brakes, str(cause): reason}
 
 
 def resume(tx: Transaction, lot: LotRow, *, cause: UUID, reason: str) -> None:
-    """Release the brake of one cause; the lot goes on where no other holds it."""
+    """Release the brake of one cause; the lot goes on where no other holds it.
+
+    `Refused` while a deadline that passed meanwhile has not been moved.
+    """
     if str(cause) not in lot.brakes:
         return
-    lot.brakes = {key: value for key, value in lot.brakes.items() if key != str(cause)}
-    if not lot.brakes:
+    others = {key: value for key, value in lot.brakes.items() if key != str(cause)}
+    if not others:
+        refusals = lot_lifecycle.resumption_refusals(
+            LotState(lot.state), suspended=True, now=tx.now, bids_due_at=lot.bids_due_at
+        )
+        if refusals:
+            raise Refused(refusals)
         lot.suspended = False
+        set_due(tx, lot)
         tx.record(LotResumed(lot.id, cause=cause, reason=reason))
+    lot.brakes = others
 
 
 async def entry_of(tx: Transaction, lot_id: UUID, kind: str) -> EntryId:

@@ -1,9 +1,9 @@
 """Who holds the keys of a lot, and how many must come together to open its bids.
 
-Until the deadline nobody may decrypt or extract a bid (电子招标投标办法 27). The rule that makes this
-more than a promise is arithmetic: no person and no organisation, the platform and the tenderee
-included, holds enough to open anything alone, and what bidders put into escrow cannot be opened
-without the regulator.
+Until the deadline nobody may decrypt or extract a bid (电子招标投标办法 27). What makes this more
+than a promise is arithmetic: no person and no organisation, the platform and the tenderee included,
+holds enough to open anything alone, and what bidders put into escrow cannot be opened without the
+regulator.
 """
 
 from __future__ import annotations

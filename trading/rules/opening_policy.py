@@ -58,9 +58,7 @@ def policy_document(
     `keys` are the custodians' registered keys by kid. A holder dealt two escrow shares stands twice
     in the escrow list, next to itself.
     """
-    escrow = [
-        holder.kid for holder in custody.holders for _ in range(holder.escrow_shares)
-    ]
+    escrow = [holder.kid for holder in custody.holders for _ in range(holder.escrow_shares)]
     return {
         "v": VERSION,
         "project": str(project_id),
@@ -92,9 +90,7 @@ def policy_document(
 
 
 @under(E_BIDDING_MEASURES[27])
-def policy_refusals(
-    signed: Mapping[str, object], proposed: Mapping[str, object]
-) -> list[Refusal]:
+def policy_refusals(signed: Mapping[str, object], proposed: Mapping[str, object]) -> list[Refusal]:
     """Every point in which a signed policy is not the one the platform can stand for."""
     said = {
         "officials": ("policy_keys_differ", "开标规则中的密钥与保管人登记的公钥不一致"),
