@@ -1,8 +1,8 @@
 """How the law counts days: natural days, working days, and the day that is not counted.
 
 The day on which a period starts is not counted, and a period whose last day is a statutory rest
-day ends on the next day that is none (民法典 201 and 203; 财政部令第87号, article 85). Days are days
-of the calendar in Beijing; instants are never subtracted from each other.
+day ends on the next day that is none (民法典 201 and 203; 财政部令第87号, article 85). Days are
+those of the calendar in Beijing; instants are never subtracted from each other.
 
 Which days are rest days is data. Every year the State Council moves working days about (调休), so a
 year without its notice cannot be counted: `NoCalendar`.

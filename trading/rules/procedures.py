@@ -36,7 +36,7 @@ from kernel.working_days import (
 
 
 class Procedure(StrEnum):
-    """How a lot is put up: by open tender the law demands, by one it does not, or as procurement."""
+    """How a lot is put up: by a tender that the law demands, a free one, or as procurement."""
 
     OPEN_TENDER_MANDATORY = "open_tender_mandatory"
     OPEN_TENDER_VOLUNTARY = "open_tender_voluntary"
@@ -46,6 +46,7 @@ class Procedure(StrEnum):
 class SecurityForm(StrEnum):
     """How a bid security may be given (投标保证金的形式)."""
 
+    CASH = "cash"
     TRANSFER = "transfer"
     CHEQUE = "cheque"
     DRAFT = "draft"
@@ -159,10 +160,11 @@ class Switches:
         return 0 if self.publicity is None else self.publicity.days
 
 
-# 保障中小企业款项支付条例 13 opens guarantees of financial institutions to every bidder.
 ANY_FORM: Final = frozenset(SecurityForm)
-# 采条 33: cheque, draft or guarantee, but no cash; a transfer between accounts is none either.
-GUARANTEE_FORMS: Final = ANY_FORM - {SecurityForm.TRANSFER}
+NO_CASH: Final = ANY_FORM - {SecurityForm.CASH}
+GUARANTEES: Final = frozenset(
+    {SecurityForm.BANK_GUARANTEE, SecurityForm.SURETY_BOND, SecurityForm.INSURANCE}
+)
 
 _MANDATORY: Final = Switches(
     regime=Regime.TENDERING,
@@ -240,9 +242,7 @@ _PROCUREMENT: Final = Switches(
     documents_objection_days=None,
     challenge_period=Period(7, PROCUREMENT_LAW[52], working=True),
     answer_period=Period(7, PROCUREMENT_LAW[53], working=True),
-    security=SecurityCap(
-        Decimal("0.02"), PROCUREMENT_REGULATION[33], "采购项目预算金额", GUARANTEE_FORMS
-    ),
+    security=SecurityCap(Decimal("0.02"), PROCUREMENT_REGULATION[33], "采购项目预算金额", NO_CASH),
     security_return_after_withdrawal=Period(5, PROCUREMENT_TENDER_MEASURES[38], working=True),
     security_return_after_contract=Period(5, PROCUREMENT_TENDER_MEASURES[38], working=True),
     validity_article=PROCUREMENT_TENDER_MEASURES[23],

@@ -113,8 +113,7 @@ def timetable_refusals(
                 "bidding_too_short",
                 "投标准备时间",
                 switches.bidding_period,
-                start_on,
-                timetable.bids_due_at,
+                (start_on, timetable.bids_due_at),
                 calendar,
             )
         if switches.notice_period is not None:
@@ -122,16 +121,14 @@ def timetable_refusals(
                 "notice_too_short",
                 "公告期限",
                 switches.notice_period,
-                notice_on,
-                timetable.bids_due_at,
+                (notice_on, timetable.bids_due_at),
                 calendar,
             )
         refusals += _too_short(
             "documents_too_short",
             "招标文件提供期限",
             switches.documents_period,
-            start_on,
-            timetable.documents_until,
+            (start_on, timetable.documents_until),
             calendar,
         )
     except NoCalendar as missing:
@@ -297,8 +294,9 @@ def _other_refusals(timetable: Timetable, switches: Switches) -> list[Refusal]:
 
 
 def _too_short(
-    code: str, what: str, period: Period, start_on: date, end_at: datetime, calendar: Calendar
+    code: str, what: str, period: Period, span: tuple[date, datetime], calendar: Calendar
 ) -> list[Refusal]:
+    start_on, end_at = span
     earliest = period.ends_on(start_on, calendar=calendar)
     if _last_day_of(end_at) >= earliest:
         return []
