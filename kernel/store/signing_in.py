@@ -258,8 +258,7 @@ _LIVE = (
     " AND m.party_id = s.party_id AND m.role = s.role AND m.ended_at IS NULL"
     " LEFT JOIN kernel.credential c ON c.keyid = s.keyid"
     " WHERE s.ended_at IS NULL AND c.revoked_at IS NULL"
-    " AND s.begun_at > :now - CAST(:whole AS interval)"
-    " AND s.seen_at > :now - CAST(:idle AS interval)"
+    " AND s.begun_at > :begun_after AND s.seen_at > :seen_after"
 )
 _BY_TOKEN = text(
     "SELECT s.id, s.person_id, s.party_id, s.role, s.seen_at" + _LIVE + " AND s.token_hash = :token"
@@ -302,9 +301,8 @@ async def session_lives(store: Store, session_id: SessionId) -> bool:
 
 def _limits(settings: Settings, now: datetime) -> dict[str, object]:
     return {
-        "now": now,
-        "whole": timedelta(hours=settings.session_hours),
-        "idle": timedelta(minutes=settings.session_idle_min),
+        "begun_after": now - timedelta(hours=settings.session_hours),
+        "seen_after": now - timedelta(minutes=settings.session_idle_min),
     }
 
 
