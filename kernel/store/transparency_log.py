@@ -437,3 +437,16 @@ async def _record(connection: AsyncConnection, events: Sequence[Event]) -> None:
             actor=PLATFORM,
             at=await platform_clock(connection),
         )
+
+
+async def is_witnessed(line: Line, entry_id: UUID, *, quorum: int) -> bool:
+    """Whether the entry stands in a checkpoint that at least `quorum` witnesses cosigned."""
+    row = await line.execute(
+        text(
+            "SELECT 1 FROM kernel.log_place p WHERE p.entry_id = :id AND EXISTS (SELECT 1 FROM"
+            " kernel.log_checkpoint c WHERE c.size > p.index AND (SELECT count(*) FROM"
+            " kernel.log_cosignature w WHERE w.size = c.size) >= :quorum)"
+        ),
+        {"id": entry_id, "quorum": quorum},
+    )
+    return row.first() is not None
