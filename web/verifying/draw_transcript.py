@@ -215,7 +215,9 @@ def _check_calls(
         return
     verdict.check("the key is the one stated", b64u(key) == told["prk"])
     members = {one["label"]: one for one in told["pool"]}
-    seated: set[str] = set()
+    seats = [(call["label"], call["stratum"]) for call in calls if call["outcome"] == TAKEN]
+    seated = dict(seats)
+    verdict.check("nobody was seated twice", len(seated) == len(seats))
     for stratum in announced["strata"]:
         verdict.holds(
             f"{stratum['name']}: called from the top, passed over only with a reason",
@@ -232,7 +234,7 @@ def _walk(
     calls: list[dict[str, Any]],
     members: Mapping[str, Mapping[str, Any]],
     key: bytes,
-    seated: set[str],
+    seated: Mapping[str, str],
 ) -> None:
     name, wanted = stratum["name"], int(stratum["seats"])
     labels = [unb64u(one["label"]) for one in members.values() if name in one["strata"]]
@@ -247,15 +249,13 @@ def _walk(
         if taken == wanted:
             raise BrokenSeal("somebody was called after the last seat was taken")
         _check_outcome(call, members[call["label"]], seated)
-        if call["outcome"] == TAKEN:
-            taken += 1
-            seated.add(call["label"])
+        taken += call["outcome"] == TAKEN
     if taken != wanted:
         raise BrokenSeal(f"{taken} of {wanted} seats were taken")
 
 
 def _check_outcome(
-    call: Mapping[str, Any], member: Mapping[str, Any], seated: set[str]
+    call: Mapping[str, Any], member: Mapping[str, Any], seated: Mapping[str, str]
 ) -> None:
     opened = eligibility_leaf(
         unb64u(call["eligibility_salt"]), unb64u(call["label"]), list(call["grounds"])
@@ -267,12 +267,10 @@ def _check_outcome(
             if not call["grounds"]:
                 raise BrokenSeal("an eligible expert was passed over")
         case "seated_elsewhere":
-            if call["label"] not in seated:
+            if seated.get(call["label"], call["stratum"]) == call["stratum"]:
                 raise BrokenSeal("an expert without a seat was passed over for having one")
         case "accepted" | "declined" | "no_answer" | "barred_late":
             if call["grounds"]:
                 raise BrokenSeal("an excluded expert was called")
-            if call["outcome"] == TAKEN and call["label"] in seated:
-                raise BrokenSeal("an expert was seated twice")
         case outcome:
             raise BrokenSeal(f"unknown outcome {outcome}")
