@@ -1,6 +1,6 @@
 """An authenticator in software: makes passkeys and answers with them, and lies where it is told to.
 
-Facts from WebAuthn Level 3: authenticator data (6.1), attestation "none" (8.7), COSE keys (RFC 9053).
+WebAuthn Level 3: authenticator data (6.1), attestation "none" (8.7); COSE keys: RFC 9053.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Signing in and out by signed challenge; how long a session holds. Electronic Bidding Measures 13."""
+"""Signing in and out by signed challenge, how long a session holds. E-Bidding Measures 13."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ async def test_a_challenge_is_good_once(store: Store) -> None:
     key = PrivateKey.generate()
     who = await registered(store, key)
     raw = a_sign_in(key, await challenged(store), who.organisation_id)
-    outcomes = []
+    outcomes: list[type] = []
     for _ in range(2):
         try:
             async with transaction(store, actor=PUBLIC) as tx:
