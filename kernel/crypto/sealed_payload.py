@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from kernel.crypto import merkle
+from kernel.crypto.digests import Malformed
 from kernel.errors import BrokenSeal
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 PART_SIZE = 8_388_608
 CHUNK_SIZE = 16_384
 TAG_SIZE = 16
+KEY_SIZE = 32
 PREAMBLE_SIZE = 24 + 32
 PADDING_MAX = 8 << 20
 PADDING_UNITS: Final[Mapping[str, int]] = MappingProxyType(
@@ -79,9 +81,13 @@ def payload_context(bind: bytes) -> bytes:
 class PayloadKey:
     """The key of one payload, what it is bound to, and the kind that says how it is padded."""
 
-    file_key: bytes
+    file_key: bytes = field(repr=False)
     bind: bytes
     kind: str
+
+    def __post_init__(self) -> None:
+        if len(self.file_key) != KEY_SIZE:
+            raise Malformed("a payload's key has 32 bytes")
 
     @property
     def context(self) -> bytes:
@@ -155,7 +161,7 @@ class PayloadOpener:
         self._unit = PADDING_UNITS[key.kind]
         self._padded = padded
         self._size = 0
-        self._held = b""
+        self._held = 0
 
     def update(self, data: bytes) -> bytes:
         """What these bytes of ciphertext add to the content; `BrokenSeal` where they are wrong."""
@@ -176,17 +182,24 @@ class PayloadOpener:
         return content
 
     def _content(self, plain: bytes) -> bytes:
-        """All but what may turn out to be padding: a mark, and zeros that run to the end."""
+        """All but what may turn out to be padding: a mark, and zeros that run to the end.
+
+        Only how many bytes are held back is kept, so that no payload can make this slow.
+        """
         if not self._padded:
             return plain
         self._size += len(plain)
-        plain = self._held + plain
         content = plain.rstrip(b"\0")
-        if not content.endswith(_MARK) or len(plain) - len(content) >= PADDING_MAX:
-            self._held = b""
-            return plain
-        self._held = plain[len(content) - 1 :]
-        return content[:-1]
+        zeros = len(plain) - len(content)
+        if self._held and not content and self._held + zeros <= PADDING_MAX:
+            self._held += zeros
+            return b""
+        earlier = _MARK + bytes(self._held - 1) if self._held else b""
+        self._held = 0
+        if not content.endswith(_MARK) or zeros >= PADDING_MAX:
+            return earlier + plain
+        self._held = 1 + zeros
+        return earlier + content[:-1]
 
 
 def opened(pieces: Iterable[bytes], key: PayloadKey, *, padded: bool = True) -> Iterator[bytes]:
