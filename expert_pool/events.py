@@ -149,7 +149,9 @@ class DrawCompleted(Event):
     """Every seat of the draw was accepted."""
 
     audience: ClassVar[Audience] = Audience.PUBLIC
+    barrier: ClassVar[bool] = True
     draw_id: UUID
     seats: int
     called: int
+    calls_digest: bytes
     completed_at: datetime

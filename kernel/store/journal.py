@@ -43,6 +43,11 @@ _AFTER = text(
     " FROM kernel.sequence s JOIN kernel.journal j ON j.id = s.entry_id"
     " WHERE s.position > :after ORDER BY s.position LIMIT :limit"
 )
+_ABOUT = text(
+    "SELECT s.position, j.id, j.kind, j.subject_id, j.recorded_at, j.record"
+    " FROM kernel.sequence s JOIN kernel.journal j ON j.id = s.entry_id"
+    " WHERE j.subject_id = :subject ORDER BY s.position"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,12 @@ async def read_view(
 async def read_after(session: AsyncSession, position: int, *, limit: int = 200) -> list[Entry]:
     """The next entries after a position; for the platform's own followers only."""
     rows = await session.execute(_AFTER, {"after": position, "limit": limit})
+    return [_entry(*row) for row in rows]
+
+
+async def entries_about(session: AsyncSession, subject_id: UUID) -> list[Entry]:
+    """Every sequenced entry about one subject, in order; for the platform's own looking back."""
+    rows = await session.execute(_ABOUT, {"subject": subject_id})
     return [_entry(*row) for row in rows]
 
 
