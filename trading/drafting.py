@@ -45,6 +45,8 @@ from trading.events import (
 )
 from trading.rules.key_custody import Custody, Holder, custody_refusals
 from trading.rules.lot_lifecycle import LotMove, LotState
+from trading.rules.notice_contents import WorkKind
+from trading.rules.procedures import Procedure, SecurityForm
 from trading.tables import (
     CustodianKeyRow,
     CustodianRow,
@@ -58,12 +60,16 @@ FILE_NAME_MAX = 120
 
 @dataclass(frozen=True, slots=True)
 class ProjectTerms:
-    """A project as it is entered; `contact` holds names, addresses and telephones by key."""
+    """A project as it is entered.
+
+    `contact` holds the words of the notice about whom to ask: `tenderee_address`,
+    `tenderee_contact`, and with an agency `agency_address` and `agency_contact`.
+    """
 
     code: str
     name: str
-    procedure: str
-    category: str
+    procedure: Procedure
+    category: WorkKind
     region_code: str
     funding_source: str
     tenderee_id: PartyId
@@ -84,6 +90,7 @@ class LotTerms:
     estimate: Decimal
     ceiling_price: Decimal | None
     bid_security: Decimal
+    security_forms: tuple[SecurityForm, ...]
     scheme: dict[str, Any]
     sheet_fields: tuple[dict[str, Any], ...]
     notice: dict[str, str]
@@ -125,7 +132,9 @@ async def create_project(tx: Transaction, terms: ProjectTerms) -> ProjectId:
     """
     tenderee = await organisation(tx, terms.tenderee_id)
     agency = None if terms.agency_id is None else await organisation(tx, terms.agency_id)
-    taken = await tx.session.scalar(select(ProjectRow.id).where(col(ProjectRow.code) == terms.code))
+    taken = await tx.session.scalar(
+        select(col(ProjectRow.id)).where(col(ProjectRow.code) == terms.code)
+    )
 
     refusals = []
     own = terms.tenderee_id if tx.actor.role is Role.TENDEREE else terms.agency_id
@@ -276,6 +285,7 @@ async def _write_terms(tx: Transaction, lot: LotRow, terms: LotTerms) -> None:
     lot.estimate = terms.estimate
     lot.ceiling_price = terms.ceiling_price
     lot.bid_security = terms.bid_security
+    lot.security_forms = [str(form) for form in terms.security_forms]
     lot.scheme_digest = await tx.documents.keep(canonical(terms.scheme))
     lot.sheet_fields = list(terms.sheet_fields)
     lot.notice = dict(terms.notice)

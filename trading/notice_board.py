@@ -16,6 +16,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from kernel.access import Role, by
@@ -29,6 +30,8 @@ from kernel.store.transaction import Transaction
 from trading import drafting, lots
 from trading.rules.key_custody import Custody
 from trading.rules.lot_lifecycle import LotState
+from trading.rules.notice_contents import WorkKind
+from trading.rules.procedures import Procedure, SecurityForm
 from trading.tables import (
     LotRow,
     NoticeRow,
@@ -63,8 +66,8 @@ class NoticeLine:
     number: int
     name: str
     tenderee: str
-    procedure: str
-    category: str
+    procedure: Procedure
+    category: WorkKind
     region_code: str
     state: LotState
     suspended: bool
@@ -157,6 +160,7 @@ class Notice:
     contact: Mapping[str, str]
     estimate: Decimal
     bid_security: Decimal
+    security_forms: tuple[SecurityForm, ...]
     words: Mapping[str, str]
     sheet_fields: Sequence[Mapping[str, Any]]
     scheme: Mapping[str, Any]
@@ -179,6 +183,7 @@ class Draft:
     line: NoticeLine
     estimate: Decimal
     bid_security: Decimal
+    security_forms: tuple[SecurityForm, ...]
     words: Mapping[str, str]
     sheet_fields: Sequence[Mapping[str, Any]]
     scheme: Mapping[str, Any]
@@ -195,8 +200,8 @@ class Project:
     id: ProjectId
     code: str
     name: str
-    procedure: str
-    category: str
+    procedure: Procedure
+    category: WorkKind
     region_code: str
     funding_source: str
     tenderee: Organisation
@@ -261,7 +266,7 @@ async def counts_by_stage(tx: Transaction) -> dict[str, int]:
     return {name: sum(by_state[state] for state in states) for name, states in STAGES.items()}
 
 
-def _lines(condition: ColumnElement[bool]) -> Select[Any]:
+def _lines(condition: ColumnElement[bool]) -> Select[LotRow, ProjectRow, str]:
     return (
         select(LotRow, ProjectRow, col(OrganisationRow.name))
         .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
@@ -270,7 +275,7 @@ def _lines(condition: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-def _counted(condition: ColumnElement[bool]) -> Select[tuple[int]]:
+def _counted(condition: ColumnElement[bool]) -> Select[int]:
     return (
         select(func.count())
         .select_from(LotRow)
@@ -281,17 +286,17 @@ def _counted(condition: ColumnElement[bool]) -> Select[tuple[int]]:
 
 
 async def _grouped(
-    tx: Transaction, by: ColumnElement[Any], condition: ColumnElement[bool]
+    tx: Transaction, key: Mapped[str] | ColumnElement[str], condition: ColumnElement[bool]
 ) -> Counter[str]:
     rows = await tx.session.execute(
-        select(by, func.count())
+        select(key, func.count())
         .select_from(LotRow)
         .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
         .join(OrganisationRow, col(OrganisationRow.id) == col(ProjectRow.tenderee_id))
         .where(condition)
-        .group_by(by)
+        .group_by(key)
     )
-    return Counter({str(key): count for key, count in rows})
+    return Counter({str(name): count for name, count in rows})
 
 
 def _words(words: str) -> ColumnElement[bool]:
@@ -332,8 +337,8 @@ def _line(lot: LotRow, project: ProjectRow, tenderee: str) -> NoticeLine:
         lot.number,
         lot.name,
         tenderee,
-        project.procedure,
-        project.category,
+        Procedure(project.procedure),
+        WorkKind(project.category),
         lot.region_code,
         LotState(lot.state),
         lot.suspended,
@@ -364,6 +369,7 @@ async def notice(tx: Transaction, lot_id: UUID) -> Notice:
         project.contact,
         lot.estimate,
         lot.bid_security,
+        tuple(SecurityForm(form) for form in lot.security_forms),
         lot.notice,
         lot.sheet_fields,
         await _scheme(tx, lot),
@@ -386,6 +392,7 @@ async def draft(tx: Transaction, lot_id: UUID) -> Draft:
         _line(lot, project, name),
         lot.estimate,
         lot.bid_security,
+        tuple(SecurityForm(form) for form in lot.security_forms),
         lot.notice,
         lot.sheet_fields,
         await _scheme(tx, lot),
@@ -547,8 +554,8 @@ async def _project(tx: Transaction, row: ProjectRow) -> Project:
         ProjectId(row.id),
         row.code,
         row.name,
-        row.procedure,
-        row.category,
+        Procedure(row.procedure),
+        WorkKind(row.category),
         row.region_code,
         row.funding_source,
         parties[PartyId(row.tenderee_id)],

@@ -10,8 +10,15 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Numeric, UniqueConstraint
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Index,
+    LargeBinary,
+    Numeric,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
 from kernel.store.database import EXTRA_STATEMENTS, Instant, Row
@@ -73,6 +80,7 @@ class LotRow(Row, table=True):
     estimate: Decimal = Field(sa_type=MONEY)
     ceiling_price: Decimal | None = Field(default=None, sa_type=MONEY)
     bid_security: Decimal = Field(default=Decimal(0), sa_type=MONEY)
+    security_forms: list[str] = Field(default_factory=list, sa_type=JSONB)
     scheme_digest: bytes | None = None
     sheet_fields: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
     notice: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
@@ -160,10 +168,10 @@ CREATE FUNCTION trading.fix_terms() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF OLD.published_at IS NOT NULL AND
      (NEW.project_id, NEW.number, NEW.name, NEW.region_code, NEW.estimate, NEW.ceiling_price,
-      NEW.bid_security, NEW.scheme_digest, NEW.sheet_fields, NEW.notice, NEW.officials_threshold,
+      NEW.bid_security, NEW.security_forms, NEW.scheme_digest, NEW.sheet_fields, NEW.notice, NEW.officials_threshold,
       NEW.escrow_threshold, NEW.published_at) IS DISTINCT FROM
      (OLD.project_id, OLD.number, OLD.name, OLD.region_code, OLD.estimate, OLD.ceiling_price,
-      OLD.bid_security, OLD.scheme_digest, OLD.sheet_fields, OLD.notice, OLD.officials_threshold,
+      OLD.bid_security, OLD.security_forms, OLD.scheme_digest, OLD.sheet_fields, OLD.notice, OLD.officials_threshold,
       OLD.escrow_threshold, OLD.published_at) THEN
     RAISE EXCEPTION 'the terms of a published lot stand' USING ERRCODE = 'restrict_violation';
   END IF;
@@ -370,3 +378,217 @@ class OpeningObjectionRow(Row, table=True):
     answer: str | None = None
     answered_by: UUID | None = None
     answered_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class UploadRow(Row, table=True):
+    """A payload that a bidder said it would send: its size, and the digest of each of its parts.
+
+    `part_digests` are plain SHA-256, in order; every part but the last has 8 MiB. `begun_at` is
+    unshifted time, by which uploads that lead nowhere are found.
+    """
+
+    __tablename__ = "upload"
+    __table_args__ = (
+        Index(None, "lot_id", "bidder_id"),
+        CheckConstraint("payload_size > 0", name="not_empty"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    id: UUID = Field(primary_key=True)
+    lot_id: UUID = Field(foreign_key="trading.lot.id")
+    bidder_id: UUID = Field(foreign_key="kernel.organisation.id")
+    person_id: UUID = Field(foreign_key="kernel.person.id")
+    envelope: str
+    payload_size: int = Field(sa_type=BigInteger)
+    part_digests: list[bytes] = Field(sa_type=ARRAY(LargeBinary))
+    opened_at: datetime = Field(sa_type=Instant)
+    begun_at: datetime = Field(sa_type=Instant)
+
+
+class UploadPartRow(Row, table=True):
+    """A part that a bidder sent for a lot; the same part serves all its uploads there.
+
+    `leaf` is the RFC 6962 leaf hash. A part that a bid refers to cannot be taken away.
+    """
+
+    __tablename__ = "upload_part"
+    __table_args__ = (Index(None, "digest"), {"schema": "trading"})
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    bidder_id: UUID = Field(primary_key=True, foreign_key="kernel.organisation.id")
+    digest: bytes = Field(primary_key=True)
+    size: int
+    leaf: bytes
+    kept_at: datetime = Field(sa_type=Instant)
+
+
+class UploadHeaderRow(Row, table=True):
+    """The header that belongs to an uploaded payload, and its digest."""
+
+    __tablename__ = "upload_header"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    upload_id: UUID = Field(primary_key=True, foreign_key="trading.upload.id")
+    head: bytes = Field(index=True)
+    header: bytes
+    kept_at: datetime = Field(sa_type=Instant)
+
+
+class UploadWholeRow(Row, table=True):
+    """What the platform computed over a payload once all of its parts were there."""
+
+    __tablename__ = "upload_whole"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    upload_id: UUID = Field(primary_key=True, foreign_key="trading.upload.id")
+    payload_root: bytes
+    payload_sha256: bytes
+
+
+class UploadDiscardedRow(Row, table=True):
+    """An upload that led to no bid, and whose parts are gone."""
+
+    __tablename__ = "upload_discarded"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    upload_id: UUID = Field(primary_key=True, foreign_key="trading.upload.id")
+    discarded_at: datetime = Field(sa_type=Instant)
+
+
+class IntentRow(Row, table=True):
+    """A submission as it arrived: the signed bytes, and the one instant that is ever read for it.
+
+    `key` is the bidder's idempotency key. `nonce` hides the intent in the cut.
+    """
+
+    __tablename__ = "intent"
+    __table_args__ = (
+        UniqueConstraint("bidder_id", "key"),
+        Index(None, "lot_id"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    id: UUID = Field(primary_key=True)
+    lot_id: UUID = Field(foreign_key="trading.lot.id")
+    bidder_id: UUID = Field(foreign_key="kernel.organisation.id")
+    person_id: UUID = Field(foreign_key="kernel.person.id")
+    key: str
+    address: str
+    statement_digest: bytes
+    statement: bytes
+    nonce: bytes
+    received_at: datetime = Field(sa_type=Instant)
+
+
+class JudgementRow(Row, table=True):
+    """What became of an intent: taken in, refused on grounds, or failed by the platform."""
+
+    __tablename__ = "judgement"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    intent_id: UUID = Field(primary_key=True, foreign_key="trading.intent.id")
+    outcome: str
+    entry_id: UUID = Field(foreign_key="kernel.journal.id")
+    refusals: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+
+
+class BidRow(Row, table=True):
+    """An accepted submission; one without envelopes withdraws the bid. The last `seq` counts."""
+
+    __tablename__ = "bid"
+    __table_args__ = (
+        UniqueConstraint("lot_id", "bidder_id", "seq"),
+        CheckConstraint("seq > 0", name="numbered_from_one"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    id: UUID = Field(primary_key=True)
+    lot_id: UUID = Field(foreign_key="trading.lot.id")
+    bidder_id: UUID = Field(foreign_key="kernel.organisation.id")
+    seq: int
+    withdrawn: bool
+    statement_digest: bytes = Field(unique=True)
+    policy_digest: bytes
+    received_at: datetime = Field(sa_type=Instant)
+    entry_id: UUID = Field(unique=True)
+
+
+class BidEnvelopeRow(Row, table=True):
+    """One sealed envelope of a bid. Its payload lies in the sealed drawer, part by part."""
+
+    __tablename__ = "bid_envelope"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    bid_id: UUID = Field(primary_key=True, foreign_key="trading.bid.id")
+    envelope: str = Field(primary_key=True)
+    upload_id: UUID = Field(foreign_key="trading.upload.id", index=True)
+    head: bytes
+    header: bytes
+    payload_root: bytes
+    payload_size: int = Field(sa_type=BigInteger)
+    payload_sha256: bytes
+    parts: list[bytes] = Field(sa_type=ARRAY(LargeBinary))
+
+
+class ClosingRow(Row, table=True):
+    """A closing that has begun: the cut as it was committed to, and how long judging may take.
+
+    `drain_until` is unshifted time.
+    """
+
+    __tablename__ = "closing"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    salt: bytes
+    commitments: list[bytes] = Field(sa_type=ARRAY(LargeBinary))
+    cut_digest: bytes
+    begun_at: datetime = Field(sa_type=Instant)
+    drain_until: datetime = Field(sa_type=Instant)
+
+
+_CHECK_INTENT = """
+CREATE FUNCTION trading.check_intent() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM trading.lot WHERE id = NEW.lot_id AND state = 'open'
+                 AND NOT suspended AND NEW.received_at < bids_due_at) THEN
+    RAISE EXCEPTION 'the lot takes no submission received at %', NEW.received_at
+      USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NEW;
+END $$
+"""
+
+_CHECK_BID = """
+CREATE FUNCTION trading.check_bid() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM trading.lot WHERE id = NEW.lot_id
+                 AND state IN ('open', 'closing')) THEN
+    RAISE EXCEPTION 'the lot is closed and takes no bid' USING ERRCODE = 'restrict_violation';
+  END IF;
+  IF NOT EXISTS (SELECT 1 FROM trading.intent WHERE lot_id = NEW.lot_id
+                 AND bidder_id = NEW.bidder_id AND statement_digest = NEW.statement_digest
+                 AND received_at = NEW.received_at) THEN
+    RAISE EXCEPTION 'a bid without its intent' USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NEW;
+END $$
+"""
+
+_KEEP_SEALED_PARTS = """
+CREATE FUNCTION trading.keep_sealed_parts() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' OR EXISTS (
+      SELECT 1 FROM trading.bid b JOIN trading.bid_envelope e ON e.bid_id = b.id
+      WHERE b.lot_id = OLD.lot_id AND b.bidder_id = OLD.bidder_id
+        AND OLD.digest = ANY(e.parts)) THEN
+    RAISE EXCEPTION 'a part that a bid refers to stays' USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN OLD;
+END $$
+"""
+
+# The second lock on what comes in: the first is `trading/bidding.py`, which holds the lot still.
+EXTRA_STATEMENTS.extend(
+    [
+        _CHECK_INTENT,
+        "CREATE TRIGGER in_time BEFORE INSERT ON trading.intent"
+        " FOR EACH ROW EXECUTE FUNCTION trading.check_intent()",
+        _CHECK_BID,
+        "CREATE TRIGGER lawful_bid BEFORE INSERT ON trading.bid"
+        " FOR EACH ROW EXECUTE FUNCTION trading.check_bid()",
+        _KEEP_SEALED_PARTS,
+        "CREATE TRIGGER sealed_parts BEFORE UPDATE OR DELETE ON trading.upload_part"
+        " FOR EACH ROW EXECUTE FUNCTION trading.keep_sealed_parts()",
+    ]
+)

@@ -1,0 +1,88 @@
+"""What each bid's opening sheet states, as the notice asks: the price, and what else is read out.
+
+At the opening the bidder's name, the price and the other main contents are read out (招标投标法
+36). So that a machine can read them out, the notice names them beforehand, each with its kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+from kernel.money import parse_yuan
+from kernel.refusals import Refusal
+from kernel.statute import BIDDING_LAW, under
+
+PRICE: Final = "price"
+FIELDS_MAX: Final = 12
+TEXT_MAX: Final = 500
+OWN_MEMBERS: Final = frozenset({"v", "currency"})
+"""What a sheet states besides the fields that the notice asks for."""
+
+_KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class SheetKind(StrEnum):
+    """How a field of the sheet is written: yuan as text, a whole number, or words."""
+
+    MONEY = "money"
+    COUNT = "count"
+    TEXT = "text"
+
+
+@under(BIDDING_LAW[36], rule="OP-02")
+def sheet_refusals(fields: Sequence[Mapping[str, Any]]) -> list[Refusal]:
+    """Every ground on which a sheet may not be asked for like this; it always states a price."""
+    refusals = []
+    keys = [field.get("key") for field in fields]
+    if not any(field.get("key") == PRICE and field.get("kind") == "money" for field in fields):
+        reason = "开标一览表应当包含投标价格"
+        refusals.append(Refusal("sheet_lacks_price", BIDDING_LAW[36], reason))
+    if len(set(keys)) < len(keys) or len(keys) > FIELDS_MAX:
+        reason = f"开标一览表的项目不得重复，且不得超过{FIELDS_MAX}项"
+        refusals.append(Refusal("sheet_fields_repeat", BIDDING_LAW[36], reason))
+    for field in fields:
+        if not _is_well_formed(field):
+            reason = f"开标一览表的项目“{field.get('label', '')}”格式不正确"
+            facts = {"key": str(field.get("key"))}
+            refusals.append(Refusal("sheet_field_malformed", BIDDING_LAW[36], reason, facts))
+    return refusals
+
+
+def _is_well_formed(field: Mapping[str, Any]) -> bool:
+    key, label, kind = field.get("key"), field.get("label"), field.get("kind")
+    return (
+        field.keys() == {"key", "label", "kind"}
+        and isinstance(key, str)
+        and bool(_KEY.fullmatch(key))
+        and key not in OWN_MEMBERS
+        and isinstance(label, str)
+        and 0 < len(label) <= 60
+        and kind in list(SheetKind)
+    )
+
+
+def sheet_faults(sheet: Mapping[str, Any], fields: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Why a sheet is not what the notice asks for, field by field; empty where it is."""
+    labels = {field["key"]: field["label"] for field in fields}
+    faults = [f"未填写“{labels[key]}”" for key in labels if key not in sheet]
+    faults += [f"多出“{key}”" for key in sorted(sheet.keys() - labels.keys() - OWN_MEMBERS)]
+    for field in fields:
+        if field["key"] in sheet and not _fits(sheet[field["key"]], SheetKind(field["kind"])):
+            faults.append(f"“{field['label']}”的填写格式不正确")
+    return faults
+
+
+def _fits(value: object, kind: SheetKind) -> bool:
+    match kind:
+        case SheetKind.MONEY:
+            try:
+                return isinstance(value, str) and parse_yuan(value) > 0
+            except ValueError:
+                return False
+        case SheetKind.COUNT:
+            return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        case SheetKind.TEXT:
+            return isinstance(value, str) and 0 < len(value.strip()) <= TEXT_MAX

@@ -1,0 +1,766 @@
+"""A tenderee, or an agency for it, announces a lot, explains its documents and amends its times.
+
+What is published is what was signed: notice, timetable and opening policy are statements of the
+tenderee or its agency, and each must say what the platform knows to be so. All grounds against a
+publication are given at once, each with its article. From the publication to the close nobody is
+told who took the documents, which is why a clarification goes to everybody.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from kernel.access import Role, by
+from kernel.crypto.digests import (
+    Malformed,
+    b64u,
+    canonical,
+    count_of,
+    instant_text,
+    list_of,
+    members,
+    parse_instant,
+    sha256,
+    text_of,
+    unb64u,
+)
+from kernel.crypto.signing import Envelope
+from kernel.errors import NotFound, Outrun, Refused
+from kernel.money import yuan_text
+from kernel.refusals import Caution, Refusal
+from kernel.statute import BIDDING_LAW, E_BIDDING_MEASURES
+from kernel.store.parties import (
+    Organisation,
+    Statement,
+    organisations_by_id,
+    require_verified,
+    take_part,
+    verified_statement,
+)
+from kernel.store.tables import CapacityRow, PlatformRow
+from kernel.store.transaction import Transaction
+from kernel.working_days import beijing_day
+from trading import drafting, lots
+from trading.drafting import file_name, locked_own_lot
+from trading.events import (
+    ClarificationPublished,
+    DocumentsTaken,
+    LotCancelled,
+    LotPublished,
+    TimetableAmended,
+)
+from trading.notice_board import TenderFile, package_digest, tender_files
+from trading.rules.document_offer import DocumentRequest, offer_refusals
+from trading.rules.key_custody import custody_refusals, key_refusals
+from trading.rules.lot_lifecycle import LotMove, LotState
+from trading.rules.notice_contents import (
+    NoticeContents,
+    WorkKind,
+    notice_refusals,
+    security_cautions,
+)
+from trading.rules.opening_policy import Vouchers, policy_document, policy_refusals
+from trading.rules.procedures import Procedure, SecurityForm, Switches, switches_of
+from trading.rules.sheet_fields import sheet_refusals
+from trading.rules.timetable import (
+    Clarification,
+    Timetable,
+    amendment_refusals,
+    clarification_refusals,
+    timetable_refusals,
+)
+from trading.tables import (
+    CustodianKeyRow,
+    LotRow,
+    NoticeRow,
+    OpeningPolicyRow,
+    ProjectRow,
+    TenderDocumentRow,
+    TimetableRow,
+)
+
+FILES_MAX = 50
+TEXT_MAX = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """What has to be signed so that a draft can be published, and what still stands against it.
+
+    Each paper is the payload to sign, in canonical JSON.
+    """
+
+    timetable: dict[str, object]
+    opening_policy: dict[str, object]
+    notice: dict[str, object]
+    refusals: tuple[Refusal, ...]
+    cautions: tuple[Caution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedPapers:
+    """The three papers as DSSE envelopes."""
+
+    timetable: bytes
+    opening_policy: bytes
+    notice: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The digests by which the published papers are known: SHA-256 of their payloads' bytes."""
+
+    timetable_digest: bytes
+    policy_digest: bytes
+    notice_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TakenDocuments:
+    """The tender documents that a bidder takes, and the one digest of them all."""
+
+    files: tuple[TenderFile, ...]
+    package_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Tender:
+    """A draft with everything that judging its publication needs."""
+
+    lot: LotRow
+    project: ProjectRow
+    switches: Switches
+    parties: Mapping[UUID, Organisation]
+    files: tuple[TenderFile, ...]
+    scheme: Mapping[str, Any]
+    policy: dict[str, object]
+    custody_grounds: tuple[Refusal, ...]
+
+
+# ── publication ───────────────────────────────────────────────────────────────────────────────
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def publication_papers(tx: Transaction, lot_id: UUID) -> Papers:
+    """The papers of a draft as they would have to be signed now, and every ground against it."""
+    lot, project = await lots.owned(tx, lot_id)
+    _require_state(lot, LotState.DRAFT)
+    tender = await _tender(tx, lot, project)
+    timetable = _proposed_timetable(tx, lot)
+    refusals = _grounds(tx, tender, _timetable_in(timetable, lot, published_at=tx.now))
+    signed_at = instant_text(tx.now)
+    policy = {**tender.policy, "signed_at": signed_at}
+    timetable["signed_at"] = signed_at
+    notice = _notice_document(
+        tx, tender, timetable, sha256(canonical(timetable)), sha256(canonical(policy))
+    )
+
+    return Papers(
+        timetable,
+        policy,
+        {**notice, "signed_at": signed_at},
+        tuple(refusals),
+        tuple(security_cautions(_contents(tx, tender))),
+    )
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def publish_lot(tx: Transaction, lot_id: UUID, papers: SignedPapers) -> Published:
+    """Publish a draft with its signed papers, or say every ground on which it may not be."""
+    lot, project = await locked_own_lot(tx, lot_id)
+    tender = await _tender(tx, lot, project)
+    timetable = await verified_statement(tx, papers.timetable, "timetable")
+    policy = await verified_statement(tx, papers.opening_policy, "opening-policy")
+    notice = await verified_statement(tx, papers.notice, "notice")
+    digests = Published(_digest(timetable), _digest(policy), _digest(notice))
+
+    _require_state(lot, LotState.DRAFT)
+    times = _timetable_in(timetable.payload, lot, published_at=tx.now)
+    proposed = _notice_document(
+        tx, tender, timetable.payload, digests.timetable_digest, digests.policy_digest
+    )
+    refusals = [
+        *_first_version_grounds(timetable.payload),
+        *_grounds(tx, tender, times),
+        *policy_refusals(policy.payload, tender.policy),
+        *_notice_differences(notice.payload, proposed),
+    ]
+    if refusals:
+        raise Refused(refusals)
+
+    lot.published_at = tx.now
+    lot.policy_version = 1
+    await _keep_timetable(tx, lot, timetable, times)
+    tx.session.add(
+        OpeningPolicyRow(
+            lot_id=lot.id,
+            version=1,
+            digest=digests.policy_digest,
+            document=_payload_bytes(policy),
+            statement=policy.envelope,
+            recorded_at=tx.now,
+        )
+    )
+    await _keep_notice(tx, lot, notice, kind="tender", title=lot.name)
+
+    tx.record(
+        LotPublished(
+            lot.id,
+            project_id=project.id,
+            project_code=project.code,
+            number=lot.number,
+            name=lot.name,
+            tenderee_id=project.tenderee_id,
+            agency_id=project.agency_id,
+            ceiling_price=lot.ceiling_price,
+            documents_from=times.documents_from,
+            documents_until=times.documents_until,
+            bids_due_at=times.bids_due_at,
+            notice_digest=digests.notice_digest,
+            timetable_digest=digests.timetable_digest,
+            policy_digest=digests.policy_digest,
+        )
+    )
+    lots.move(tx, lot, LotMove.PUBLISH)
+
+    return digests
+
+
+async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow) -> _Tender:
+    parties = await organisations_by_id(tx, filter(None, (project.tenderee_id, project.agency_id)))
+    custody = await drafting.custody_of(tx, lot)
+    holders = await organisations_by_id(tx, [holder.party_id for holder in custody.holders])
+    keys = await tx.session.execute(
+        select(col(CustodianKeyRow.kid), col(CustodianKeyRow.public_key)).where(
+            col(CustodianKeyRow.lot_id) == lot.id
+        )
+    )
+    present = replace(custody, holders=tuple(holder for holder in custody.holders if holder.kid))
+    policy = policy_document(
+        present,
+        project_id=project.id,
+        lot_id=lot.id,
+        version=1,
+        keys={kid: key for kid, key in keys},
+        organisations={id: holder.name for id, holder in holders.items()},
+        vouchers=await vouchers(tx),
+    )
+    scheme = b"{}" if lot.scheme_digest is None else await tx.documents.read(lot.scheme_digest)
+    return _Tender(
+        lot,
+        project,
+        switches_of(Procedure(project.procedure), on=beijing_day(tx.now)),
+        {UUID(str(id)): party for id, party in parties.items()},
+        await tender_files(tx, lot.id),
+        json.loads(scheme),
+        policy,
+        (*custody_refusals(custody), *key_refusals(custody)),
+    )
+
+
+async def vouchers(tx: Transaction) -> Vouchers:
+    """The log and the witnesses that vouch for what happens on this platform."""
+    platform = await tx.session.get_one(PlatformRow, True)
+    witnesses = tuple(vkey for vkey, _ in tx.settings.witness_list)
+    return Vouchers(platform.log_vkey, witnesses, min(tx.settings.witness_quorum, len(witnesses)))
+
+
+def _grounds(tx: Transaction, tender: _Tender, times: Timetable) -> list[Refusal]:
+    """Every ground against publishing the draft with these times."""
+    refusals = [
+        *notice_refusals(_contents(tx, tender), tender.switches),
+        *timetable_refusals(times, tender.switches),
+        *sheet_refusals(tender.lot.sheet_fields),
+        *tender.custody_grounds,
+    ]
+    if not tender.files:
+        refusals.append(Refusal("no_documents", BIDDING_LAW[19], "尚未上传招标文件"))
+    if not tender.scheme:
+        refusals.append(Refusal("no_scheme", BIDDING_LAW[19], "招标文件未载明评标标准和方法"))
+    return refusals
+
+
+def _contents(tx: Transaction, tender: _Tender) -> NoticeContents:
+    lot, project = tender.lot, tender.project
+    words = _words(tx, tender)
+    ceiling_method = words.get("ceiling_method", "")
+    return NoticeContents(
+        organisation_verified=all(party.verified for party in tender.parties.values()),
+        words=words,
+        has_agency=project.agency_id is not None,
+        agency_authorised=project.authorised_at is not None,
+        estimate=lot.estimate,
+        bid_security=lot.bid_security,
+        security_forms=frozenset(SecurityForm(form) for form in lot.security_forms),
+        has_ceiling=lot.ceiling_price is not None or bool(ceiling_method),
+        ceiling_price=lot.ceiling_price,
+        ceiling_method=ceiling_method,
+        work_kind=WorkKind(project.category),
+    )
+
+
+def _words(tx: Transaction, tender: _Tender) -> dict[str, str]:
+    """The notice's words: the owner's own, and those that follow from what is known."""
+    lot, project = tender.lot, tender.project
+    known = {
+        "name": f"{project.name} {lot.name}",
+        "funding_source": project.funding_source,
+        "tenderee": tender.parties[project.tenderee_id].name,
+        "platform_url": tx.settings.origin,
+        **project.contact,
+    }
+    if project.agency_id is not None:
+        known["agency"] = tender.parties[project.agency_id].name
+    return {**lot.notice, **known}
+
+
+def _first_version_grounds(payload: Mapping[str, Any]) -> list[Refusal]:
+    if payload["version"] == 1 and payload["previous"] is None:
+        return []
+    return [Refusal("timetable_version", E_BIDDING_MEASURES[40], "首次发布的时间安排应当为第1版")]
+
+
+def _proposed_timetable(tx: Transaction, lot: LotRow) -> dict[str, object]:
+    """The draft's plan as the first version of a timetable; documents from now where none said."""
+    plan = lot.plan
+    return {
+        "v": "ebid-timetable/1",
+        "project": str(lot.project_id),
+        "lot": str(lot.id),
+        "version": 1,
+        "previous": None,
+        "documents_from": plan.get("documents_from") or instant_text(tx.now),
+        "documents_until": plan.get("documents_until") or instant_text(tx.now),
+        "bids_due_at": plan.get("bids_due_at") or instant_text(tx.now),
+        "release_window_s": plan.get("release_window_s", 0),
+        "publicity_days": plan.get("publicity_days", 0),
+        "validity_days": plan.get("validity_days", 0),
+    }
+
+
+def _timetable_in(payload: Mapping[str, Any], lot: LotRow, *, published_at: datetime) -> Timetable:
+    """The times that a timetable's payload states, or `Malformed`."""
+    found = members(
+        dict(payload),
+        (
+            *("v", "project", "lot", "version", "previous"),
+            *("documents_from", "documents_until", "bids_due_at"),
+            *("release_window_s", "publicity_days", "validity_days"),
+        ),
+        optional=("signed_at",),
+    )
+    if (found["project"], found["lot"]) != (str(lot.project_id), str(lot.id)):
+        raise Malformed("the timetable is another lot's", code="wrong_lot")
+    return Timetable(
+        published_at=published_at,
+        documents_from=parse_instant(found["documents_from"]),
+        documents_until=parse_instant(found["documents_until"]),
+        bids_due_at=parse_instant(found["bids_due_at"]),
+        release_window=timedelta(seconds=count_of(found["release_window_s"])),
+        publicity_days=count_of(found["publicity_days"]),
+        validity_days=count_of(found["validity_days"]),
+    )
+
+
+async def _keep_timetable(
+    tx: Transaction, lot: LotRow, statement: Statement, times: Timetable
+) -> None:
+    """Add the timetable's next version and let the lot follow it from now on."""
+    previous = statement.payload["previous"]
+    lot.timetable_version += 1
+    lot.documents_from = times.documents_from
+    lot.documents_until = times.documents_until
+    lot.bids_due_at = times.bids_due_at
+    lot.release_window_s = round(times.release_window.total_seconds())
+    lot.publicity_days = times.publicity_days
+    lot.validity_days = times.validity_days
+    tx.session.add(
+        TimetableRow(
+            lot_id=lot.id,
+            version=lot.timetable_version,
+            previous=None if previous is None else unb64u(previous, 32),
+            digest=_digest(statement),
+            statement=statement.envelope,
+            documents_from=times.documents_from,
+            documents_until=times.documents_until,
+            bids_due_at=times.bids_due_at,
+            release_window_s=lot.release_window_s,
+            publicity_days=times.publicity_days,
+            validity_days=times.validity_days,
+            recorded_at=tx.now,
+        )
+    )
+    lots.set_due(tx, lot)
+
+
+def _notice_document(
+    tx: Transaction,
+    tender: _Tender,
+    timetable: Mapping[str, Any],
+    timetable_digest: bytes,
+    policy_digest: bytes,
+) -> dict[str, object]:
+    """The tender notice as the platform knows the draft, without the time of its signature."""
+    lot, project = tender.lot, tender.project
+    return {
+        "v": "ebid-notice/1",
+        "kind": "tender",
+        "project": str(project.id),
+        "lot": str(lot.id),
+        "code": project.code,
+        "project_name": project.name,
+        "number": lot.number,
+        "name": lot.name,
+        "procedure": project.procedure,
+        "category": project.category,
+        "region": lot.region_code,
+        "funding_source": project.funding_source,
+        "tenderee": _party(tender.parties[project.tenderee_id]),
+        "agency": None if project.agency_id is None else _party(tender.parties[project.agency_id]),
+        "estimate": yuan_text(lot.estimate),
+        "ceiling_price": None if lot.ceiling_price is None else yuan_text(lot.ceiling_price),
+        "bid_security": yuan_text(lot.bid_security),
+        "sheet_fields": lot.sheet_fields,
+        "scheme": None if lot.scheme_digest is None else b64u(lot.scheme_digest),
+        "security_forms": lot.security_forms,
+        "words": _words(tx, tender),
+        "documents": [
+            {"name": one.name, "sha256": b64u(one.digest), "size": one.size} for one in tender.files
+        ],
+        "documents_from": timetable["documents_from"],
+        "documents_until": timetable["documents_until"],
+        "bids_due_at": timetable["bids_due_at"],
+        "timetable": b64u(timetable_digest),
+        "opening_policy": b64u(policy_digest),
+    }
+
+
+def _party(party: Organisation) -> dict[str, str]:
+    return {"id": str(party.id), "name": party.name, "uscc": party.uscc}
+
+
+def _notice_differences(signed: Mapping[str, Any], proposed: Mapping[str, object]) -> list[Refusal]:
+    """Every point in which the signed notice is not the draft that is published with it."""
+    differing = sorted(
+        name
+        for name in signed.keys() | proposed.keys()
+        if name != "signed_at" and signed.get(name) != proposed.get(name)
+    )
+    return [
+        Refusal(
+            "notice_differs",
+            E_BIDDING_MEASURES[40],
+            f"已签名的招标公告中“{name}”与所发布的内容不一致",
+            {"member": name},
+        )
+        for name in differing
+    ]
+
+
+async def _keep_notice(
+    tx: Transaction, lot: LotRow, statement: Statement, *, kind: str, title: str
+) -> int:
+    last = await tx.session.scalar(
+        select(func.max(col(NoticeRow.number))).where(col(NoticeRow.lot_id) == lot.id)
+    )
+    number = (last or 0) + 1
+    tx.session.add(
+        NoticeRow(
+            lot_id=lot.id,
+            number=number,
+            kind=kind,
+            title=title,
+            body=statement.payload,
+            digest=_digest(statement),
+            statement=statement.envelope,
+            published_at=tx.now,
+        )
+    )
+    return number
+
+
+def _digest(statement: Statement) -> bytes:
+    return sha256(_payload_bytes(statement))
+
+
+def _payload_bytes(statement: Statement) -> bytes:
+    return Envelope.from_bytes(statement.envelope).payload
+
+
+def _require_state(lot: LotRow, *states: LotState) -> None:
+    if LotState(lot.state) not in states:
+        raise Refused(
+            [
+                Refusal(
+                    "wrong_state",
+                    BIDDING_LAW[5],
+                    "标段所处阶段不允许此项操作",
+                    {"state": lot.state},
+                )
+            ]
+        )
+
+
+# ── clarifications and amendments ─────────────────────────────────────────────────────────────
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def clarify(
+    tx: Transaction, lot_id: UUID, raw: bytes, *, timetable: bytes | None = None
+) -> int:
+    """Publish a signed clarification or modification of the tender documents; its notice's number.
+
+    One that may affect bids and comes too late must bring a signed timetable that moves the
+    deadline. Envelopes stay valid, since the opening policy holds no times.
+    """
+    lot, project = await locked_own_lot(tx, lot_id)
+    statement = await verified_statement(tx, raw, "clarification")
+    old = lots.timetable_of(tx, lot)
+    amended = None if timetable is None else await verified_statement(tx, timetable, "timetable")
+
+    _require_state(lot, LotState.OPEN)
+    assert old is not None
+    said = _clarification_in(statement.payload, lot)
+    new = old if amended is None else await _next_timetable(tx, lot, amended)
+    switches = switches_of(Procedure(project.procedure), on=beijing_day(old.published_at))
+    refusals = clarification_refusals(
+        Clarification(
+            published_at=tx.now,
+            may_affect_bids=said.may_affect_bids,
+            bids_due_at=old.bids_due_at,
+            new_bids_due_at=new.bids_due_at,
+            changes_object=said.changes_object,
+        ),
+        switches,
+    )
+    if amended is not None:
+        known = {refusal.code for refusal in refusals}
+        refusals += [
+            refusal
+            for refusal in amendment_refusals(tx.now, old, new, suspended=lot.suspended)
+            if refusal.code not in known
+        ]
+    missing = [file for file in said.files if not await tx.documents.has(file.digest)]
+    if missing:
+        raise NotFound(f"files not uploaded: {', '.join(file.name for file in missing)}")
+    if refusals:
+        raise Refused(refusals)
+
+    number = await _keep_notice(tx, lot, statement, kind="clarification", title=said.title)
+    if number != said.number:
+        raise Outrun(f"the next notice of this lot has number {number}")
+    tx.session.add_all(
+        TenderDocumentRow(
+            lot_id=lot.id,
+            name=file.name,
+            clarification=number,
+            digest=file.digest,
+            size=file.size,
+            media_type=file.media_type,
+            added_at=tx.now,
+        )
+        for file in said.files
+    )
+    if amended is not None:
+        await _keep_amendment(tx, lot, amended, old, new)
+
+    tx.record(
+        ClarificationPublished(
+            lot.id,
+            number=number,
+            title=said.title,
+            may_affect_bids=said.may_affect_bids,
+            statement_digest=statement.digest,
+        )
+    )
+
+    return number
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    number: int
+    title: str
+    may_affect_bids: bool
+    changes_object: bool
+    files: tuple[TenderFile, ...]
+
+
+def _clarification_in(payload: Mapping[str, Any], lot: LotRow) -> _Said:
+    found = members(
+        dict(payload),
+        ("v", "project", "lot", "number", "title", "text", "may_affect_bids"),
+        optional=("changes_object", "documents", "signed_at"),
+    )
+    if (found["project"], found["lot"]) != (str(lot.project_id), str(lot.id)):
+        raise Malformed("the clarification is another lot's", code="wrong_lot")
+    title, text = text_of(found["title"]).strip(), text_of(found["text"]).strip()
+    if not title or len(title) > drafting.FILE_NAME_MAX or not text or len(text) > TEXT_MAX:
+        raise Malformed("a clarification has a title and a text of bounded length")
+    flags = (found["may_affect_bids"], found.get("changes_object", False))
+    if not all(isinstance(flag, bool) for flag in flags):
+        raise Malformed("may_affect_bids and changes_object are true or false")
+    number = count_of(found["number"])
+    files = []
+    for item in list_of(found.get("documents", []), at_most=FILES_MAX):
+        file = members(item, ("name", "sha256", "size"), optional=("media_type",))
+        files.append(
+            TenderFile(
+                file_name(text_of(file["name"])),
+                unb64u(file["sha256"], 32),
+                count_of(file["size"]),
+                text_of(file.get("media_type", "application/octet-stream")),
+                number,
+            )
+        )
+    return _Said(number, title, bool(flags[0]), bool(flags[1]), tuple(files))
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def amend_timetable(tx: Transaction, lot_id: UUID, raw: bytes) -> int:
+    """Move a lot's times later by a signed next version of its timetable; that version."""
+    lot, _ = await locked_own_lot(tx, lot_id)
+    statement = await verified_statement(tx, raw, "timetable")
+    old = lots.timetable_of(tx, lot)
+
+    _require_state(lot, LotState.OPEN)
+    assert old is not None
+    new = await _next_timetable(tx, lot, statement)
+    refusals = amendment_refusals(tx.now, old, new, suspended=lot.suspended)
+    if refusals:
+        raise Refused(refusals)
+
+    await _keep_amendment(tx, lot, statement, old, new)
+
+    return lot.timetable_version
+
+
+async def _next_timetable(tx: Transaction, lot: LotRow, statement: Statement) -> Timetable:
+    """The times of a statement that follows the version in force; `Outrun` where it does not."""
+    assert lot.published_at is not None
+    times = _timetable_in(statement.payload, lot, published_at=lot.published_at)
+    current = await tx.session.get_one(TimetableRow, (lot.id, lot.timetable_version))
+    follows = (statement.payload["version"], statement.payload["previous"])
+    if follows != (current.version + 1, b64u(current.digest)):
+        raise Outrun(f"the timetable in force is version {current.version}")
+    return times
+
+
+async def _keep_amendment(
+    tx: Transaction, lot: LotRow, statement: Statement, old: Timetable, new: Timetable
+) -> None:
+    await _keep_timetable(tx, lot, statement, new)
+    tx.record(
+        TimetableAmended(
+            lot.id,
+            version=lot.timetable_version,
+            previous=unb64u(statement.payload["previous"], 32),
+            timetable_digest=_digest(statement),
+            old_bids_due_at=old.bids_due_at,
+            bids_due_at=new.bids_due_at,
+        )
+    )
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def cancel_lot(tx: Transaction, lot_id: UUID, raw: bytes) -> None:
+    """End a published tender by a signed notice that gives the reason."""
+    lot, _ = await locked_own_lot(tx, lot_id)
+    statement = await verified_statement(tx, raw, "notice")
+
+    found = members(
+        statement.payload, ("v", "kind", "project", "lot", "reason"), optional=("signed_at",)
+    )
+    if (found["project"], found["lot"]) != (str(lot.project_id), str(lot.id)):
+        raise Malformed("the notice is another lot's", code="wrong_lot")
+    reason = text_of(found["reason"]).strip()
+    if found["kind"] != "cancellation" or not reason or len(reason) > TEXT_MAX:
+        raise Malformed("a cancellation gives its reason")
+    if lot.published_at is None:
+        raise NotFound("the lot was never published")
+
+    await _keep_notice(tx, lot, statement, kind="cancellation", title="终止招标公告")
+
+    lots.move(tx, lot, LotMove.CANCEL)
+    tx.record(LotCancelled(lot.id, reason=reason, statement_digest=statement.digest))
+
+
+# ── documents ─────────────────────────────────────────────────────────────────────────────────
+
+
+@by(Role.BIDDER)
+async def take_documents(tx: Transaction, lot_id: UUID) -> TakenDocuments:
+    """The tender documents, for a bidder while they are on offer.
+
+    That they were taken is sealed until the close and counted nowhere.
+    """
+    lot = await _lot_on_offer(tx, lot_id)
+    await take_part(tx, lot.id)
+    files = await tender_files(tx, lot.id)
+    package = package_digest(files)
+
+    tx.record(DocumentsTaken(lot.id, package_digest=package))
+
+    return TakenDocuments(files, package)
+
+
+@by(Role.BIDDER, Role.TENDEREE, Role.AGENCY, Role.SUPERVISOR)
+async def read_document(
+    tx: Transaction, lot_id: UUID, name: str, *, clarification: int = 0
+) -> tuple[TenderFile, bytes]:
+    """One file of the tender documents with its bytes; a bidder's taking it is sealed."""
+    if tx.actor.role is Role.BIDDER:
+        lot = await _lot_on_offer(tx, lot_id)
+        await take_part(tx, lot.id)
+    elif tx.actor.role is not Role.SUPERVISOR:
+        await lots.owned(tx, lot_id)
+    row = await tx.session.get(TenderDocumentRow, (lot_id, name, clarification))
+    lot_row = await tx.session.get(LotRow, lot_id)
+    if row is None or lot_row is None:
+        raise NotFound("no such file")
+    if tx.actor.role is Role.SUPERVISOR and lot_row.published_at is None:
+        raise NotFound("no such file")
+    file = TenderFile(row.name, row.digest, row.size, row.media_type, row.clarification)
+    content = await tx.documents.read(row.digest)
+
+    if tx.actor.role is Role.BIDDER:
+        tx.record(DocumentsTaken(lot_id, package_digest=row.digest))
+
+    return file, content
+
+
+async def _lot_on_offer(tx: Transaction, lot_id: UUID) -> LotRow:
+    """The published lot, held still, if this bidder may have its documents now."""
+    lot = await lots.hold(tx, lot_id)
+    if lot.published_at is None or lot.documents_from is None or lot.documents_until is None:
+        raise NotFound("no such lot")
+    own = await require_verified(tx)
+    taken = await tx.session.scalar(
+        select(func.count())
+        .select_from(CapacityRow)
+        .where(
+            col(CapacityRow.subject_id) == lot.id,
+            col(CapacityRow.party_id) == own.id,
+            col(CapacityRow.role) == Role.BIDDER,
+        )
+    )
+    refusals = offer_refusals(
+        DocumentRequest(
+            asked_at=tx.now,
+            taken_before=bool(taken),
+            lot_state=LotState(lot.state),
+            offered_from=lot.documents_from,
+            offered_until=lot.documents_until,
+        )
+    )
+    if refusals:
+        raise Refused(refusals)
+    return lot
