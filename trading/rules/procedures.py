@@ -16,6 +16,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from kernel.money import cut_off
 from kernel.statute import (
     BIDDING_LAW,
     BIDDING_REGULATION,
@@ -96,6 +97,10 @@ class SecurityCap:
     basis: str
     forms: frozenset[SecurityForm]
 
+    def most_for(self, estimate: Decimal) -> Decimal:
+        """The largest amount in whole fen that is not above the cap."""
+        return cut_off(self.share * estimate)
+
 
 @dataclass(frozen=True, slots=True)
 class CommitteeSize:
@@ -138,6 +143,7 @@ class Switches:
     security_return_after_contract: Period
     validity_article: Article
     ceiling_article: Article
+    ceiling_may_exceed_estimate: bool
     candidates_max: int
     candidates_article: Article
     publish_within: Period | None
@@ -181,6 +187,7 @@ _MANDATORY: Final = Switches(
     security_return_after_contract=Period(5, BIDDING_REGULATION[57]),
     validity_article=BIDDING_REGULATION[25],
     ceiling_article=BIDDING_REGULATION[27],
+    ceiling_may_exceed_estimate=True,
     candidates_max=3,
     candidates_article=BIDDING_REGULATION[53],
     publish_within=Period(3, BIDDING_REGULATION[54]),
@@ -214,6 +221,7 @@ _VOLUNTARY: Final = Switches(
     security_return_after_contract=Period(5, BIDDING_REGULATION[57]),
     validity_article=BIDDING_REGULATION[25],
     ceiling_article=BIDDING_REGULATION[27],
+    ceiling_may_exceed_estimate=True,
     candidates_max=3,
     candidates_article=BIDDING_REGULATION[53],
     publish_within=None,
@@ -247,6 +255,7 @@ _PROCUREMENT: Final = Switches(
     security_return_after_contract=Period(5, PROCUREMENT_TENDER_MEASURES[38], working=True),
     validity_article=PROCUREMENT_TENDER_MEASURES[23],
     ceiling_article=PROCUREMENT_TENDER_MEASURES[12],
+    ceiling_may_exceed_estimate=False,
     candidates_max=3,
     candidates_article=PROCUREMENT_TENDER_MEASURES[68],
     publish_within=None,
