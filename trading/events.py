@@ -269,3 +269,123 @@ class OpeningRecorded(Event):
 
     audience: ClassVar[Audience] = Audience.PUBLIC
     record_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BidSubmitted(Event):
+    """A sealed bid was taken in; its author has a receipt, and nobody else knows.
+
+    `nonce` is what hides this submission in the cut that the closing commits to, so that whoever
+    holds the receipt can show that it stands there. `previous` is the entry of the submission that
+    this one replaces.
+    """
+
+    audience: ClassVar[Audience] = Audience.SEALED_UNTIL_CLOSE
+    receipted: ClassVar[bool] = True
+    project_id: UUID
+    tender_title_digest: bytes
+    bidder_id: UUID
+    seq: int
+    submission: bytes
+    envelopes: tuple[dict[str, object], ...]
+    policy: bytes
+    received_at: datetime
+    deadline: datetime
+    timetable_version: int
+    nonce: bytes
+    previous: UUID | None
+    platform_build: str
+    demo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BidWithdrawn(Event):
+    """A bidder took its bid back before the deadline (招标投标法 29); its author has a receipt."""
+
+    audience: ClassVar[Audience] = Audience.SEALED_UNTIL_CLOSE
+    receipted: ClassVar[bool] = True
+    project_id: UUID
+    bidder_id: UUID
+    seq: int
+    submission: bytes
+    received_at: datetime
+    deadline: datetime
+    timetable_version: int
+    nonce: bytes
+    previous: UUID | None
+    platform_build: str
+    demo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BidRefused(Event):
+    """A submission was turned away, with every ground; before the close only its author knows."""
+
+    audience: ClassVar[Audience] = Audience.SEALED_UNTIL_CLOSE
+    bidder_id: UUID
+    submission: bytes
+    bytes_received: int
+    received_at: datetime
+    deadline: datetime
+    grounds: tuple[dict[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionFailedByPlatform(Event):
+    """A submission that came in time was not taken in, and the fault is the platform's.
+
+    Its bidder is not to suffer for it (电子招标投标办法 31): this entry is the evidence.
+    """
+
+    audience: ClassVar[Audience] = Audience.SEALED_UNTIL_CLOSE
+    addressee_id: UUID
+    submission: bytes
+    received_at: datetime
+    deadline: datetime
+    lot_state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LotClosing(Event):
+    """The deadline passed, and what had arrived by then was committed to: the cut.
+
+    The digest is salted and tells neither who nor how many; `LotClosed` opens it.
+    """
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    barrier: ClassVar[bool] = True
+    cut_digest: bytes
+    deadline: datetime
+    timetable_version: int
+    timetable_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LotClosed(Event):
+    """The lot is closed, and these are the bids that count, in the order of their arrival.
+
+    `cut_salt` and `cut_commitments` open the cut: a submission whose commitment stands there
+    arrived before it. Commitments are padded with random ones, so their number says nothing.
+    """
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    discloses: ClassVar[bool] = True
+    barrier: ClassVar[bool] = True
+    bids: tuple[dict[str, object], ...]
+    cut_digest: bytes
+    cut_salt: bytes
+    cut_commitments: tuple[bytes, ...]
+    policy_digest: bytes
+    timetable_version: int
+    timetable_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LotFailed(Event):
+    """A lot failed: too few bidders, or nothing left to evaluate; it is to be tendered again."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    code: str
+    reason: str
+    article: str

@@ -481,7 +481,7 @@ class JudgementRow(Row, table=True):
     __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
     intent_id: UUID = Field(primary_key=True, foreign_key="trading.intent.id")
     outcome: str
-    entry_id: UUID = Field(foreign_key="kernel.journal.id")
+    entry_id: UUID
     refusals: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
 
 
