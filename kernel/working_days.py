@@ -10,6 +10,7 @@ year without its notice cannot be counted: `NoCalendar`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -74,6 +75,30 @@ class Calendar:
 
 
 STATE_CALENDAR: Final = Calendar()
+
+
+def read_calendar(text: str) -> Calendar:
+    """A calendar with the yearly notices written in a JSON list; `ValueError` for anything else.
+
+    Each item: `{"year": 2027, "weekdays_off": ["2027-01-01"], "weekends_worked": [], "document":
+    "国办发明电〔…〕"}`.
+    """
+    told = json.loads(text)
+    if not isinstance(told, list):
+        raise ValueError("a calendar is a list of yearly notices")
+    notices = {}
+    for item in told:
+        try:
+            notice = YearNotice(
+                int(item["year"]),
+                frozenset(map(date.fromisoformat, item["weekdays_off"])),
+                frozenset(map(date.fromisoformat, item["weekends_worked"])),
+                str(item.get("document", "")),
+            )
+        except (KeyError, TypeError, AttributeError):
+            raise ValueError("a notice has a year, weekdays_off and weekends_worked") from None
+        notices[notice.year] = notice
+    return Calendar(notices)
 
 
 def beijing_day(at: datetime) -> date:
