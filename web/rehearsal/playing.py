@@ -1,0 +1,233 @@
+"""Playing the rehearsal: a fresh demo platform, two witnesses, the acts, and the strangers' check.
+
+The demo's clock starts at a pinned date, so that holidays never change the outcome, and jumps from
+one due act to the next; every period of the law is kept in full.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from kernel.clock import monotonic_s
+from kernel.crypto.digests import b64u
+from kernel.crypto.notes import WitnessSigner
+from kernel.crypto.signing import PrivateKey
+from kernel.randomness import random_bytes
+from kernel.settings import Settings
+from kernel.store import founding
+from kernel.store.registering import install_staff
+from web import premises
+from web.rehearsal import (
+    act_award,
+    act_evaluation,
+    act_opening,
+    act_publication,
+    act_submission,
+    cast,
+)
+from web.rehearsal.checking import check_everything
+from web.rehearsal.stage import Stage
+from web.soundness import faults_of
+
+START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+"""Monday 2 March 2026, 09:00 in Beijing."""
+
+STAGES = ("submit", "open", "award")
+ACTS: dict[str, tuple[tuple[str, Callable[[Stage], Awaitable[None]]], ...]] = {
+    "submit": (
+        ("第一幕 招标 Publication", act_publication.play),
+        ("第二幕 投标 Submission", act_submission.play),
+    ),
+    "open": (("第三幕 开标与抽取 Opening and draw", act_opening.play),),
+    "award": (
+        ("第四幕 评标 Evaluation", act_evaluation.play),
+        ("第五幕 定标 Award", act_award.play),
+    ),
+}
+EXPECTED = {"submit": range(1, 21), "open": range(1, 37), "award": range(1, 53)}
+MARK = "REHEARSAL"
+WITNESSES = ("demo.regulator.example/w1", "demo.notary.example/w2")
+DONE, NOT_MET = 0, 6
+
+
+async def rehearse(
+    settings: Settings,
+    *,
+    folder: Path,
+    out: Path,
+    until: str,
+    as_json: bool,
+    talk: Console,
+    stay: Callable[[], Awaitable[None]] | None,
+) -> int:
+    """Play up to a stage, check everything offline, print the summary; 0 where all was met."""
+    began = monotonic_s()
+    _clear(folder)
+    out.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True)
+    (folder / MARK).write_text("a rehearsal's data; the next rehearsal replaces it\n")
+    told = settings.model_copy(
+        update={
+            "data": folder,
+            "log_origin": "demo.sunbid.local/log",
+            "log_tick_s": 0.25,
+            "closer_settle_s": 2.0,
+            "filler_epoch_s": 30.0,
+            "witness_quorum": 2,
+        }
+    )
+    witnesses = [(name, _key(folder, name), _free_port()) for name in WITNESSES]
+    told = told.model_copy(
+        update={
+            "witnesses": tuple(
+                f"{signer.vkey} http://127.0.0.1:{port}" for _, signer, port in witnesses
+            )
+        }
+    )
+    talk.print("[bold]sunbid 阳光交易[/] — rehearsal 演练: one tender walks its whole life")
+    async with premises.opened(told, demo=True, start=START) as place:
+        centre_key = PrivateKey.generate()
+        centre_id = await _install_centre(place, told, centre_key)
+        vkey = founding.read_keys(told).log_signer.vkey
+        async with _witnesses(told, folder, witnesses, vkey):
+            await place.start_processes()
+            stage = Stage(told, out, talk)
+            stage.facts["log_vkey"] = vkey
+            stage.facts["witness_vkeys"] = [signer.vkey for _, signer, _ in witnesses]
+            stage.page("/", "the public hall 交易大厅")
+            stage.say("everyone registers and is verified 注册与核验")
+            await cast.bring_in(stage, centre_key=centre_key, centre_id=centre_id)
+            await _play(stage, until)
+            if until == "award":
+                await check_everything(stage, place)
+            owner = place.lines.engine("owner", pool_size=1)
+            faults = await faults_of(owner)
+            await owner.dispose()
+            code = _sum_up(stage, until, faults, monotonic_s() - began, as_json=as_json)
+            if stay is not None:
+                talk.print(f"The result stays at [bold]{told.origin}[/] (Ctrl-C ends it).")
+                await stay()
+            await _close_clients(stage)
+    return code
+
+
+async def _play(stage: Stage, until: str) -> None:
+    for name in STAGES[: STAGES.index(until) + 1]:
+        for title, play in ACTS[name]:
+            stage.talk.rule(title)
+            await play(stage)
+
+
+def _clear(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not (folder / MARK).exists():
+        raise FileExistsError(f"{folder} holds something that is not a rehearsal's; it is kept")
+    shutil.rmtree(folder)
+
+
+def _key(folder: Path, name: str) -> WitnessSigner:
+    secret = random_bytes(32)
+    path = folder / "witnesses" / f"{name.split('/')[-1]}.key"
+    path.parent.mkdir(exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(b64u(secret))
+    return WitnessSigner(name, secret)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def _install_centre(
+    place: premises.Premises, settings: Settings, key: PrivateKey
+) -> str:
+    registration, _ = cast.centre_registration(key)
+    engine = place.lines.engine("app", pool_size=1)
+    try:
+        told = await install_staff(premises.store_over(engine, settings), registration)
+    finally:
+        await engine.dispose()
+    return str(told.organisation_id)
+
+
+@asynccontextmanager
+async def _witnesses(
+    settings: Settings, folder: Path, witnesses: list[tuple[str, WitnessSigner, int]], vkey: str
+) -> AsyncIterator[None]:
+    """Two witnesses as processes of their own, with their own keys and clocks."""
+    children = [
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "web.command_line", "witness"),
+            *("--log", vkey, "--name", name, "--port", str(port)),
+            *("--key", str(folder / "witnesses" / f"{name.split('/')[-1]}.key")),
+            *("--demo-clock", settings.origin),
+        )
+        for name, _, port in witnesses
+    ]
+    try:
+        yield
+    finally:
+        for child in children:
+            child.terminate()
+        await asyncio.gather(*(child.wait() for child in children))
+
+
+def _sum_up(stage: Stage, until: str, faults: list[str], took_s: float, *, as_json: bool) -> int:
+    missing = [number for number in EXPECTED[until] if number not in stage.shown]
+    met = all(one.met for one in stage.shown.values())
+    ok = met and not missing and not faults
+    summary = {
+        "ok": ok,
+        "until": until,
+        "seconds": round(took_s, 1),
+        "expectations": [
+            {
+                "id": one.id,
+                "what": one.what,
+                "article": one.article,
+                "met": one.met,
+                "detail": one.detail,
+            }
+            for one in sorted(stage.shown.values(), key=lambda one: one.id)
+        ],
+        "missing": missing,
+        "broken_invariants": faults,
+        "out": str(stage.out),
+    }
+    stage.write("summary.json", summary)
+    if as_json:
+        print(json.dumps(summary, ensure_ascii=False))
+    table = Table("expectations", "met", "missing", "invariants broken", "seconds")
+    table.add_row(
+        str(len(stage.shown)),
+        str(sum(one.met for one in stage.shown.values())),
+        ", ".join(map(str, missing)) or "—",
+        str(len(faults)),
+        f"{took_s:.0f}",
+    )
+    stage.talk.print(table)
+    for fault in faults[:10]:
+        stage.talk.print(f"[red]✗[/] {fault}")
+    stage.talk.print("[bold green]All as it should be.[/]" if ok else "[bold red]NOT as listed.[/]")
+    return DONE if ok else NOT_MET
+
+
+async def _close_clients(stage: Stage) -> None:
+    for player in stage.players.values():
+        await player.client.aclose()
+
