@@ -3,7 +3,8 @@
 A failpoint does nothing unless `arm` was called, which `web/command_line.py` and the tests do from
 `SUNBID_FAILPOINTS`; a start that is not a test refuses the setting. The text is a comma-separated
 list of `name=action` or `name=action@n`, where the action is `kill`, `raise` or `sleep:SECONDS` and
-`n` is the passage at which it happens (the first by default).
+`n` is the passage at which it happens (the first by default). A test that decides who goes on when
+watches every passage with `watched`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -26,6 +29,7 @@ class _Armed:
 
 
 _armed: dict[str, _Armed] = {}
+_watchers: list[Callable[[str], Awaitable[None]]] = []
 
 
 def arm(text: str) -> None:
@@ -37,8 +41,20 @@ def arm(text: str) -> None:
         _armed[name] = _Armed(action, int(passage or 1))
 
 
+@contextmanager
+def watched(watcher: Callable[[str], Awaitable[None]]) -> Iterator[None]:
+    """Let `watcher` hold every passage, by its name, for as long as it likes."""
+    _watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _watchers.remove(watcher)
+
+
 async def failpoint(name: str) -> None:
     """Fail here if a test asked for it."""
+    for watcher in _watchers:
+        await watcher(name)
     armed = _armed.get(name)
     if armed is None:
         return

@@ -97,9 +97,7 @@ async def store(database: Database, settings: Settings, tmp_path: Path) -> Async
     await founding.found(owner, settings, keys, demo=True, start=START)
     await owner.dispose()
     engine = connect(database.url(APP), pool_size=10)
-    yield Store(
-        session_factory(engine), Documents("", folder=tmp_path / "documents"), settings
-    )
+    yield Store(session_factory(engine), Documents("", folder=tmp_path / "documents"), settings)
     await engine.dispose()
 
 
@@ -112,9 +110,7 @@ async def log_line(database: Database) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
-def tick(
-    store: Store, log_line: AsyncEngine, settings: Settings
-) -> Callable[[], Awaitable[None]]:
+def tick(store: Store, log_line: AsyncEngine, settings: Settings) -> Callable[[], Awaitable[None]]:
     """Sequence, integrate and publish everything that is committed now."""
     signer: LogSigner = founding.read_keys(settings).log_signer
 

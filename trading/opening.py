@@ -95,7 +95,9 @@ async def release(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
     lot = await lots.hold(tx, lot_id)
     opening = await _opening_of(tx, lot)
     statement = await verified_statement(tx, raw, "release")
-    mine = [bid for bid in await counted_bids(tx.session, lot_id) if bid.bidder_id == tx.actor.party]
+    mine = [
+        bid for bid in await counted_bids(tx.session, lot_id) if bid.bidder_id == tx.actor.party
+    ]
     if not mine:
         raise NotFound("no bid of yours is being opened")
     given = _secrets_in(statement.payload)
@@ -249,9 +251,7 @@ async def give_shares(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
     statement = await verified_statement(tx, raw, "shares", max_bytes=8 << 20)
     key = await _own_key(tx, lot_id)
     bids = await counted_bids(tx.session, lot_id)
-    wanted = {
-        (env.head, component): env for _, component, env in await _wanted(tx, lot, bids)
-    }
+    wanted = {(env.head, component): env for _, component, env in await _wanted(tx, lot, bids)}
     if opening.window_closed_at is None or lot.state != LotState.OPENING:
         raise Refused([_too_early("解密时间结束前，任何人不得提交解密份额")])
     name = (await organisation_names(tx.session, [tx.actor.party]))[tx.actor.party]
@@ -264,9 +264,7 @@ async def give_shares(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
         if envelope is None:
             raise NotFound("nobody asked for a share of that")
         try:
-            sealing.check_share(
-                sealing.parse_header(envelope.header), component, key.kid, share
-            )
+            sealing.check_share(sealing.parse_header(envelope.header), component, key.kid, share)
         except BrokenSeal:
             tx.record_attempt(ShareRefused(lot_id, tx.actor.party, key.kid, name))
             raise Refused(
@@ -557,8 +555,7 @@ async def _shares_needed(tx: Transaction, lot: LotRow, bids: Sequence[CountedBid
         return True
     given = await _shares(tx, LotId(lot.id))
     return any(
-        len(given.get((envelope.head, component), {}))
-        < _threshold(envelope, component)
+        len(given.get((envelope.head, component), {})) < _threshold(envelope, component)
         for _, component, envelope in await _wanted(tx, lot, bids)
     )
 
@@ -708,9 +705,7 @@ async def _record_bytes(tx: Transaction, lot: LotRow, opening: OpeningRow) -> by
     )
 
 
-def _bid_in_record(
-    bid: CountedBid, result: OpenedBidRow, names: dict[UUID, str]
-) -> dict[str, Any]:
+def _bid_in_record(bid: CountedBid, result: OpenedBidRow, names: dict[UUID, str]) -> dict[str, Any]:
     told: dict[str, Any] = {
         "bidder": str(bid.bidder_id),
         "name": names[bid.bidder_id],

@@ -120,9 +120,7 @@ async def hall(tx: Transaction, lot_id: LotId) -> Hall:
     )
     row = await tx.session.get(OpeningRow, lot_id)
     if lot.state in BEFORE:
-        return Hall(
-            lot_id, lot.name, project.name, lot.state, 0, lot.bids_due_at, lines=lines
-        )
+        return Hall(lot_id, lot.name, project.name, lot.state, 0, lot.bids_due_at, lines=lines)
     bids = await counted_bids(tx.session, lot_id)
     return Hall(
         lot_id,
@@ -154,8 +152,7 @@ async def halls(tx: Transaction) -> list[Hall]:
         .limit(100)
     )
     return [
-        Hall(lot.id, lot.name, project.name, lot.state, 0, lot.bids_due_at)
-        for lot, project in rows
+        Hall(lot.id, lot.name, project.name, lot.state, 0, lot.bids_due_at) for lot, project in rows
     ]
 
 

@@ -79,9 +79,7 @@ async def _keep_log(engine: AsyncEngine, signer: LogSigner, settings: Settings) 
         await asyncio.sleep(PATIENCE_S)
 
 
-async def _lead_log(
-    connection: AsyncConnection, signer: LogSigner, settings: Settings
-) -> None:
+async def _lead_log(connection: AsyncConnection, signer: LogSigner, settings: Settings) -> None:
     epoch_length = timedelta(seconds=settings.filler_epoch_s)
     loop = asyncio.get_running_loop()
     while True:

@@ -8,7 +8,6 @@ it claims was done.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import io
 import re
 import statistics

@@ -27,7 +27,7 @@ from kernel.errors import BrokenSeal, NotFound, NotPermitted, PlatformError, Ref
 from kernel.failpoints import arm
 from kernel.randomness import random_bytes
 from kernel.settings import Settings
-from kernel.store import founding, migrating
+from kernel.store import founding
 from web import background as background_process
 from web import benches, doctoring, keeping_copies, premises, seal_command, witnessing
 from web.app import create_app

@@ -149,5 +149,3 @@ def read_trust(path: Path) -> Trust:
     """The trust a custodian wrote down for itself, from a JSON file."""
     told = json.loads(path.read_text())
     return Trust(str(told["log"]), tuple(told["witnesses"]), int(told["quorum"]))
-
-

@@ -126,9 +126,7 @@ async def _founded(engine: AsyncEngine, settings: Settings) -> Finding:
     if not await founding.is_founded(engine):
         return Finding("platform", True, "not founded yet; `sunbid up` does it")
     async with engine.connect() as connection:
-        row = (
-            await connection.execute(text("SELECT demo, log_vkey FROM kernel.platform"))
-        ).one()
+        row = (await connection.execute(text("SELECT demo, log_vkey FROM kernel.platform"))).one()
     try:
         same = founding.read_keys(settings).log_signer.vkey == row.log_vkey
     except founding.NotFounded:

@@ -115,9 +115,7 @@ async def compare(
     async with engine.connect() as connection:
         rows = await connection.execute(text("SELECT hash FROM kernel.log_leaf ORDER BY index"))
         hashes = [row[0] for row in rows]
-        vkey = (
-            await connection.execute(text("SELECT log_vkey FROM kernel.platform"))
-        ).scalar_one()
+        vkey = (await connection.execute(text("SELECT log_vkey FROM kernel.platform"))).scalar_one()
         documents = await connection.execute(text("SELECT digest FROM kernel.document"))
         lost = [d.hex() for (d,) in documents if not _has(settings.data / "documents", d.hex())]
     if lost:

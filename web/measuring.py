@@ -29,7 +29,15 @@ DURATION: Final = Histogram(
 )
 READY_PATIENCE_S: Final = 2.0
 READING: Final = frozenset({"GET", "HEAD"})
-OPEN_TO_ALL: Final = ("/notices", "/openings", "/awards", "/bars", "/transparency", "/log", "/rules")
+OPEN_TO_ALL: Final = (
+    "/notices",
+    "/openings",
+    "/awards",
+    "/bars",
+    "/transparency",
+    "/log",
+    "/rules",
+)
 
 
 @router.get("/healthz", include_in_schema=False)

@@ -6,9 +6,9 @@ It runs after every story of failures, at the end of the rehearsal, and in `sunb
 from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncEngine
+from trading.sound_bids import bid_faults
 
 from kernel.store.sound_log import log_faults
-from trading.sound_bids import bid_faults
 
 
 async def faults_of(owner: AsyncEngine) -> list[str]:

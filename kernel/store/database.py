@@ -26,6 +26,7 @@ from sqlmodel import SQLModel
 
 SCHEMAS = ("kernel", "blacklist", "expert_pool", "trading", "evaluation")
 OWNER, APP, LOG, READ = "sunbid_owner", "sunbid_app", "sunbid_log", "sunbid_read"
+_ROLE = "sunbid_role"
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -75,7 +76,17 @@ def connect(url: str, *, role: str = "", pool_size: int = 10) -> AsyncEngine:
         max_overflow=0,
         pool_pre_ping=True,
         connect_args={"server_settings": settings},
+        execution_options={_ROLE: role},
     )
+
+
+def beside(engine: AsyncEngine, *, pool_size: int) -> AsyncEngine:
+    """Another engine to the same database in the same role, with a pool of its own.
+
+    For work that must never queue behind the work of others.
+    """
+    role = engine.get_execution_options().get(_ROLE, "")
+    return connect(engine.url.render_as_string(hide_password=False), role=role, pool_size=pool_size)
 
 
 def session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:

@@ -12,6 +12,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ class Documents:
     """The files of the platform, by digest."""
 
     def __init__(self, url: str, *, folder: Path) -> None:
+        self._drawer = ""
         self._folder: Path | None = None
         if url:
             self._store: Any = from_url(url)
@@ -37,14 +39,24 @@ class Documents:
             self._folder = folder.resolve()
             self._store = LocalStore(str(self._folder), mkdir=True)
 
+    def drawer(self, name: str) -> Documents:
+        """A part of the same store with files of its own.
+
+        What lies in a drawer cannot be found, overwritten or discarded from outside it, even by
+        whoever knows its digest.
+        """
+        inner = copy(self)
+        inner._drawer = f"{self._drawer}{name}/"
+        return inner
+
     async def keep(self, content: bytes) -> bytes:
         """Keep the bytes durably; their SHA-256 digest."""
         digest = await asyncio.to_thread(lambda: hashlib.sha256(content).digest())
-        path = _path(digest)
+        path = self._path(digest)
         with suppress(AlreadyExistsError):
             await obstore.put_async(self._store, path, content, mode="create")
         if self._folder is not None:
-            await asyncio.to_thread(_sync_to_disk, self._folder / path)
+            await asyncio.to_thread(_sync_to_disk, self._folder / path, self._folder)
         await failpoint("blob.after_fsync")
         return digest
 
@@ -55,7 +67,7 @@ class Documents:
         that were kept.
         """
         try:
-            answer = await obstore.get_async(self._store, _path(digest))
+            answer = await obstore.get_async(self._store, self._path(digest))
         except FileNotFoundError:
             raise NotFound(f"document {digest.hex()}") from None
         content = bytes(await answer.bytes_async())
@@ -67,7 +79,7 @@ class Documents:
     async def has(self, digest: bytes) -> bool:
         """Whether the file is there."""
         try:
-            await obstore.head_async(self._store, _path(digest))
+            await obstore.head_async(self._store, self._path(digest))
         except FileNotFoundError:
             return False
         return True
@@ -80,16 +92,16 @@ class Documents:
     async def discard(self, digest: bytes) -> None:
         """Forget a file that nothing refers to."""
         with suppress(FileNotFoundError):
-            await obstore.delete_async(self._store, _path(digest))
+            await obstore.delete_async(self._store, self._path(digest))
+
+    def _path(self, digest: bytes) -> str:
+        name = digest.hex()
+        return f"{self._drawer}{name[:2]}/{name}"
 
 
-def _path(digest: bytes) -> str:
-    name = digest.hex()
-    return f"{name[:2]}/{name}"
-
-
-def _sync_to_disk(path: Path) -> None:
-    for target in (path, path.parent, path.parent.parent):
+def _sync_to_disk(path: Path, root: Path) -> None:
+    folders = [folder for folder in path.parents if folder.is_relative_to(root)]
+    for target in (path, *folders):
         descriptor = os.open(target, os.O_RDONLY)
         try:
             os.fsync(descriptor)

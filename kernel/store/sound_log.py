@@ -136,9 +136,7 @@ async def _leaves(connection: AsyncConnection) -> list[str]:
 async def _roots(connection: AsyncConnection) -> list[str]:
     hashes = [
         row[0]
-        for row in await connection.execute(
-            text("SELECT hash FROM kernel.log_leaf ORDER BY index")
-        )
+        for row in await connection.execute(text("SELECT hash FROM kernel.log_leaf ORDER BY index"))
     ]
     roots = dict(growing_roots(hashes))
     batches = await connection.execute(text("SELECT size, root FROM kernel.log_batch"))

@@ -143,9 +143,7 @@ async def _integrate(
             [{"id": entry.id, "index": tree.size + slot} for slot, entry in places.items()],
         )
     hashes = [merkle.leaf_hash(data) for data in leaves]
-    nodes = await with_nodes(
-        connection, lambda get: merkle.new_nodes(tree.size, hashes, get)
-    )
+    nodes = await with_nodes(connection, lambda get: merkle.new_nodes(tree.size, hashes, get))
     stored = [
         {"level": level, "index": index, "hash": value}
         for level, index, value in nodes
@@ -153,9 +151,7 @@ async def _integrate(
     ]
     if stored:
         await connection.execute(
-            text(
-                "INSERT INTO kernel.log_node (level, index, hash) VALUES (:level, :index, :hash)"
-            ),
+            text("INSERT INTO kernel.log_node (level, index, hash) VALUES (:level, :index, :hash)"),
             stored,
         )
     size = tree.size + width
@@ -263,8 +259,7 @@ async def receipt_of(line: Line, entry_id: UUID, *, witnessed: bool = False) -> 
     row = (
         await line.execute(
             text(
-                "SELECT proof FROM kernel.receipt"
-                " WHERE entry_id = :id AND witnessed = :witnessed"
+                "SELECT proof FROM kernel.receipt WHERE entry_id = :id AND witnessed = :witnessed"
             ),
             {"id": entry_id, "witnessed": witnessed},
         )
@@ -389,11 +384,10 @@ async def _proofs(
     proofs = {}
     for entry_id, record, salt, index in entries:
         path = await with_nodes(
-            line, lambda get, index=index: merkle.inclusion_proof(get, index, size)  # type: ignore[misc]  # mypy cannot infer a lambda's default
+            line,
+            lambda get, index=index: merkle.inclusion_proof(get, index, size),  # type: ignore[misc]  # mypy cannot infer a lambda's default
         )
-        proofs[entry_id] = write_proof(
-            record=record, salt=salt, index=index, path=path, note=note
-        )
+        proofs[entry_id] = write_proof(record=record, salt=salt, index=index, path=path, note=note)
     return proofs
 
 

@@ -1,4 +1,4 @@
-"""Many writers, some slow to commit, a sequencer killed at random: every entry once, causes first."""
+"""Many writers, slow commits, a sequencer that dies: every entry once, causes before effects."""
 
 from __future__ import annotations
 

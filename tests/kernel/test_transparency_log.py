@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -151,7 +152,7 @@ async def test_the_tree_grows_by_the_same_size_whether_much_or_nothing_happened(
         await tick()
         async with store.sessions() as session:
             sizes.append((await tree_now(session)).size)
-    steps = [after - before for before, after in zip(sizes, sizes[1:], strict=False)]
+    steps = [after - before for before, after in itertools.pairwise(sizes)]
     assert steps == [8, 8, 8]
 
 

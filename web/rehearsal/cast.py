@@ -132,9 +132,7 @@ def _said(
 
 async def bring_in(stage: Stage, *, centre_key: PrivateKey, centre_id: str) -> None:
     """Bring everyone in: register, verify, join, sign in."""
-    staff = Player(
-        "centre", Role.CENTRE_STAFF, CENTRE, centre_key, Client(stage.url, centre_key)
-    )
+    staff = Player("centre", Role.CENTRE_STAFF, CENTRE, centre_key, Client(stage.url, centre_key))
     staff.organisation_id = centre_id
     await staff.client.sign_in(Role.CENTRE_STAFF, centre_id)
     stage.players["centre"] = staff
@@ -169,9 +167,7 @@ async def _register(stage: Stage, part: Part, number: int) -> None:
     player.organisation_id, player.person_id = told["organisation_id"], told["person_id"]
     stage.players[part.name] = player
     if part.name != "unverified":
-        await stage["centre"].post(
-            f"/api/v1/organisations/{player.organisation_id}/verification"
-        )
+        await stage["centre"].post(f"/api/v1/organisations/{player.organisation_id}/verification")
     await client.sign_in(part.roles[0], player.organisation_id)
 
 

@@ -139,7 +139,7 @@ def _clear(folder: Path) -> None:
 
 def _key(folder: Path, name: str) -> WitnessSigner:
     secret = random_bytes(32)
-    path = folder / "witnesses" / f"{name.split('/')[-1]}.key"
+    path = folder / "witnesses" / f"{name.rsplit('/', maxsplit=1)[-1]}.key"
     path.parent.mkdir(exist_ok=True)
     path.touch(mode=0o600)
     path.write_text(b64u(secret))
@@ -153,9 +153,7 @@ def _free_port() -> int:
         return port
 
 
-async def _install_centre(
-    place: premises.Premises, settings: Settings, key: PrivateKey
-) -> str:
+async def _install_centre(place: premises.Premises, settings: Settings, key: PrivateKey) -> str:
     registration, _ = cast.centre_registration(key)
     engine = place.lines.engine("app", pool_size=1)
     try:
@@ -230,4 +228,3 @@ def _sum_up(stage: Stage, until: str, faults: list[str], took_s: float, *, as_js
 async def _close_clients(stage: Stage) -> None:
     for player in stage.players.values():
         await player.client.aclose()
-

@@ -102,9 +102,7 @@ class Stage:
         """Jump the demo clock forward, letting every due act on the way happen first."""
         assert self.staff_client is not None
         while True:
-            told = await self.staff_client.post(
-                "/demo/clock", {"to": instant_text(instant)}
-            )
+            told = await self.staff_client.post("/demo/clock", {"to": instant_text(instant)})
             reached = parse_instant(told["now"])
             if reached >= instant - timedelta(milliseconds=1):
                 return reached

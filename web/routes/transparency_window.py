@@ -67,9 +67,7 @@ async def tile(request: Request, path: str) -> Response:
             if len(leaves) < asked.width:
                 raise NotFound("no such tile")
             return _bytes(b"".join(len(leaf).to_bytes(2, "big") + leaf for leaf in leaves))
-        wanted = [
-            (asked.level * merkle.TILE_HEIGHT, first + place) for place in range(asked.width)
-        ]
+        wanted = [(asked.level * merkle.TILE_HEIGHT, first + place) for place in range(asked.width)]
         found = await nodes_at(session, wanted)
     if len(found) < asked.width:
         raise NotFound("no such tile")
@@ -81,9 +79,7 @@ def _bytes(content: bytes) -> Response:
 
 
 @router.get("/api/v1/log/entries")
-async def opened_entries(
-    request: Request, after: Annotated[int, Query(ge=0)] = 0
-) -> JSONResponse:
+async def opened_entries(request: Request, after: Annotated[int, Query(ge=0)] = 0) -> JSONResponse:
     """The entries this reader may know, each with what opens its leaf: record, salt and index.
 
     The public gets the public feed; a supervisor everything that is not sealed any more.
@@ -125,9 +121,7 @@ async def proof(
             text("SELECT 1 FROM kernel.view_entry WHERE view = :view AND entry_id = :id"),
             {"view": str(Audience.PUBLIC), "id": entry_id},
         )
-        text_of_proof = (
-            await proof_of(session, entry_id, quorum=quorum) if known.first() else None
-        )
+        text_of_proof = await proof_of(session, entry_id, quorum=quorum) if known.first() else None
     if text_of_proof is None:
         raise NotFound("no such proof")
     return PlainTextResponse(text_of_proof)

@@ -72,9 +72,7 @@ def _logged(told: Mapping[str, Any]) -> dict[str, _Logged]:
     keys = told["keys"]
     found = {}
     for name, proof in told["proofs"].items():
-        proven = verify_proof(
-            proof, log_vkey=keys["log"], witness_vkeys=tuple(keys["witnesses"])
-        )
+        proven = verify_proof(proof, log_vkey=keys["log"], witness_vkeys=tuple(keys["witnesses"]))
         if len(proven.checkpoint.cosignatures) < int(keys["quorum"]):
             raise BrokenSeal(f"{name} is not witnessed")
         record = _object(proven.record)

@@ -49,9 +49,7 @@ def verify(folder: Path) -> Verdict:
         "the checkpoint is signed by the log",
         lambda: _checkpoint(folder / "checkpoint", keys),
     )
-    leaves = verdict.holds(
-        "the leaves can be read", lambda: read_leaves(folder, newest.size)
-    )
+    leaves = verdict.holds("the leaves can be read", lambda: read_leaves(folder, newest.size))
     if newest is None or leaves is None:
         return verdict
     verdict.check(
@@ -61,9 +59,7 @@ def verify(folder: Path) -> Verdict:
     )
     hashes = [merkle.leaf_hash(leaf) for leaf in leaves]
     verdict.check("the leaves give the signed root", merkle.root(hashes) == newest.root)
-    verdict.holds(
-        "the hash tiles are those of the leaves", lambda: _same_tiles(folder, hashes)
-    )
+    verdict.holds("the hash tiles are those of the leaves", lambda: _same_tiles(folder, hashes))
     for path in sorted((folder / "checkpoints").glob("*")):
         verdict.holds(
             f"the older checkpoint {path.name} is a prefix",

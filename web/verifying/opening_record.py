@@ -63,9 +63,7 @@ class _Checked:
         timetable = verdict.holds(
             "the timetable is signed", lambda: self._signed("timetable", keys)
         )
-        close = verdict.holds(
-            "the closing stands in the log", lambda: self._logged("close", keys)
-        )
+        close = verdict.holds("the closing stands in the log", lambda: self._logged("close", keys))
         window = verdict.holds(
             "the end of the window stands in the log", lambda: self._logged("window-closed", keys)
         )
@@ -99,9 +97,11 @@ class _Checked:
         window: _Logged,
     ) -> None:
         check, lot = self.verdict.check, record[1]["lot"]
-        check("the entries are a closing and the end of a window of this lot", (
-            close.told["kind"], window.told["kind"], close.told["subject"], window.told["subject"]
-        ) == ("LotClosed", "ReleaseWindowClosed", lot, lot))
+        check(
+            "the entries are a closing and the end of a window of this lot",
+            (close.told["kind"], window.told["kind"], close.told["subject"], window.told["subject"])
+            == ("LotClosed", "ReleaseWindowClosed", lot, lot),
+        )
         check("policy and timetable are this lot's", policy[1]["lot"] == timetable[1]["lot"] == lot)
         check("the closing came before the end of the window", close.index < window.index)
         check(
@@ -194,4 +194,3 @@ def _agrees(outcome: str, released: bool, missing: bool) -> bool:
     if released:
         return outcome in ("opened", "revoked", "withdrawn")
     return outcome in ("opened_by_custodians", "revoked", "withdrawn")
-
