@@ -1,0 +1,146 @@
+"""What happens in an evaluation, in the past tense, with the circle that may know.
+
+In the room a member is a number at a site. No event before the award names one, and none carries
+a score before everyone has committed to a sheet (招标投标法 37, 38; 12号令 8).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from kernel.events import Audience, Event
+
+
+@dataclass(frozen=True, slots=True)
+class CommitteeConvened(Event):
+    """A committee was formed for a lot; who sits in it stays secret."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    committee_id: UUID
+    members: int
+    experts: int
+    sites: int
+    window_from: datetime
+    window_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSignedIn(Event):
+    """A member sat down at the seat assigned to it, and declared to have nothing to withdraw for."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    committee_id: UUID
+    number: int
+    site: str
+    seat: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemberWithdrew(Event):
+    """A member saw the bidders' names and withdrew."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    committee_id: UUID
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingBegan(Event):
+    """The committee is complete: the bids may be read."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    committee_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingStopped(Event):
+    """A member's line was lost or left: nobody reads until it is back."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    committee_id: UUID
+    absent: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RejectionProposed(Event):
+    """A member proposed to reject a bid."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    committee_id: UUID
+    rejection_id: UUID
+    bid_id: UUID
+    ground: str
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class RejectionDecided(Event):
+    """The committee voted on a rejection; the majority of all members decides."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    committee_id: UUID
+    rejection_id: UUID
+    bid_id: UUID
+    ground: str
+    page: str
+    carried: bool
+    in_favour: int
+    members: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoresCommitted(Event):
+    """A member committed to a sheet that nobody else has seen."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    committee_id: UUID
+    number: int
+    round: int
+    commitment: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoresRevealed(Event):
+    """A member's sheet was revealed, after everyone had committed."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    committee_id: UUID
+    number: int
+    round: int
+    commitment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReportCompiled(Event):
+    """The report was computed from the sheets and the votes."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    committee_id: UUID
+    report_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSigned(Event):
+    """A member signed the report, perhaps with a written dissent."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    committee_id: UUID
+    number: int
+    dissented: bool
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReportHandedBack(Event):
+    """The signed report moved the lot."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    committee_id: UUID
+    report_digest: bytes
+    candidates: int
+    rejected: int

@@ -1,0 +1,198 @@
+"""What evaluation stores: sites and seats, committees, sheets, votes, reports.
+
+A score sheet exists three times: as a draft that only its owner can read, as a commitment that
+everyone in the room can see, and as the sheet itself once all have committed.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Numeric, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from kernel.store.database import Instant, Row
+
+APPEND_ONLY = {"append_only": True}
+SCORE = Numeric(12, 4)
+
+
+class SiteRow(Row, table=True):
+    """A place where committee members sit, and who runs it."""
+
+    __tablename__ = "site"
+    __table_args__ = ({"schema": "evaluation"},)
+    id: UUID = Field(primary_key=True)
+    name: str
+    region_code: str
+    keeper_id: UUID = Field(foreign_key="kernel.organisation.id", index=True)
+    registered_at: datetime = Field(sa_type=Instant)
+
+
+class SeatRow(Row, table=True):
+    """A workstation at a site, known by its own P-256 key."""
+
+    __tablename__ = "seat"
+    __table_args__ = (
+        UniqueConstraint("site_id", "number"),
+        {"schema": "evaluation"},
+    )
+    id: UUID = Field(primary_key=True)
+    site_id: UUID = Field(foreign_key="evaluation.site.id", index=True)
+    number: int
+    keyid: str = Field(unique=True)
+    public_key: bytes
+    registered_at: datetime = Field(sa_type=Instant)
+
+
+class CommitteeRow(Row, table=True):
+    """One lot's committee and the phase of its session."""
+
+    __tablename__ = "committee"
+    __table_args__ = ({"schema": "evaluation"},)
+    id: UUID = Field(primary_key=True)
+    lot_id: UUID = Field(unique=True)
+    host_site_id: UUID = Field(foreign_key="evaluation.site.id")
+    phase: str
+    window_from: datetime = Field(sa_type=Instant)
+    window_until: datetime = Field(sa_type=Instant)
+    convened_at: datetime = Field(sa_type=Instant)
+    paused_at: datetime | None = Field(default=None, sa_type=Instant)
+    closed_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class MemberRow(Row, table=True):
+    """A member of a committee: in the room a number and a seat, never a name."""
+
+    __tablename__ = "member"
+    __table_args__ = (
+        UniqueConstraint("committee_id", "number"),
+        UniqueConstraint("committee_id", "person_id"),
+        {"schema": "evaluation"},
+    )
+    id: UUID = Field(primary_key=True)
+    committee_id: UUID = Field(foreign_key="evaluation.committee.id", index=True)
+    person_id: UUID = Field(foreign_key="kernel.person.id", index=True)
+    number: int
+    capacity: str
+    employer_uscc: str
+    region_code: str
+    site_id: UUID = Field(foreign_key="evaluation.site.id")
+    seat_id: UUID | None = Field(default=None, foreign_key="evaluation.seat.id")
+    signed_in_at: datetime | None = Field(default=None, sa_type=Instant)
+    lease_until: datetime | None = Field(default=None, sa_type=Instant)
+    """In unshifted time: a lease is no legal period."""
+    declaration: bytes | None = None
+
+
+class DraftScoreRow(Row, table=True):
+    """One cell of a member's own sheet while it is being filled in."""
+
+    __tablename__ = "draft_score"
+    __table_args__ = ({"schema": "evaluation"},)
+    member_id: UUID = Field(primary_key=True, foreign_key="evaluation.member.id")
+    bid_id: UUID = Field(primary_key=True)
+    item: str = Field(primary_key=True)
+    score: Decimal = Field(sa_type=SCORE)
+    version: int
+    edit_id: UUID
+    saved_at: datetime = Field(sa_type=Instant)
+
+
+class ScoreEditRow(Row, table=True):
+    """Every edit of a cell ever acknowledged, so that none is lost and none is done twice."""
+
+    __tablename__ = "score_edit"
+    __table_args__ = ({"schema": "evaluation", "info": APPEND_ONLY},)
+    edit_id: UUID = Field(primary_key=True)
+    member_id: UUID = Field(foreign_key="evaluation.member.id", index=True)
+    bid_id: UUID
+    item: str
+    score: Decimal = Field(sa_type=SCORE)
+    base_version: int
+    outcome: str
+    edited_at: datetime = Field(sa_type=Instant)
+
+
+class SheetRow(Row, table=True):
+    """A member's committed sheet, and the sheet itself once it is revealed.
+
+    `round` counts the sheets of one member: a change after the commitment is a new round with its
+    reason, and the old one stays.
+    """
+
+    __tablename__ = "sheet"
+    __table_args__ = (
+        UniqueConstraint("member_id", "round"),
+        {"schema": "evaluation"},
+    )
+    id: UUID = Field(primary_key=True)
+    member_id: UUID = Field(foreign_key="evaluation.member.id", index=True)
+    round: int
+    commitment: bytes
+    statement: bytes
+    committed_at: datetime = Field(sa_type=Instant)
+    reason: str = ""
+    nonce: bytes | None = None
+    scores: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    revealed_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class RejectionRow(Row, table=True):
+    """A proposal to reject a bid, on a ground, with the page that shows it."""
+
+    __tablename__ = "rejection"
+    __table_args__ = (
+        UniqueConstraint("committee_id", "bid_id", "ground"),
+        {"schema": "evaluation"},
+    )
+    id: UUID = Field(primary_key=True)
+    committee_id: UUID = Field(foreign_key="evaluation.committee.id", index=True)
+    bid_id: UUID
+    ground: str
+    page: str
+    words: str
+    proposed_by: UUID = Field(foreign_key="evaluation.member.id")
+    proposed_at: datetime = Field(sa_type=Instant)
+    decided_at: datetime | None = Field(default=None, sa_type=Instant)
+    carried: bool | None = None
+
+
+class VoteRow(Row, table=True):
+    """One member's vote on a rejection."""
+
+    __tablename__ = "vote"
+    __table_args__ = ({"schema": "evaluation", "info": APPEND_ONLY},)
+    rejection_id: UUID = Field(primary_key=True, foreign_key="evaluation.rejection.id")
+    member_id: UUID = Field(primary_key=True, foreign_key="evaluation.member.id")
+    in_favour: bool
+    voted_at: datetime = Field(sa_type=Instant)
+
+
+class ReportRow(Row, table=True):
+    """The committee's report, as its members sign it."""
+
+    __tablename__ = "report"
+    __table_args__ = ({"schema": "evaluation"},)
+    committee_id: UUID = Field(primary_key=True, foreign_key="evaluation.committee.id")
+    document: bytes
+    digest: bytes
+    compiled_at: datetime = Field(sa_type=Instant)
+    handed_back_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class SignatureRow(Row, table=True):
+    """A member's signature under the report, with the written dissent if there is one."""
+
+    __tablename__ = "signature"
+    __table_args__ = ({"schema": "evaluation", "info": APPEND_ONLY},)
+    committee_id: UUID = Field(primary_key=True, foreign_key="evaluation.committee.id")
+    member_id: UUID = Field(primary_key=True, foreign_key="evaluation.member.id")
+    keyid: str
+    public_key: bytes
+    statement: bytes
+    dissent: str = ""
+    refused: bool = False
+    signed_at: datetime = Field(sa_type=Instant)
