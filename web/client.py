@@ -394,9 +394,7 @@ class Client:
             raise ValueError("this client has no key to sign by")
         return self.key
 
-    async def _posted(
-        self, path: str, kind: str, payload: Mapping[str, object]
-    ) -> dict[str, Any]:
+    async def _posted(self, path: str, kind: str, payload: Mapping[str, object]) -> dict[str, Any]:
         answer: dict[str, Any] = await self.post_statement(path, kind, payload)
         return answer
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -34,6 +34,8 @@ from kernel.randomness import random_bytes
 from kernel.store.founding import NotFounded
 from kernel.store.transaction import NotDurable
 from web.pages import render
+from web.visitor_choices import choices_of
+from web.words import Language, say
 
 log = structlog.get_logger()
 
@@ -80,57 +82,45 @@ class TooManyRequests(PlatformError):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of problem: its status, its code, and its title in two languages."""
+    """One kind of problem: its status, and the code under which its words are found."""
 
     status: int
     code: str
-    zh: str
-    en: str
 
 
-NOT_FOUND: Final = Kind(404, "not_found", "没有找到", "Not found")
-NOT_SIGNED_IN: Final = Kind(401, "not_signed_in", "请先登录", "Sign in first")
-DEFECT: Final = Kind(500, "defect", "平台内部错误，已记录", "An error of ours; it is recorded")
-INVALID: Final = Kind(422, "invalid", "请求内容不符合要求", "The request's content is not valid")
-BAD_REQUEST: Final = Kind(400, "bad_request", "请求有误", "The request is not valid")
-UNREADABLE: Final = Kind(400, "unreadable", "无法读取请求内容", "The body cannot be read")
-OUTRUN: Final = Kind(
-    409, "outrun", "数据已被他人更新，请重新载入", "Someone else was first; load it again"
-)
-UNAVAILABLE: Final = Kind(
-    503, "unavailable", "平台暂时无法办理，请稍后重试", "Not available now; try again soon"
-)
+NOT_FOUND: Final = Kind(404, "not_found")
+NOT_SIGNED_IN: Final = Kind(401, "not_signed_in")
+DEFECT: Final = Kind(500, "defect")
+INVALID: Final = Kind(422, "invalid")
+BAD_REQUEST: Final = Kind(400, "bad_request")
+UNREADABLE: Final = Kind(400, "unreadable")
+OUTRUN: Final = Kind(409, "outrun")
+UNAVAILABLE: Final = Kind(503, "unavailable")
 
 KINDS: Final[Mapping[type[PlatformError], Kind]] = {
     NotFound: NOT_FOUND,
     NotSignedIn: NOT_SIGNED_IN,
-    NotPermitted: Kind(403, "not_permitted", "当前身份无权办理", "Not for this role"),
-    Refused: Kind(409, "refused", "依法不予受理", "The law does not allow this"),
+    NotPermitted: Kind(403, "not_permitted"),
+    Refused: Kind(409, "refused"),
     Outrun: OUTRUN,
     Malformed: INVALID,
-    BrokenSeal: Kind(400, "broken_seal", "签名或密文校验未通过", "Does not verify"),
-    NotDurable: Kind(
-        503, "not_durable", "结果尚未可靠保存，请重试", "Not kept safely yet; try again"
-    ),
+    BrokenSeal: Kind(400, "broken_seal"),
+    NotDurable: Kind(503, "not_durable"),
     NotFounded: UNAVAILABLE,
     BadRequest: BAD_REQUEST,
-    TooLarge: Kind(413, "too_large", "请求内容过大", "The body is too large"),
-    WrongMediaType: Kind(415, "wrong_media_type", "内容类型不受支持", "Wrong media type"),
-    KeyReused: Kind(
-        422, "key_reused", "同一幂等键对应了不同的请求", "The key came with another request"
-    ),
-    StillRunning: Kind(
-        409, "still_running", "同一请求正在处理", "The same request is still running"
-    ),
-    CrossSite: Kind(403, "cross_site", "请求来自其他网站，已拒绝", "Made by another site"),
-    TooManyRequests: Kind(429, "too_many_requests", "请求太频繁", "Too many requests"),
+    TooLarge: Kind(413, "too_large"),
+    WrongMediaType: Kind(415, "wrong_media_type"),
+    KeyReused: Kind(422, "key_reused"),
+    StillRunning: Kind(409, "still_running"),
+    CrossSite: Kind(403, "cross_site"),
+    TooManyRequests: Kind(429, "too_many_requests"),
 }
 
 _HTTP_KINDS: Final[Mapping[int, Kind]] = {
     401: NOT_SIGNED_IN,
     404: NOT_FOUND,
-    405: Kind(405, "method_not_allowed", "不支持此操作", "Method not allowed"),
-    406: Kind(406, "not_acceptable", "无法提供所需格式", "Not acceptable"),
+    405: Kind(405, "method_not_allowed"),
+    406: Kind(406, "not_acceptable"),
     413: KINDS[TooLarge],
     415: KINDS[WrongMediaType],
     503: UNAVAILABLE,
@@ -161,8 +151,8 @@ def answer(
     """The problem as the reader wants it: a page for people, JSON for programs."""
     trace_id = trace_id_of(request)
     body: dict[str, Any] = {
-        "type": f"/problems/{code or kind.code}",
-        "title": kind.en if _prefers_english(request) else kind.zh,
+        "type": f"/problems/{kind.code}",
+        "title": say(f"problem.{kind.code}", _language_of(request)),
         "status": kind.status,
         "detail": detail,
         "instance": request.url.path,
@@ -170,19 +160,21 @@ def answer(
         **(extra or {}),
         "trace_id": trace_id,
     }
-    sent = {
-        TRACE_HEADER: trace_id,
-        "Cache-Control": "no-store",
-        "Vary": "Accept, Accept-Language",
-        **(headers or {}),
-    }
+    sent = {TRACE_HEADER: trace_id, "Cache-Control": "no-store", **(headers or {})}
     if kind is NOT_SIGNED_IN:
         sent["WWW-Authenticate"] = "Bearer"
     if prefers_page(request):
-        page: HTMLResponse = render(request, "problem.html", problem=body)
-        page.status_code = kind.status
-        page.headers.update(sent)
-        return page
+        try:
+            page = render(
+                request, "problem.html", status_code=kind.status, problem=body, kind=kind.code
+            )
+        except Exception as error:
+            # Whatever is wrong with the page, the problem itself must still be told.
+            log.error("problem_page_failed", trace_id=trace_id, exc_info=error)
+        else:
+            page.headers.update(sent)
+            return page
+    sent["Vary"] = "Accept, Accept-Language, Cookie"
     return JSONResponse(body, kind.status, headers=sent, media_type=MEDIA_TYPE)
 
 
@@ -244,9 +236,7 @@ def answer_invalid(request: Request, error: RequestValidationError) -> Response:
 
 def answer_http(request: Request, error: HTTPException) -> Response:
     """The answer to what the framework refuses by itself: unknown paths, wrong methods."""
-    kind = _HTTP_KINDS.get(error.status_code) or Kind(
-        error.status_code, "http", BAD_REQUEST.zh, BAD_REQUEST.en
-    )
+    kind = _HTTP_KINDS.get(error.status_code) or Kind(error.status_code, "http")
     detail = "" if error.status_code == 404 else str(error.detail)
     return answer(request, kind, detail=detail, headers=error.headers or {})
 
@@ -279,13 +269,16 @@ def prefers_page(request: Request) -> bool:
     return page > json
 
 
-def _prefers_english(request: Request) -> bool:
+def _language_of(request: Request) -> Language:
+    """The language a program asked for by header, or a person by choice; Chinese by default."""
     wanted = _weights(request.headers.get("accept-language", ""))
-    by_language: dict[str, float] = {}
+    best: dict[str, float] = {}
     for tag, weight in wanted.items():
         language = tag.partition("-")[0]
-        by_language[language] = max(weight, by_language.get(language, 0.0))
-    return by_language.get("en", 0.0) > by_language.get("zh", 0.0)
+        best[language] = max(weight, best.get(language, 0.0))
+    if prefers_page(request) or not best:
+        return choices_of(request).language
+    return Language.EN if best.get("en", 0.0) > best.get("zh", 0.0) else Language.ZH
 
 
 def _weights(header: str) -> dict[str, float]:

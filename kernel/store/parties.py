@@ -81,9 +81,7 @@ async def organisation(tx: Transaction, organisation_id: UUID) -> Organisation:
     return _organisation(row)
 
 
-async def organisations_by_id(
-    tx: Transaction, ids: Iterable[UUID]
-) -> dict[PartyId, Organisation]:
+async def organisations_by_id(tx: Transaction, ids: Iterable[UUID]) -> dict[PartyId, Organisation]:
     """The organisations with these ids; unknown ids are left out."""
     rows = await tx.session.scalars(
         select(OrganisationRow).where(col(OrganisationRow.id).in_(set(ids)))
@@ -337,13 +335,9 @@ def own_origins(settings: Settings) -> frozenset[str]:
     return frozenset(f"{parts.scheme}://{name}{colon}{port}" for name in hosts)
 
 
-async def _held(
-    tx: Transaction, subject_id: UUID, asked: HeldCapacity
-) -> set[HeldCapacity]:
+async def _held(tx: Transaction, subject_id: UUID, asked: HeldCapacity) -> set[HeldCapacity]:
     rows = await tx.session.execute(
-        select(
-            col(CapacityRow.person_id), col(CapacityRow.party_id), col(CapacityRow.role)
-        ).where(
+        select(col(CapacityRow.person_id), col(CapacityRow.party_id), col(CapacityRow.role)).where(
             col(CapacityRow.subject_id) == subject_id,
             (col(CapacityRow.person_id) == asked.person_id)
             | (col(CapacityRow.party_id) == asked.party_id),

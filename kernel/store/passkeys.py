@@ -81,9 +81,7 @@ async def registration_options(tx: Transaction) -> dict[str, Any]:
         )
     )
 
-    challenge = await issue_challenge(
-        tx, Purpose.PASSKEY_REGISTRATION, person_id=tx.actor.person
-    )
+    challenge = await issue_challenge(tx, Purpose.PASSKEY_REGISTRATION, person_id=tx.actor.person)
 
     options = generate_registration_options(
         rp_id=relying_party(tx.settings).rp_id,
@@ -181,9 +179,7 @@ async def recognise(tx: Transaction, credential: dict[str, Any]) -> Choice:
 
     row.sign_count = verified.new_sign_count
     row.backed_up = verified.credential_backed_up
-    ticket = await issue_challenge(
-        tx, Purpose.CHOICE, person_id=row.person_id, keyid=row.keyid
-    )
+    ticket = await issue_challenge(tx, Purpose.CHOICE, person_id=row.person_id, keyid=row.keyid)
 
     return Choice(ticket.nonce, await capacities(tx.session, person_id=row.person_id))
 
@@ -239,9 +235,5 @@ def _plain_key(cose_key: bytes) -> bytes:
 
 def _cose_key(public_key: bytes) -> bytes:
     """A P-256 key as RFC 9053 writes it: EC2, ES256, the curve, and the two coordinates."""
-    encoded: bytes = encode_cbor(
-        {1: 2, 3: -7, -1: 1, -2: public_key[1:33], -3: public_key[33:]}
-    )
+    encoded: bytes = encode_cbor({1: 2, 3: -7, -1: 1, -2: public_key[1:33], -3: public_key[33:]})
     return encoded
-
-

@@ -195,9 +195,7 @@ def identity_hash(pepper: bytes, identity_document: str) -> bytes:
     return hmac.digest(pepper, b"sunbid/identity/1\0" + identity_document.encode(), "sha256")
 
 
-def _self_signed(
-    raw: bytes, kind: str, names: Collection[str]
-) -> tuple[dict[str, object], bytes]:
+def _self_signed(raw: bytes, kind: str, names: Collection[str]) -> tuple[dict[str, object], bytes]:
     envelope, payload = read_statement(raw, kind)
     found = members(payload, names)
     public_key = unb64u(found["public_key"])
@@ -526,9 +524,7 @@ async def install_staff(store: Store, asked: Registration) -> Registered:
     async with transaction(store, actor=Actor(Role.PLATFORM)) as tx:
         await lock_exclusive(tx.session, "registering")
         present = await tx.session.scalar(
-            select(col(MembershipRow.id)).where(
-                col(MembershipRow.role) == str(Role.CENTRE_STAFF)
-            )
+            select(col(MembershipRow.id)).where(col(MembershipRow.role) == str(Role.CENTRE_STAFF))
         )
         if present is not None:
             raise NotPermitted("there is a centre already; its staff let others in")
@@ -593,9 +589,7 @@ async def _known(tx: Transaction, newcomer: Newcomer) -> _Known:
     )
 
 
-async def _keep_person(
-    tx: Transaction, newcomer: Newcomer, known: PersonId | None
-) -> PersonId:
+async def _keep_person(tx: Transaction, newcomer: Newcomer, known: PersonId | None) -> PersonId:
     if known is not None:
         return known
     person_id = PersonId(random_id())
@@ -603,9 +597,7 @@ async def _keep_person(
         PersonRow(
             id=person_id,
             name=newcomer.name,
-            identity_hash=identity_hash(
-                read_keys(tx.settings).pepper, newcomer.identity_document
-            ),
+            identity_hash=identity_hash(read_keys(tx.settings).pepper, newcomer.identity_document),
             registered_at=tx.now,
         )
     )

@@ -206,9 +206,7 @@ async def begin_session(
     )
 
     tx.actor = Actor(role, person_id, organisation_id, session_id, tx.actor.address)
-    tx.record(
-        SignedIn(organisation_id, person_id=person_id, role=str(role), keyid=keyid or "demo")
-    )
+    tx.record(SignedIn(organisation_id, person_id=person_id, role=str(role), keyid=keyid or "demo"))
 
     return Session(b64u(token), tx.actor, now + timedelta(hours=tx.settings.session_hours))
 
@@ -306,9 +304,7 @@ def _limits(settings: Settings, now: datetime) -> dict[str, object]:
     }
 
 
-async def capacities(
-    session: AsyncSession, *, person_id: UUID | None = None
-) -> list[Capacity]:
+async def capacities(session: AsyncSession, *, person_id: UUID | None = None) -> list[Capacity]:
     """Every capacity that can be chosen at sign-in: of one person, or of everybody for a demo."""
     query = (
         select(PersonRow, OrganisationRow, col(MembershipRow.role))

@@ -182,25 +182,19 @@ def test_one_person_combines_exactly_what_does_not_conflict(role: Role, held: Ro
 
 @pytest.mark.parametrize(("role", "held"), list(itertools.product(PEOPLES_ROLES, repeat=2)))
 def test_an_organisation_that_bids_is_nothing_else_whoever_acts(role: Role, held: Role) -> None:
-    refusals = capacity_refusals(
-        HeldCapacity(ONE, HERE, role), [HeldCapacity(OTHER, HERE, held)]
-    )
+    refusals = capacity_refusals(HeldCapacity(ONE, HERE, role), [HeldCapacity(OTHER, HERE, held)])
     bids_and_more = (role is Role.BIDDER) != (held is Role.BIDDER)
     assert bool(refusals) == (bids_and_more and Role.WITNESS not in (role, held))
 
 
 @pytest.mark.parametrize(("role", "held"), list(itertools.product(PEOPLES_ROLES, repeat=2)))
 def test_strangers_do_not_stand_in_each_others_way(role: Role, held: Role) -> None:
-    assert not capacity_refusals(
-        HeldCapacity(ONE, HERE, role), [HeldCapacity(OTHER, THERE, held)]
-    )
+    assert not capacity_refusals(HeldCapacity(ONE, HERE, role), [HeldCapacity(OTHER, THERE, held)])
 
 
 @pytest.mark.parametrize("role", PEOPLES_ROLES)
 def test_one_person_acts_in_one_capacity_for_one_organisation_only(role: Role) -> None:
-    (refusal,) = capacity_refusals(
-        HeldCapacity(ONE, HERE, role), [HeldCapacity(ONE, THERE, role)]
-    )
+    (refusal,) = capacity_refusals(HeldCapacity(ONE, HERE, role), [HeldCapacity(ONE, THERE, role)])
     assert (refusal.article == BIDDING_REGULATION[40, 2]) == (role is Role.BIDDER)
 
 
@@ -248,9 +242,7 @@ async def test_a_capacity_is_recorded_once_and_then_only_looked_at(store: Store)
     async with store.sessions() as session:
         (row,) = (await session.scalars(select(CapacityRow))).all()
         (entry,) = (
-            await session.scalars(
-                select(JournalRow).where(col(JournalRow.kind) == "CapacityTaken")
-            )
+            await session.scalars(select(JournalRow).where(col(JournalRow.kind) == "CapacityTaken"))
         ).all()
     assert (row.subject_id, row.person_id, row.role) == (lot, actor.person_id, "bidder")
     assert (entry.audience, entry.party_id) == ("party", actor.party_id)

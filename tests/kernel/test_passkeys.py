@@ -51,9 +51,7 @@ async def test_a_passkey_signs_its_person_in(store: Store) -> None:
     choice = await recognised(store, device.assertion(await asked(store)))
     (capacity,) = choice.capacities
     async with transaction(store, actor=PUBLIC) as tx:
-        session = await passkeys.choose(
-            tx, choice.ticket, capacity.organisation_id, capacity.role
-        )
+        session = await passkeys.choose(tx, choice.ticket, capacity.organisation_id, capacity.role)
 
     actor = await actor_behind(store, session.token, address="")
     assert actor is not None
@@ -211,6 +209,4 @@ async def test_a_revoked_passkey_neither_signs_nor_signs_in(store: Store) -> Non
         await recognised(store, device.assertion(await asked(store)))
     async with transaction(store, actor=PUBLIC) as tx:
         with pytest.raises(NotSignedIn):
-            await passkeys.choose(
-                tx, choice.ticket, who.organisation_id, choice.capacities[0].role
-            )
+            await passkeys.choose(tx, choice.ticket, who.organisation_id, choice.capacities[0].role)

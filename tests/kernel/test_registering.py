@@ -146,9 +146,7 @@ async def test_one_key_never_speaks_for_two_people(store: Store) -> None:
     key = PrivateKey.generate()
     await registered(store, key)
     with pytest.raises(Refused) as refused:
-        await registered(
-            store, key, uscc=GOOD_USCC[1], identity_document="420103199202020044"
-        )
+        await registered(store, key, uscc=GOOD_USCC[1], identity_document="420103199202020044")
     assert codes(refused) == {"key_taken"}
 
 
@@ -260,9 +258,7 @@ async def test_a_member_shares_only_the_capacities_held(store: Store) -> None:
         with pytest.raises(NotPermitted):
             await add_member(
                 tx,
-                membership_of(
-                    a_membership(colleague, who.organisation_id, roles=["supervisor"])
-                ),
+                membership_of(a_membership(colleague, who.organisation_id, roles=["supervisor"])),
             )
 
 
@@ -357,5 +353,3 @@ async def test_a_strangers_key_cannot_be_revoked_but_by_the_centre(store: Store)
     staff = await the_centre(store, PrivateKey.generate())
     async with transaction(store, actor=staff) as tx:
         await revoke_credential(tx, key.keyid, reason="本人报失")
-
-

@@ -64,9 +64,7 @@ def a_sign_in(key: PrivateKey, nonce: str, party: UUID, /, **changes: Any) -> by
     )
 
 
-async def signed_in(
-    store: Store, key: PrivateKey, party: UUID, /, **changes: Any
-) -> Session:
+async def signed_in(store: Store, key: PrivateKey, party: UUID, /, **changes: Any) -> Session:
     raw = a_sign_in(key, await challenged(store), party, **changes)
     async with transaction(store, actor=Actor(Role.PUBLIC, address="192.0.2.7")) as tx:
         return await sign_in(tx, raw)
@@ -141,9 +139,7 @@ async def test_one_challenge_used_twice_at_once_begins_one_session(store: Store)
 async def test_an_expired_challenge_is_refused_and_swept_away(store: Store) -> None:
     challenge = unb64u(await challenged(store))
     async with store.sessions() as session, session.begin():
-        await session.execute(
-            text("UPDATE kernel.challenge SET expires_at = clock_timestamp()")
-        )
+        await session.execute(text("UPDATE kernel.challenge SET expires_at = clock_timestamp()"))
     async with transaction(store, actor=PUBLIC) as tx:
         with pytest.raises(NotSignedIn):
             await spend_challenge(tx, challenge, Purpose.SIGN_IN)

@@ -241,9 +241,7 @@ async def test_a_dead_cookie_looks_as_the_public_and_goes(bench: httpx.AsyncClie
     looked = await bench.get("/me", headers=dead)
     assert looked.json()["role"] == "public"
     assert "Max-Age=0" in looked.headers["set-cookie"]
-    acted = await bench.post(
-        f"/parts/{uuid4()}", headers={**dead, "Sec-Fetch-Site": "same-origin"}
-    )
+    acted = await bench.post(f"/parts/{uuid4()}", headers={**dead, "Sec-Fetch-Site": "same-origin"})
     assert acted.status_code == 401
 
 
