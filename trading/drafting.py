@@ -348,6 +348,20 @@ async def add_document(
 
 
 @by(Role.TENDEREE, Role.AGENCY)
+async def keep_clarification_file(tx: Transaction, lot_id: UUID, content: bytes) -> bytes:
+    """Keep a file for a published lot, to be named by a clarification; its digest.
+
+    Until one names it, it is a file among others that nothing refers to.
+    """
+    await locked_own_lot(tx, lot_id)
+
+    if not content:
+        raise Malformed("an empty file", code="file_empty")
+
+    return await tx.documents.keep(content)
+
+
+@by(Role.TENDEREE, Role.AGENCY)
 async def remove_document(tx: Transaction, lot_id: UUID, name: str) -> None:
     """Take a file out of a draft's tender documents."""
     lot, _ = await locked_own_lot(tx, lot_id)

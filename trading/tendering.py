@@ -465,17 +465,20 @@ def _notice_differences(signed: Mapping[str, Any], proposed: Mapping[str, object
     ]
 
 
-async def _keep_notice(
-    tx: Transaction, lot: LotRow, statement: Statement, *, kind: str, title: str
-) -> int:
+async def _next_number(tx: Transaction, lot: LotRow) -> int:
     last = await tx.session.scalar(
         select(func.max(col(NoticeRow.number))).where(col(NoticeRow.lot_id) == lot.id)
     )
-    number = (last or 0) + 1
+    return (last or 0) + 1
+
+
+async def _keep_notice(
+    tx: Transaction, lot: LotRow, statement: Statement, *, kind: str, title: str
+) -> None:
     tx.session.add(
         NoticeRow(
             lot_id=lot.id,
-            number=number,
+            number=await _next_number(tx, lot),
             kind=kind,
             title=title,
             body=statement.payload,
@@ -484,7 +487,6 @@ async def _keep_notice(
             published_at=tx.now,
         )
     )
-    return number
 
 
 def _digest(statement: Statement) -> bytes:
@@ -529,6 +531,8 @@ async def clarify(
     _require_state(lot, LotState.OPEN)
     assert old is not None
     said = _clarification_in(statement.payload, lot)
+    if said.number != await _next_number(tx, lot):
+        raise Outrun("another notice of this lot was published first")
     new = old if amended is None else await _next_timetable(tx, lot, amended)
     switches = switches_of(Procedure(project.procedure), on=beijing_day(old.published_at))
     refusals = clarification_refusals(
@@ -554,14 +558,12 @@ async def clarify(
     if refusals:
         raise Refused(refusals)
 
-    number = await _keep_notice(tx, lot, statement, kind="clarification", title=said.title)
-    if number != said.number:
-        raise Outrun(f"the next notice of this lot has number {number}")
+    await _keep_notice(tx, lot, statement, kind="clarification", title=said.title)
     tx.session.add_all(
         TenderDocumentRow(
             lot_id=lot.id,
             name=file.name,
-            clarification=number,
+            clarification=said.number,
             digest=file.digest,
             size=file.size,
             media_type=file.media_type,
@@ -575,14 +577,14 @@ async def clarify(
     tx.record(
         ClarificationPublished(
             lot.id,
-            number=number,
+            number=said.number,
             title=said.title,
             may_affect_bids=said.may_affect_bids,
             statement_digest=statement.digest,
         )
     )
 
-    return number
+    return said.number
 
 
 @dataclass(frozen=True, slots=True)
