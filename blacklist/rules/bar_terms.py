@@ -229,6 +229,7 @@ class Bar:
     lifted_on: date | None = None
 
 
+@under(BIDDING_LAW[61], BIDDING_REGULATION[78], rule=("CR-02", "CR-03", "CR-09"))
 def decision_refusals(decision: BarDecision) -> list[Refusal]:
     """Every ground on which a decision may not be recorded as a bar."""
     return [*form_refusals(decision), *reach_refusals(decision), *term_refusals(decision)]

@@ -108,6 +108,14 @@ class Submitted:
     is_withdrawal: bool
 
 
+@under(
+    BIDDING_LAW[28],
+    BIDDING_REGULATION[22],
+    BIDDING_REGULATION[36],
+    E_BIDDING_MEASURES[26],
+    E_BIDDING_MEASURES[27],
+    rule=("BI-01", "BI-02"),
+)
 def admission_refusals(arrival: BidArrival, *, regime: Regime = Regime.TENDERING) -> list[Refusal]:
     """Every ground on which this bid must be turned away; an empty list admits it."""
     return [

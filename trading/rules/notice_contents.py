@@ -105,6 +105,12 @@ class NoticeContents:
     work_kind: WorkKind = WorkKind.WORKS
 
 
+@under(
+    BIDDING_LAW[16],
+    BIDDING_REGULATION[26],
+    E_BIDDING_MEASURES[17],
+    rule=("NO-02", "NO-14", "NO-15", "NO-16", "NO-17", "PL-07"),
+)
 def notice_refusals(contents: NoticeContents, switches: Switches) -> list[Refusal]:
     """Every ground on which the notice may not be published as it is."""
     return [

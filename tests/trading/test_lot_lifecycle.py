@@ -1,0 +1,153 @@
+"""The life of a lot: every step is in the table, every lot can end, and the brake holds it.
+
+Bidding Law 5, 16, 28, 34, 36, 37, 40, 42, 45; Bidding Regulation 22, 31, 44, 54, 55, 56, 62;
+Electronic Bidding Measures 27; Government Procurement Law 36; Government Procurement Regulation 43;
+Procurement Tender Measures 16, 29, 33, 39, 41, 43, 44, 61, 64, 68.
+"""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kernel.errors import Refused
+from kernel.statute import Provenance, Regime
+from trading.rules.lot_lifecycle import (
+    ENDS,
+    LAWFUL_MOVES,
+    MOVE_NAMES,
+    PROCUREMENT_ARTICLES,
+    STATE_NAMES,
+    UNBRAKED,
+    LotMove,
+    LotState,
+    after,
+    article_of,
+    may_resume,
+    may_suspend,
+    mermaid,
+    resumption_refusals,
+    suspension_refusals,
+)
+
+PAIRS = list(itertools.product(LotState, LotMove))
+DEADLINE = datetime(2026, 4, 20, 1, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("state", "move"), PAIRS)
+def test_only_the_moves_in_the_table_are_lawful(state: LotState, move: LotMove) -> None:
+    if (state, move) in LAWFUL_MOVES:
+        assert after(state, move, suspended=False) is LAWFUL_MOVES[state, move][0]
+    else:
+        with pytest.raises(Refused) as refused:
+            after(state, move, suspended=False)
+        assert [one.code for one in refused.value.refusals] == ["no_such_move"]
+
+
+@pytest.mark.parametrize(("state", "move"), PAIRS)
+def test_a_suspended_lot_does_not_move(state: LotState, move: LotMove) -> None:
+    with pytest.raises(Refused) as refused:
+        after(state, move, suspended=True)
+    assert "lot_suspended" in {one.code for one in refused.value.refusals}
+
+
+def reached_from(state: LotState) -> set[LotState]:
+    reached: set[LotState] = set()
+    frontier = {state}
+    while frontier:
+        reached |= frontier
+        frontier = {
+            there for (here, _), (there, _) in LAWFUL_MOVES.items() if here in frontier
+        } - reached
+    return reached
+
+
+@pytest.mark.parametrize("state", LotState)
+def test_every_state_reaches_an_end(state: LotState) -> None:
+    assert reached_from(state) & ENDS
+
+
+@pytest.mark.parametrize("state", ENDS)
+def test_nothing_leaves_an_end(state: LotState) -> None:
+    assert not [move for (here, move) in LAWFUL_MOVES if here is state]
+
+
+def test_every_state_and_every_move_has_a_use() -> None:
+    assert reached_from(LotState.DRAFT) == set(LotState)
+    assert {move for _, move in LAWFUL_MOVES} == set(LotMove)
+
+
+def test_a_lot_closes_before_it_opens_and_opens_before_it_is_judged() -> None:
+    into = {
+        state: {here for (here, _), (there, _) in LAWFUL_MOVES.items() if there is state}
+        for state in LotState
+    }
+    assert into[LotState.CLOSING] == {LotState.OPEN}
+    assert into[LotState.CLOSED] == {LotState.CLOSING}
+    assert into[LotState.OPENING] == {LotState.CLOSED}
+    assert into[LotState.OPENED] == {LotState.OPENING}
+    assert into[LotState.AWARDED] == {LotState.CLEARED_FOR_AWARD}
+    assert into[LotState.CLEARED_FOR_AWARD] == {LotState.CANDIDATES_PUBLISHED}
+
+
+def test_every_state_and_move_is_named_in_chinese() -> None:
+    assert set(STATE_NAMES) == set(LotState)
+    assert set(MOVE_NAMES) == set(LotMove)
+
+
+@pytest.mark.parametrize(("state", "move"), LAWFUL_MOVES)
+def test_every_move_stands_on_an_article_of_each_regime(state: LotState, move: LotMove) -> None:
+    tendering = article_of(state, move)
+    procurement = article_of(state, move, regime=Regime.PROCUREMENT)
+    assert tendering == LAWFUL_MOVES[state, move][1]
+    assert procurement == PROCUREMENT_ARTICLES[move]
+    assert procurement.instrument.regime is Regime.PROCUREMENT
+    assert Provenance.MEMORY not in {tendering.provenance, procurement.provenance}
+
+
+@pytest.mark.parametrize("state", LotState)
+@pytest.mark.parametrize("suspended", [True, False])
+def test_the_brake_is_pulled_once_and_released_once(state: LotState, suspended: bool) -> None:
+    braked = state not in UNBRAKED
+    assert may_suspend(state, suspended=suspended) is (braked and not suspended)
+    assert may_resume(state, suspended=suspended) is (braked and suspended)
+    assert bool(suspension_refusals(state, suspended=suspended)) is not may_suspend(
+        state, suspended=suspended
+    )
+
+
+def test_an_end_a_draft_and_a_closing_have_no_brake() -> None:
+    assert ENDS | {LotState.DRAFT, LotState.CLOSING} == UNBRAKED
+
+
+def resumed(state: LotState, *, now: datetime, suspended: bool = True) -> list[str]:
+    found = resumption_refusals(state, suspended=suspended, now=now, bids_due_at=DEADLINE)
+    return [one.code for one in found]
+
+
+@given(st.timedeltas(timedelta(0), timedelta(days=400)))
+def test_an_open_lot_whose_deadline_passed_meanwhile_is_not_resumed(passed: timedelta) -> None:
+    assert resumed(LotState.OPEN, now=DEADLINE + passed) == ["deadline_passed_meanwhile"]
+    assert resumed(LotState.OPEN, now=DEADLINE - passed - timedelta(microseconds=1)) == []
+
+
+def test_after_the_closing_the_deadline_does_not_hinder_resuming() -> None:
+    later = DEADLINE + timedelta(days=30)
+    for state in set(LotState) - UNBRAKED - {LotState.OPEN}:
+        assert resumed(state, now=later) == []
+
+
+def test_a_lot_that_is_not_suspended_is_not_resumed() -> None:
+    assert resumed(LotState.OPEN, now=DEADLINE, suspended=False) == ["not_suspended"]
+
+
+def test_the_diagram_shows_every_lawful_move() -> None:
+    drawn = mermaid().splitlines()
+    assert drawn[0] == "stateDiagram-v2"
+    assert len(drawn) == 2 + len(LAWFUL_MOVES) + len(ENDS)
+    for (here, move), (there, _) in LAWFUL_MOVES.items():
+        assert any(f"{here.name} --> {there.name}: {move.name}" in line for line in drawn)

@@ -1,0 +1,127 @@
+"""The switches of each procedure and the figures of the law behind them.
+
+Bidding Law 24, 37, 40, 46, 47; Bidding Regulation 16, 21, 22, 25, 26, 27, 35, 44, 53, 54, 55, 57;
+Government Procurement Law 35, 52, 53; Government Procurement Regulation 31, 33, 43; Procurement
+Tender Measures 12, 16, 23, 27, 38, 43, 47, 55, 68, 71.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kernel.statute import Article, Provenance, Regime
+from trading.rules.procedures import (
+    PROCEDURE_NAMES,
+    PROCEDURES,
+    Period,
+    PriceMethod,
+    Procedure,
+    SecurityForm,
+    Switches,
+    Winner,
+    switches_of,
+)
+
+TODAY = date(2026, 3, 2)
+
+
+def of(procedure: Procedure) -> Switches:
+    return switches_of(procedure, on=TODAY)
+
+
+MANDATORY = of(Procedure.OPEN_TENDER_MANDATORY)
+VOLUNTARY = of(Procedure.OPEN_TENDER_VOLUNTARY)
+PROCUREMENT = of(Procedure.PROCUREMENT_OPEN_TENDER)
+
+
+def test_every_procedure_has_switches_and_a_name() -> None:
+    assert set(PROCEDURES) == set(PROCEDURE_NAMES) == set(Procedure)
+
+
+def test_a_procedure_has_no_switches_before_its_law() -> None:
+    with pytest.raises(LookupError):
+        switches_of(Procedure.PROCUREMENT_OPEN_TENDER, on=date(2017, 9, 30))
+    assert switches_of(Procedure.PROCUREMENT_OPEN_TENDER, on=date(2017, 10, 1)) is PROCUREMENT
+
+
+def test_only_the_mandatory_and_procurement_have_a_least_bidding_period() -> None:
+    assert MANDATORY.bidding_period is not None
+    assert MANDATORY.bidding_period.days == 20
+    assert PROCUREMENT.bidding_period is not None
+    assert PROCUREMENT.bidding_period.days == 20
+    assert VOLUNTARY.bidding_period is None
+
+
+def test_documents_are_offered_five_days_and_in_procurement_five_working_days() -> None:
+    assert (MANDATORY.documents_period.days, MANDATORY.documents_period.working) == (5, False)
+    assert (VOLUNTARY.documents_period.days, VOLUNTARY.documents_period.working) == (5, False)
+    assert (PROCUREMENT.documents_period.days, PROCUREMENT.documents_period.working) == (5, True)
+
+
+def test_the_first_must_win_where_the_law_says_so() -> None:
+    assert MANDATORY.winner is Winner.RANK_ONE_IF_STATE_FUNDED
+    assert VOLUNTARY.winner is Winner.ANY_CANDIDATE
+    assert PROCUREMENT.winner is Winner.RANK_ONE
+
+
+def test_procurement_knows_only_the_lowest_price_first() -> None:
+    assert PROCUREMENT.price_methods == {PriceMethod.LOWEST_PRICE_FIRST}
+    assert PriceMethod.BENCHMARK in MANDATORY.price_methods
+
+
+def test_procurement_takes_no_cash() -> None:
+    assert SecurityForm.CASH not in PROCUREMENT.security.forms
+    assert SecurityForm.CASH in MANDATORY.security.forms
+
+
+def test_a_large_procurement_has_seven_members() -> None:
+    committee = PROCUREMENT.committee
+    assert committee.members_for(Decimal("9999999.99")) == 5
+    assert committee.members_for(Decimal(10_000_000)) == 7
+    assert MANDATORY.committee.members_for(Decimal(10**9)) == 5
+
+
+def test_only_the_mandatory_tender_publishes_candidates_for_three_days() -> None:
+    assert MANDATORY.publicity_days() == 3
+    assert VOLUNTARY.publicity_days() == 0
+    assert PROCUREMENT.publicity_days() == 0
+
+
+@pytest.mark.parametrize("procedure", Procedure)
+def test_every_figure_is_from_its_own_regime_and_was_read(procedure: Procedure) -> None:
+    switches = of(procedure)
+    for field in fields(switches):
+        value = getattr(switches, field.name)
+        article = value if isinstance(value, Article) else getattr(value, "article", None)
+        if article is not None:
+            assert article.instrument.regime is switches.regime, field.name
+            assert article.provenance is not Provenance.MEMORY, field.name
+
+
+def test_a_period_says_which_days_it_counts() -> None:
+    natural = Period(5, MANDATORY.documents_period.article)
+    working = Period(5, MANDATORY.documents_period.article, working=True)
+    assert (str(natural), str(working)) == ("5日", "5个工作日")
+    assert natural.ends_on(date(2026, 9, 28)) == date(2026, 10, 8)
+    assert working.ends_on(date(2026, 9, 28)) == date(2026, 10, 10)
+
+
+def test_the_security_of_twelve_million_is_at_most_240_000() -> None:
+    assert MANDATORY.security.most_for(Decimal(12_000_000)) == Decimal("240000.00")
+
+
+@given(st.integers(0, 10**14))
+def test_the_most_of_a_security_is_the_last_fen_below_the_cap(fen: int) -> None:
+    estimate = Decimal(fen) / 100
+    most = MANDATORY.security.most_for(estimate)
+    assert most <= estimate * MANDATORY.security.share < most + Decimal("0.01")
+
+
+def test_both_regimes_are_served() -> None:
+    assert {of(one).regime for one in Procedure} == {Regime.TENDERING, Regime.PROCUREMENT}
