@@ -51,7 +51,8 @@ class ProjectRow(Row, table=True):
 
 
 class LotRow(Row, table=True):
-    """One lot. `state` is written by `trading/lots.py` alone.
+    """One lot. `state` and `path`, the states it has been in, are written by `trading/lots.py`
+    alone; the path lets the database check each step where one transaction takes several.
 
     From `timetable_version` to `validity_days` the row repeats the signed timetable in force;
     `release_until` and `candidates_until` are known once opening and publicity have begun. So
@@ -73,6 +74,7 @@ class LotRow(Row, table=True):
     number: int
     name: str
     state: str
+    path: list[str] = Field(default_factory=lambda: ["draft"], sa_type=ARRAY(TEXT))
     suspended: bool = False
     brakes: dict[str, str] = Field(default_factory=dict, sa_type=JSONB)
     due_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -142,23 +144,32 @@ INSERT INTO trading.lawful_move (came_from, went_to) VALUES
 
 _CHECK_MOVE = """
 CREATE FUNCTION trading.check_move() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  been int;
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF NEW.state <> 'draft' THEN
+    IF NEW.state <> 'draft' OR NEW.path <> ARRAY['draft'] THEN
       RAISE EXCEPTION 'a lot begins as a draft' USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;
   END IF;
-  IF NEW.state <> OLD.state THEN
-    IF OLD.suspended THEN
-      RAISE EXCEPTION 'a suspended lot does not move' USING ERRCODE = 'restrict_violation';
-    END IF;
+  IF NEW.state = OLD.state AND NEW.path = OLD.path THEN
+    RETURN NEW;
+  END IF;
+  IF OLD.suspended AND NEW.suspended THEN
+    RAISE EXCEPTION 'a suspended lot does not move' USING ERRCODE = 'restrict_violation';
+  END IF;
+  been := cardinality(OLD.path);
+  IF NEW.path[1:been] <> OLD.path OR NEW.path[cardinality(NEW.path)] <> NEW.state THEN
+    RAISE EXCEPTION 'a lot''s path only grows' USING ERRCODE = 'restrict_violation';
+  END IF;
+  FOR step IN been .. cardinality(NEW.path) - 1 LOOP
     IF NOT EXISTS (SELECT 1 FROM trading.lawful_move
-                   WHERE came_from = OLD.state AND went_to = NEW.state) THEN
-      RAISE EXCEPTION 'no lawful move leads from % to %', OLD.state, NEW.state
+                   WHERE came_from = NEW.path[step] AND went_to = NEW.path[step + 1]) THEN
+      RAISE EXCEPTION 'no lawful move leads from % to %', NEW.path[step], NEW.path[step + 1]
         USING ERRCODE = 'restrict_violation';
     END IF;
-  END IF;
+  END LOOP;
   RETURN NEW;
 END $$
 """
@@ -442,12 +453,13 @@ class UploadWholeRow(Row, table=True):
 
 
 class UploadDiscardedRow(Row, table=True):
-    """An upload that led to no bid, and whose parts are gone."""
+    """An upload that led to no bid and was given up; `emptied` once its parts are off the disk."""
 
     __tablename__ = "upload_discarded"
-    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    __table_args__ = ({"schema": "trading"},)
     upload_id: UUID = Field(primary_key=True, foreign_key="trading.upload.id")
     discarded_at: datetime = Field(sa_type=Instant)
+    emptied: bool = False
 
 
 class IntentRow(Row, table=True):
@@ -483,6 +495,7 @@ class JudgementRow(Row, table=True):
     outcome: str
     entry_id: UUID
     refusals: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+    cautions: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
 
 
 class BidRow(Row, table=True):
@@ -541,7 +554,7 @@ _CHECK_INTENT = """
 CREATE FUNCTION trading.check_intent() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF NOT EXISTS (SELECT 1 FROM trading.lot WHERE id = NEW.lot_id AND state = 'open'
-                 AND NOT suspended AND NEW.received_at < bids_due_at) THEN
+                 AND NEW.received_at < bids_due_at) THEN
     RAISE EXCEPTION 'the lot takes no submission received at %', NEW.received_at
       USING ERRCODE = 'restrict_violation';
   END IF;
