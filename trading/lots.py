@@ -82,6 +82,7 @@ def move(tx: Transaction, lot: LotRow, step: LotMove) -> None:
     came_from = LotState(lot.state)
     went_to = lot_lifecycle.after(came_from, step, suspended=lot.suspended)
     lot.state = went_to
+    lot.path = [*lot.path, went_to]
     set_due(tx, lot)
     if lot.published_at is not None:
         tx.record(

@@ -18,7 +18,7 @@ from sqlalchemy import (
     Numeric,
     UniqueConstraint,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlmodel import Field
 
 from kernel.store.database import EXTRA_STATEMENTS, Instant, Row
@@ -179,10 +179,12 @@ CREATE FUNCTION trading.fix_terms() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF OLD.published_at IS NOT NULL AND
      (NEW.project_id, NEW.number, NEW.name, NEW.region_code, NEW.estimate, NEW.ceiling_price,
-      NEW.bid_security, NEW.security_forms, NEW.scheme_digest, NEW.sheet_fields, NEW.notice, NEW.officials_threshold,
+      NEW.bid_security, NEW.security_forms, NEW.scheme_digest, NEW.sheet_fields,
+      NEW.notice, NEW.officials_threshold,
       NEW.escrow_threshold, NEW.published_at) IS DISTINCT FROM
      (OLD.project_id, OLD.number, OLD.name, OLD.region_code, OLD.estimate, OLD.ceiling_price,
-      OLD.bid_security, OLD.security_forms, OLD.scheme_digest, OLD.sheet_fields, OLD.notice, OLD.officials_threshold,
+      OLD.bid_security, OLD.security_forms, OLD.scheme_digest, OLD.sheet_fields,
+      OLD.notice, OLD.officials_threshold,
       OLD.escrow_threshold, OLD.published_at) THEN
     RAISE EXCEPTION 'the terms of a published lot stand' USING ERRCODE = 'restrict_violation';
   END IF;
