@@ -358,8 +358,13 @@ async def verify_organisation(tx: Transaction, organisation_id: PartyId, *, basi
 
 
 @by(*MEMBERS)
-async def add_member(tx: Transaction, asked: Membership) -> PersonId:
-    """Let a person act for the actor's own organisation, in capacities the actor holds there."""
+async def add_member(
+    tx: Transaction, asked: Membership, *, grounds: Sequence[Refusal] = ()
+) -> PersonId:
+    """Let a person act for the actor's own organisation, in capacities the actor holds there.
+
+    `grounds` are refusals found elsewhere, such as a bar in force against the person.
+    """
     if asked.organisation_id != tx.actor.party:
         raise NotFound("no such organisation")
     await lock_exclusive(tx.session, "registering")
@@ -368,11 +373,14 @@ async def add_member(tx: Transaction, asked: Membership) -> PersonId:
 
     if not set(asked.roles) <= own:
         raise NotPermitted("a member can only share the capacities held in this organisation")
-    refusals = person_refusals(
-        person_known=known.person_id is not None,
-        key_is_persons=known.key_is_persons,
-        key_is_anothers=known.key_is_anothers,
-    )
+    refusals = [
+        *grounds,
+        *person_refusals(
+            person_known=known.person_id is not None,
+            key_is_persons=known.key_is_persons,
+            key_is_anothers=known.key_is_anothers,
+        ),
+    ]
     if refusals:
         raise Refused(refusals)
 
@@ -496,6 +504,11 @@ async def revoke_credential(tx: Transaction, keyid: str, *, reason: str) -> None
     )
 
     tx.record(CredentialRevoked(PersonId(row.person_id), keyid=keyid, reason=reason))
+
+
+async def known_person(tx: Transaction, newcomer: Newcomer) -> PersonId | None:
+    """The person this newcomer already is, by identity number, or None."""
+    return (await _known(tx, newcomer)).person_id
 
 
 async def memberships(

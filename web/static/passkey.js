@@ -237,7 +237,7 @@ export async function signInByKey(key, { organisation, role }) {
 function say(text, good = false) {
   const place = document.querySelector("[data-says]");
   place.textContent = text;
-  place.className = good ? "note ok" : "note bad";
+  place.className = good ? "note n-ok" : "note n-bad";
   place.hidden = false;
   place.focus();
 }
@@ -345,7 +345,10 @@ async function register(form) {
   );
   key.capacities = roles.map((role) => ({
     role,
-    role_name: form.querySelector(`[name=roles][value=${role}]`).dataset.name,
+    role_name: form
+      .querySelector(`[name=roles][value=${role}]`)
+      .closest("label")
+      .textContent.trim(),
     organisation: told.organisation_id,
     organisation_name: given.get("name").trim(),
   }));
