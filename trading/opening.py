@@ -62,6 +62,7 @@ from trading.tables import (
     ShareRow,
     TimetableRow,
 )
+from trading.uploading import sealed_drawer
 
 SHEET, OFFICIALS, BIDDER = "sheet", "officials", "bidder"
 SIDES = {
@@ -631,7 +632,7 @@ async def _open_envelope(
     with tempfile.TemporaryFile() as file:
         file.write(envelope.header)
         try:
-            async for part in tx.documents.stream(list(envelope.parts)):
+            async for part in sealed_drawer(tx.documents).stream(list(envelope.parts)):
                 await asyncio.to_thread(file.write, part)
         except (BrokenSeal, NotFound):
             return _Opened(intact=False, badly_dealt=False, opens=False, secrets={})

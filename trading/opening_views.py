@@ -38,6 +38,7 @@ from trading.tables import (
     ReleaseRow,
     TimetableRow,
 )
+from trading.uploading import sealed_drawer
 
 ANYONE = tuple(Role)
 LINES_MAX = 200
@@ -210,7 +211,7 @@ async def sealed_sheet(tx: Transaction, lot_id: LotId, head: bytes) -> bytes:
     for bid in await counted_bids(tx.session, lot_id):
         for envelope in bid.envelopes:
             if envelope.head == head:
-                parts = [part async for part in tx.documents.stream(list(envelope.parts))]
+                parts = [part async for part in sealed_drawer(tx.documents).stream(list(envelope.parts))]
                 return envelope.header + b"".join(parts)
     raise NotFound("no such sheet")
 
