@@ -6,13 +6,13 @@ tries and lock a rival out before a deadline. Whoever asks too often learns when
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from math import ceil
+from datetime import timedelta
 from typing import Final
 
 from fastapi import Request
 
 from kernel.clock import monotonic_s
-from web.problems import TooManyRequests
+from kernel.errors import TooMuch
 from web.request_scope import address_of, neighbourhood_of
 
 BURST: Final = 240
@@ -49,11 +49,11 @@ class CallLimit:
 
 
 async def limited(request: Request) -> None:
-    """A dependency of routes that anyone may call: `TooManyRequests` beyond the limit."""
+    """A dependency of routes that anyone may call: `TooMuch` beyond the limit."""
     state = request.app.state
     if not hasattr(state, "call_limit"):
         state.call_limit = CallLimit()
     limit: CallLimit = state.call_limit
     wait_s = limit.take(neighbourhood_of(address_of(request)), now_s=monotonic_s())
     if wait_s > 0:
-        raise TooManyRequests(ceil(wait_s))
+        raise TooMuch("too many requests from one place", retry_after=timedelta(seconds=wait_s))

@@ -8,6 +8,7 @@ defect is a trace id, under which the server's own log has the rest.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Final
 
 import structlog
@@ -23,12 +24,14 @@ from kernel.access import Role
 from kernel.crypto.digests import Malformed
 from kernel.errors import (
     BrokenSeal,
+    NoCalendar,
     NotFound,
     NotPermitted,
     NotSignedIn,
     Outrun,
     PlatformError,
     Refused,
+    TooMuch,
 )
 from kernel.randomness import random_bytes
 from kernel.store.founding import NotFounded
@@ -72,14 +75,6 @@ class CrossSite(PlatformError):
     """The request was made by a page of another site."""
 
 
-class TooManyRequests(PlatformError):
-    """One address asked too often; `retry_after_s` says when it may ask again."""
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__(f"try again in {retry_after_s} seconds")
-        self.retry_after_s = retry_after_s
-
-
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of problem: its status, and the code under which its words are found."""
@@ -113,7 +108,8 @@ KINDS: Final[Mapping[type[PlatformError], Kind]] = {
     KeyReused: Kind(422, "key_reused"),
     StillRunning: Kind(409, "still_running"),
     CrossSite: Kind(403, "cross_site"),
-    TooManyRequests: Kind(429, "too_many_requests"),
+    TooMuch: Kind(429, "too_many_requests"),
+    NoCalendar: UNAVAILABLE,
 }
 
 _HTTP_KINDS: Final[Mapping[int, Kind]] = {
@@ -192,8 +188,8 @@ def answer_error(request: Request, error: PlatformError) -> Response:
             detail, code = "", ""
         case NotPermitted() if _nobody_is_signed_in(request):
             kind = NOT_SIGNED_IN
-        case TooManyRequests():
-            headers["Retry-After"] = str(error.retry_after_s)
+        case TooMuch() if error.retry_after is not None:
+            headers["Retry-After"] = str(ceil(error.retry_after.total_seconds()))
         case NotDurable() | NotFounded():
             detail = ""
             headers["Retry-After"] = str(RETRY_SOON_S)

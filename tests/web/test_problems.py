@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -18,12 +19,14 @@ from kernel.access import Actor, Role
 from kernel.crypto.digests import Malformed
 from kernel.errors import (
     BrokenSeal,
+    NoCalendar,
     NotFound,
     NotPermitted,
     NotSignedIn,
     Outrun,
     PlatformError,
     Refused,
+    TooMuch,
 )
 from kernel.refusals import Refusal
 from kernel.settings import Settings
@@ -104,7 +107,8 @@ GROUNDS = [
         (Malformed("x", code="name"), 422, "name"),
         (NotDurable(SECRET), 503, "not_durable"),
         (NotFounded(SECRET), 503, "unavailable"),
-        (problems.TooManyRequests(7), 429, "too_many_requests"),
+        (TooMuch("x"), 429, "too_many_requests"),
+        (NoCalendar(2030), 503, "unavailable"),
         (problems.KeyReused("x"), 422, "key_reused"),
         (problems.StillRunning("x"), 409, "still_running"),
         (problems.TooLarge("x"), 413, "too_large"),
@@ -163,7 +167,7 @@ async def test_not_permitted_asks_the_public_to_sign_in(http: httpx.AsyncClient)
 
 
 async def test_whoever_asks_too_often_learns_when_to_come_back(http: httpx.AsyncClient) -> None:
-    TROUBLE["x"] = problems.TooManyRequests(7)
+    TROUBLE["x"] = TooMuch("x", retry_after=timedelta(seconds=6.2))
     assert (await http.get("/trouble/x")).headers["retry-after"] == "7"
 
 
