@@ -15,6 +15,7 @@ class Settings(BaseSettings):
     `database_url` names an outside server; empty means the embedded one under `data`. On an outside
     server the platform connects with that login and takes the role each task needs
     (`sunbid_owner`, `sunbid_app`, `sunbid_log`, `sunbid_read`) unless a URL of its own is given.
+    `site_…` is what a public body's pages say about who runs them; the defaults are placeholders.
     """
 
     model_config = SettingsConfigDict(env_prefix="SUNBID_", frozen=True, extra="ignore")
@@ -41,6 +42,14 @@ class Settings(BaseSettings):
     session_idle_min: int = 30
     session_hours: int = 12
     upload_bytes_max: int = 2 * 1024**3
+    site_name: str = "阳光交易"
+    site_name_en: str = "Sunbid"
+    site_host: str = "（主办单位）"
+    site_id_code: str = "0000000000"
+    site_icp: str = "（ICP 备案号）"
+    site_police: str = "（公安备案号）"
+    site_phone: str = "000-0000-0000"
+    site_hours: str = "09:00–17:30"
     failpoints: str = ""
     testing: bool = False
 

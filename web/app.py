@@ -9,7 +9,16 @@ from fastapi.staticfiles import StaticFiles
 
 from kernel.settings import Settings
 from kernel.store.transaction import Store
-from web import live, measuring, problems, request_scope, same_origin, security_headers
+from web import (
+    frame,
+    live,
+    measuring,
+    problems,
+    request_scope,
+    same_origin,
+    security_headers,
+    visitor_choices,
+)
 from web.routes import (
     bid_desk,
     blacklist_register,
@@ -70,6 +79,8 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         app.include_router(place)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     problems.answer_with_problems(app)
+    frame.put_around(app)
+    visitor_choices.offer(app)
     request_scope.limit_bodies(app)
     same_origin.guard(app, settings)
     security_headers.guard(app)
