@@ -34,8 +34,8 @@ async def check_everything(stage: Stage, place: Premises) -> None:
     """Verify every artefact offline, then tamper and be found out."""
     stage.talk.rule("校验 The strangers' check")
     keys = {
-        "log_vkey": stage.facts["log_vkey"],
-        "witness_vkeys": stage.facts["witness_vkeys"],
+        "log_vkey": stage.facts.log_vkey,
+        "witness_vkeys": stage.facts.witness_vkeys,
         "quorum": stage.settings.witness_quorum,
     }
     folder = stage.out / "log"

@@ -49,6 +49,7 @@ ACTS: dict[str, tuple[tuple[str, Callable[[Stage], Awaitable[None]]], ...]] = {
         ("第一幕 招标 Publication", act_publication.play),
         ("第二幕 投标 Submission", act_submission.play),
     ),
+    # The committee is drawn while decryption is under way, so the opening's act calls the draw's.
     "open": (("第三幕 开标与抽取 Opening and draw", act_opening.play),),
     "award": (
         ("第四幕 评标 Evaluation", act_evaluation.play),
@@ -103,8 +104,8 @@ async def rehearse(
         async with _witnesses(told, folder, witnesses, vkey):
             await place.start_processes()
             stage = Stage(told, out, talk)
-            stage.facts["log_vkey"] = vkey
-            stage.facts["witness_vkeys"] = [signer.vkey for _, signer, _ in witnesses]
+            stage.facts.log_vkey = vkey
+            stage.facts.witness_vkeys = tuple(signer.vkey for _, signer, _ in witnesses)
             stage.page("/", "the public hall 交易大厅")
             stage.say("everyone registers and is verified 注册与核验")
             await cast.bring_in(stage, centre_key=centre_key, centre_id=centre_id)

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from kernel.clock import machine_clock
 from kernel.crypto.digests import instant_text, parse_instant
 from kernel.crypto.signing import PrivateKey
 from kernel.settings import Settings
@@ -42,6 +43,39 @@ class Player:
 
 
 @dataclass(slots=True)
+class OwnBid:
+    """What a bidder of the cast keeps on its own machine: its price and the key that releases."""
+
+    sheet: dict[str, Any]
+    opening_key: PrivateKey
+    escrow: bool
+    lot_id: str
+
+
+@dataclass(slots=True)
+class Facts:
+    """What one act hands on to the next; each is set by the act named.
+
+    Publication: the project, both lots, the deadline and release window of lot 1, and every
+    custodian's key by player. Submission: the bids for lot 1 by bidder, and receipts by bidder.
+    """
+
+    log_vkey: str = ""
+    witness_vkeys: tuple[str, ...] = ()
+    project_id: str = ""
+    lot1: str = ""
+    lot2: str = ""
+    bids_due_at: datetime | None = None
+    release_window: timedelta = timedelta(minutes=30)
+    custodian_keys: dict[str, PrivateKey] = field(default_factory=dict)
+    bids: dict[str, OwnBid] = field(default_factory=dict)
+    receipts: dict[str, str] = field(default_factory=dict)
+    draw_id: str = ""
+    committee_id: str = ""
+    candidates: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Stage:
     """Everything the acts share."""
 
@@ -50,8 +84,9 @@ class Stage:
     talk: Console
     players: dict[str, Player] = field(default_factory=dict)
     shown: dict[int, Expectation] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
     staff_client: Client | None = None
+    clock_offset: timedelta = timedelta(0)
 
     @property
     def url(self) -> str:
@@ -104,6 +139,7 @@ class Stage:
         while True:
             told = await self.staff_client.post("/demo/clock", {"to": instant_text(instant)})
             reached = parse_instant(told["now"])
+            self.clock_offset = reached - machine_clock()
             if reached >= instant - timedelta(milliseconds=1):
                 return reached
             await self.settled()

@@ -1,0 +1,378 @@
+"""The opening: bidders release, custodians follow, everything appears at once; and the draw.
+
+Six of the seven bids are opened: one bidder never releases and chose no escrow, one is absent and
+chose it. One custodian is absent, one sends a wrong share first. A stranger watches, loses his
+line and takes it up again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from kernel.clock import machine_clock
+from kernel.crypto import sealing
+from kernel.crypto.digests import b64u, canonical, unb64, unb64u
+from kernel.crypto.signing import thumbprint
+from web.client import Client, Problem
+from web.custodian_work import Custodian, Trust, Unconvinced
+from web.rehearsal import act_draw
+from web.rehearsal.cast import BARRED, ESCROWED, LATE, REVOKED
+from web.rehearsal.checking import verified
+from web.rehearsal.stage import Stage
+
+PATIENCE_S = 30.0
+PRESENT_CUSTODIANS = ("custodian_tenderee", "custodian_supervisor", "custodian_centre")
+"""The agency's custodian is absent; the supervisor's holds two escrow shares and is not."""
+
+ARTICLE_30 = "《电子招标投标办法》第30条"
+ARTICLE_31 = "《电子招标投标办法》第31条"
+
+
+@dataclass(slots=True)
+class Watcher:
+    """A stranger in the hall: what he saw, and whether a number was missing or came twice."""
+
+    client: Client
+    view: str
+    seen: list[dict[str, Any]] = field(default_factory=list)
+    cuts: int = 0
+
+    async def watch(self) -> None:
+        """Follow the hall for ever, from the last number seen."""
+        after = self.seen[-1]["seq"] if self.seen else 0
+        async for message in self.client.watch(self.view, after):
+            self.seen.append(message)
+
+    @property
+    def kinds(self) -> list[str]:
+        """What he saw happen, in order."""
+        return [message["kind"] for message in self.seen]
+
+    @property
+    def unbroken(self) -> bool:
+        """No gap and no double."""
+        numbers = [message["seq"] for message in self.seen]
+        return bool(numbers) and numbers == list(range(1, len(numbers) + 1))
+
+
+async def play(stage: Stage) -> None:
+    """Open lot 1, and draw its committee while decryption is under way."""
+    lot = stage.facts.lot1
+    stage.page(f"/openings/{lot}", "the opening hall 开标大厅")
+    watcher = Watcher(Client(stage.url), f"{lot}/public")
+    watching = asyncio.create_task(watcher.watch())
+    stranger = Client(stage.url)
+    try:
+        await _until_state(stage, lot, "opening")
+        await _releases(stage, lot)
+        watching = await _cut_the_line(stage, watcher, watching)
+        await _before_the_window(stage, lot, stranger)
+        await act_draw.play(stage)
+        await _end_window(stage, lot)
+        await _shares(stage, lot)
+        await _all_at_once(stage, lot, stranger, watcher)
+        await _objection_and_record(stage, lot)
+        await _verify(stage, lot)
+        await _wait_for(lambda: "OpeningRecorded" in watcher.kinds)
+        stage.expect(
+            29,
+            "a watcher whose line is cut resumes with no gap and no double",
+            "《招标投标法》第35条",
+            watcher.unbroken and watcher.cuts > 0,
+            f"{len(watcher.seen)} events, {watcher.cuts} cut",
+        )
+    finally:
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+        await watcher.client.aclose()
+        await stranger.aclose()
+
+
+def _bidders(stage: Stage) -> list[str]:
+    outsiders = {f"bidder{BARRED + 1}", f"bidder{LATE + 1}"}
+    return [name for name in stage.facts.bids if name not in outsiders]
+
+
+async def _until_state(stage: Stage, lot: str, state: str) -> dict[str, Any]:
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            told: dict[str, Any] = await stage["centre"].get(f"/api/v1/lots/{lot}/opening")
+            if told["state"] == state:
+                return told
+            await asyncio.sleep(0.2)
+
+
+async def _wait_for(happened: Any) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not happened():
+            await asyncio.sleep(0.1)
+
+
+async def _release_payload(stage: Stage, name: str, lot: str) -> dict[str, Any]:
+    own, client = stage.facts.bids[name], stage[name]
+    headers = (await client.get(f"/api/v1/lots/{lot}/own-headers"))["headers"]
+    secrets = []
+    for told in headers:
+        header = sealing.parse_header(unb64(told["bytes"]))
+        kid = thumbprint(own.opening_key.public_bytes)
+        secret = sealing.unwrap(header, sealing.BIDDER, kid, own.opening_key)
+        secrets.append({"head": b64u(header.head), "secret": b64u(secret)})
+    return {"lot": lot, "secrets": secrets}
+
+
+async def _releases(stage: Stage, lot: str) -> None:
+    silent = {f"bidder{REVOKED + 1}", f"bidder{ESCROWED + 1}"}
+    stage.say("bidders release their own secrets 投标人解密")
+    for name in _bidders(stage):
+        if name in silent:
+            continue
+        payload = await _release_payload(stage, name, lot)
+        await stage[name].post_statement(f"/api/v1/lots/{lot}/releases", "release", payload)
+
+
+async def _cut_the_line(
+    stage: Stage, watcher: Watcher, watching: asyncio.Task[None]
+) -> asyncio.Task[None]:
+    await _wait_for(lambda: watcher.kinds.count("BidderReleased") >= 2)
+    watching.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await watching
+    watcher.cuts += 1
+    stage.say("a watcher's line is cut 旁听者断线")
+    return asyncio.create_task(watcher.watch())
+
+
+async def _before_the_window(stage: Stage, lot: str, stranger: Client) -> None:
+    """Nothing readable exists anywhere yet, and custodians' programs refuse to be asked early."""
+    told = canonical(await stranger.get(f"/api/v1/lots/{lot}/opening")).decode()
+    page = (await stranger.read(f"/openings/{lot}")).decode()
+    prices = [own.sheet["price"] for own in stage.facts.bids.values()]
+    spoken = [f"{int(float(price)):,}" for price in prices]
+    leaked = [price for price in (*prices, *spoken) if price in told or price in page]
+    stage.expect(
+        21,
+        "before the window closes no price exists anywhere",
+        ARTICLE_30,
+        not leaked,
+        ", ".join(leaked),
+    )
+    refused = await stage.refused(
+        lambda: stage["custodian_centre"].get(f"/api/v1/lots/{lot}/share-request"),
+        code="too_early",
+    )
+    program = _custodian(stage, "custodian_centre")
+    fooled = False
+    try:
+        program.answer(await _forged_request(stage, lot))
+        fooled = True
+    except Unconvinced:
+        pass
+    stage.expect(
+        26,
+        "asking custodians' programs before the closing is logged is refused by the programs",
+        "《招标投标法实施条例》第41条、" + ARTICLE_30,
+        refused is not None and not fooled,
+    )
+
+
+async def _forged_request(stage: Stage, lot: str) -> dict[str, Any]:
+    """What a dishonest platform would send early: the right papers with proofs of other things."""
+    package = await stage["bidder1"].get(f"/api/v1/lots/{lot}/papers")
+    entries = await stage["bidder1"].get("/api/v1/log/entries")
+    some = next(entry for entry in entries["entries"] if entry["index"] is not None)
+    proof = (
+        await stage["bidder1"].read(f"/api/v1/log/proofs/{some['id']}", quorum=2)
+    ).decode()
+    return {
+        "policy": package["opening_policy"],
+        "timetable": package["timetable"],
+        "close_proof": proof,
+        "window_closed_proof": proof,
+        "headers": [],
+    }
+
+
+def _custodian(stage: Stage, name: str) -> Custodian:
+    offset = stage.clock_offset
+    return Custodian(
+        key=stage.facts.custodian_keys[name],
+        trust=Trust(
+            stage.facts.log_vkey, tuple(stage.facts.witness_vkeys), stage.settings.witness_quorum
+        ),
+        now=lambda: machine_clock() + offset,
+    )
+
+
+async def _end_window(stage: Stage, lot: str) -> None:
+    assert stage.facts.bids_due_at is not None
+    await stage.clock_to(
+        stage.facts.bids_due_at + stage.facts.release_window + timedelta(seconds=1)
+    )
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            told = await stage["centre"].get(f"/api/v1/lots/{lot}/opening")
+            if told["window_closed_at"]:
+                break
+            await asyncio.sleep(0.2)
+    for name in ("agency", "supervisor"):
+        await stage[name].post_statement(f"/api/v1/lots/{lot}/fallbacks", "fallback", {"lot": lot})
+
+
+async def _request(stage: Stage, name: str, lot: str) -> dict[str, Any]:
+    """The share request, once the witnesses have signed what the program wants to see."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                told: dict[str, Any] = await stage[name].get(f"/api/v1/lots/{lot}/share-request")
+            except Problem as problem:
+                if problem.status != 404:
+                    raise
+                await asyncio.sleep(0.3)
+            else:
+                return told
+
+
+async def _shares(stage: Stage, lot: str) -> None:
+    wrong_named = False
+    two_were_enough = False
+    for number, name in enumerate(PRESENT_CUSTODIANS):
+        payload = _custodian(stage, name).answer(await _request(stage, name, lot))
+        if number == 0:
+            wrong_named = await _wrong_share(stage, name, lot, payload)
+        await stage[name].post_statement(f"/api/v1/lots/{lot}/shares", "shares", payload)
+        if number == 1:
+            await stage.settled()
+            told = await stage["centre"].get(f"/api/v1/lots/{lot}/opening")
+            two_were_enough = told["opened_at"] is not None
+    stage.expect(
+        25, "a wrong share is refused and names its custodian", ARTICLE_30, wrong_named
+    )
+    await _until_state(stage, lot, "opened")
+    stage.expect(
+        24,
+        "one custodian is absent: the other three suffice, two would not",
+        "《电子招标投标办法》第16条、第30条",
+        not two_were_enough,
+    )
+
+
+async def _wrong_share(stage: Stage, name: str, lot: str, payload: dict[str, Any]) -> bool:
+    shares = [dict(share) for share in payload["shares"]]
+    spoilt = bytearray(unb64u(shares[0]["share"]))
+    spoilt[0] ^= 1
+    shares[0]["share"] = b64u(bytes(spoilt))
+    problem = await stage.refused(
+        lambda: stage[name].post_statement(
+            f"/api/v1/lots/{lot}/shares", "shares", payload | {"shares": shares}
+        ),
+        code="wrong_share",
+    )
+    return problem is not None and stage.players[name].organisation in str(problem)
+
+
+async def _all_at_once(stage: Stage, lot: str, stranger: Client, watcher: Watcher) -> None:
+    told = await stranger.get(f"/api/v1/lots/{lot}/opening")
+    by_name = {bid["name"]: bid for bid in told["bids"]}
+    revoked = by_name[stage.players[f"bidder{REVOKED + 1}"].organisation]
+    escrowed = by_name[stage.players[f"bidder{ESCROWED + 1}"].organisation]
+    stage.expect(
+        22,
+        "one bidder does not release and chose no escrow: revoked, with its article",
+        ARTICLE_31,
+        revoked["outcome"] == "revoked" and "31" in revoked["article"] and not revoked["sheet"],
+        revoked["reason"],
+    )
+    stage.expect(
+        23,
+        "one absent bidder chose escrow: opened by custodians",
+        ARTICLE_31,
+        escrowed["outcome"] == "opened_by_custodians",
+        escrowed["reason"],
+    )
+    await _wait_for(lambda: "BidsOpened" in watcher.kinds)
+    shown = {
+        stage.players[name].organisation: own.sheet
+        for name, own in stage.facts.bids.items()
+        if name in _bidders(stage) and name != f"bidder{REVOKED + 1}"
+    }
+    before = watcher.seen[: watcher.kinds.index("BidsOpened")]
+    early = [
+        price
+        for price in (sheet["price"] for sheet in shown.values())
+        if any(price in canonical(message["data"]).decode() for message in before)
+    ]
+    stage.expect(
+        27,
+        "all prices appear at once, equal to the sealed sheets",
+        ARTICLE_30,
+        not early
+        and all(by_name[name]["sheet"] == sheet for name, sheet in shown.items())
+        and watcher.kinds.count("BidsOpened") == 1,
+        f"{len(shown)} bids",
+    )
+
+
+async def _objection_and_record(stage: Stage, lot: str) -> None:
+    raised = await stage["bidder2"].post(
+        f"/api/v1/lots/{lot}/opening-objections",
+        {"words": "请说明本次开标备用解密的依据。"},
+    )
+    early = await stage.refused(lambda: _sign_record(stage, lot), code="objection_open")
+    await stage["agency"].post(
+        f"/api/v1/lots/{lot}/opening-objections/{raised['id']}/answer",
+        {"words": "投标人在投标文件中选择了备用解密，招标人与监督部门均已签署同意。"},
+    )
+    await _sign_record(stage, lot)
+    told = await stage["bidder2"].get(f"/api/v1/lots/{lot}/opening")
+    stage.expect(
+        28,
+        "an objection on the spot is answered and recorded",
+        "《招标投标法实施条例》第44条",
+        early is not None
+        and told["recorded_at"] is not None
+        and bool(told["objections"])
+        and all(one["answer"] for one in told["objections"]),
+    )
+
+
+async def _sign_record(stage: Stage, lot: str) -> None:
+    draft = await stage["agency"].read(f"/api/v1/lots/{lot}/opening-record/draft")
+    envelope = stage.players["agency"].key.sign(
+        "application/vnd.ebid.opening-record.v1+json", draft
+    )
+    await stage["agency"].post_signed(f"/api/v1/lots/{lot}/opening-record", envelope.to_bytes())
+
+
+async def _verify(stage: Stage, lot: str) -> None:
+    bundle = await stage["bidder1"].get(f"/api/v1/lots/{lot}/opening-record")
+    for name in ("record", "policy", "timetable"):
+        stage.write(f"opening/{name}.dsse", unb64(bundle[name]))
+    for name, entry in (
+        ("close", bundle["close_entry"]),
+        ("window-closed", bundle["window_closed_entry"]),
+    ):
+        proof = await stage["bidder1"].read(f"/api/v1/log/proofs/{entry}", quorum=2)
+        stage.write(f"opening/{name}.tlog-proof", proof)
+    for head in bundle["sheets"]:
+        sheet = await stage["bidder1"].read(f"/api/v1/lots/{lot}/sheets/{head}")
+        stage.write(f"opening/sheets/{head}.ebid", sheet)
+    stage.write(
+        "opening/keys.json",
+        {
+            "log": stage.facts.log_vkey,
+            "witnesses": list(stage.facts.witness_vkeys),
+            "quorum": stage.settings.witness_quorum,
+            "signers": bundle["signers"],
+        },
+    )
+    stage.expect(
+        30,
+        "the opening record verifies offline",
+        "《电子招标投标办法》第32条",
+        await verified("opening", stage.out / "opening"),
+    )
