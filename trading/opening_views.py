@@ -211,7 +211,8 @@ async def sealed_sheet(tx: Transaction, lot_id: LotId, head: bytes) -> bytes:
     for bid in await counted_bids(tx.session, lot_id):
         for envelope in bid.envelopes:
             if envelope.head == head:
-                parts = [part async for part in sealed_drawer(tx.documents).stream(list(envelope.parts))]
+                drawer = sealed_drawer(tx.documents)
+                parts = [part async for part in drawer.stream(list(envelope.parts))]
                 return envelope.header + b"".join(parts)
     raise NotFound("no such sheet")
 

@@ -33,18 +33,13 @@ async def take_early_copy(stage: Stage) -> None:
 async def check_everything(stage: Stage, place: Premises) -> None:
     """Verify every artefact offline, then tamper and be found out."""
     stage.talk.rule("校验 The strangers' check")
-    keys = {
-        "log_vkey": stage.facts.log_vkey,
-        "witness_vkeys": stage.facts.witness_vkeys,
-        "quorum": stage.settings.witness_quorum,
-    }
     folder = stage.out / "log"
     shutil.rmtree(folder, ignore_errors=True)
     # A run of fillers must have ended before its key can come out; two exports a moment apart also
     # show that the later log extends the earlier one.
-    await download(stage["supervisor"], folder, **keys)
+    await _download(stage, folder)
     await asyncio.sleep(3 * stage.settings.log_tick_s)
-    size = await download(stage["supervisor"], folder, **keys)
+    size = await _download(stage, folder)
     stage.say(f"the whole log, {size} leaves, verified by a program that asks nobody")
     whole = await verified("log", folder)
     found = [
@@ -59,6 +54,16 @@ async def check_everything(stage: Stage, place: Premises) -> None:
         whole and all(found),
         f"log {'ok' if whole else 'NOT ok'}; row, leaf, rollback: "
         + ", ".join("found" if one else "MISSED" for one in found),
+    )
+
+
+async def _download(stage: Stage, folder: Path) -> int:
+    return await download(
+        stage["supervisor"],
+        folder,
+        log_vkey=stage.facts.log_vkey,
+        witness_vkeys=stage.facts.witness_vkeys,
+        quorum=stage.settings.witness_quorum,
     )
 
 
