@@ -166,6 +166,31 @@ async def entries_about(session: AsyncSession, subject_id: UUID) -> list[Entry]:
     return [_entry(*row) for row in rows]
 
 
+async def records_by_id(
+    line: AsyncSession | AsyncConnection, ids: Sequence[UUID]
+) -> dict[UUID, bytes]:
+    """The records of these entries; unknown ids are left out."""
+    rows = await line.execute(
+        text("SELECT id, record FROM kernel.journal WHERE id = ANY(:ids)"), {"ids": list(ids)}
+    )
+    return {row.id: row.record for row in rows}
+
+
+async def newest_record(
+    line: AsyncSession | AsyncConnection, subject_id: UUID, kind: str
+) -> bytes | None:
+    """The record of the newest entry of a kind about a subject, or None."""
+    rows = await line.execute(
+        text(
+            "SELECT record FROM kernel.journal WHERE subject_id = :subject AND kind = :kind"
+            " ORDER BY recorded_at DESC LIMIT 1"
+        ),
+        {"subject": subject_id, "kind": kind},
+    )
+    row = rows.first()
+    return None if row is None else bytes(row[0])
+
+
 def _entry(
     number: int, id: UUID, kind: str, subject_id: UUID, recorded_at: datetime, record: bytes
 ) -> Entry:
