@@ -29,7 +29,7 @@ from kernel.randomness import random_bytes
 from kernel.settings import Settings
 from kernel.store import founding
 from web import background as background_process
-from web import benches, doctoring, keeping_copies, premises, seal_command, witnessing
+from web import benches, doctoring, handbook, keeping_copies, premises, seal_command, witnessing
 from web.app import create_app
 from web.rehearsal import playing
 from web.verifying import (
@@ -350,6 +350,12 @@ def bench(
     for result in results:
         table.add_row(*(str(cell) for cell in result.row()))
     Console().print(table)
+
+
+@main.command(hidden=True)
+def docs() -> None:
+    """Write the README's generated tables anew."""
+    talk.print("The README was renewed." if handbook.write() else "The README is current.")
 
 
 def _verdict(result: Verdict, *, as_json: bool) -> None:
