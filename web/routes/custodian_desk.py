@@ -10,11 +10,11 @@ from kernel.crypto.digests import b64
 from kernel.errors import NotFound
 from kernel.identifiers import LotId
 from kernel.store.transparency_log import proof_of
-from trading import opening, tendering
+from trading import drafting, opening
 from web.pages import render
-from web.request_scope import Act, Signed
+from web.request_scope import Act, ActRoute, Signed
 
-router = APIRouter()
+router = APIRouter(route_class=ActRoute)
 
 
 @router.get("/api/v1/lots/{lot_id}/share-request")
@@ -54,6 +54,6 @@ async def desk(request: Request, tx: Act) -> HTMLResponse:
     return render(
         request,
         "custodian_desk/desk.html",
-        assignments=await tendering.own_assignments(tx),
+        assignments=await drafting.own_assignments(tx),
         now=tx.now,
     )

@@ -12,9 +12,9 @@ from kernel.crypto.digests import b64, b64u, instant_text, unb64u
 from kernel.identifiers import LotId
 from trading import opening, opening_views
 from web.pages import render
-from web.request_scope import Act, Signed
+from web.request_scope import Act, ActRoute, Signed
 
-router = APIRouter()
+router = APIRouter(route_class=ActRoute)
 
 
 class Words(BaseModel):
