@@ -121,7 +121,7 @@ _TIME: Final = {
     "time.undecided": Words("待定", "To be set"),
     "countdown.over": Words("已截止 {at}（服务器）", "Closed {at} (server)"),
     "countdown.until": Words("截止 {at}，以服务器时间为准。", "Ends {at} by the server's clock."),
-    "countdown.total": Words("共 {total}", "of {total}"),
+    "countdown.total": Words("共 {total}", "{total} in all"),
     "countdown.spoken": Words("{label}，还剩 {left}", "{label}: {left} left"),
     "countdown.soon": Words("不足 1 小时", "Less than an hour"),
     "countdown.very_soon": Words("不足 10 分钟", "Less than 10 minutes"),

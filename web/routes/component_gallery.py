@@ -79,7 +79,7 @@ def _examples(*, now: Any) -> dict[str, Any]:
             "hour": now + timedelta(minutes=42),
             "minutes": now + timedelta(minutes=8, seconds=24),
             "past": now - timedelta(minutes=1),
-            "since": now - timedelta(minutes=21),
+            "since": now - timedelta(minutes=21, seconds=36),
         },
         "life": [
             ("done", now - timedelta(days=24)),
