@@ -20,6 +20,7 @@ from web import (
     visitor_choices,
 )
 from web.routes import (
+    award_hall,
     bid_desk,
     blacklist_register,
     component_gallery,
@@ -31,6 +32,7 @@ from web.routes import (
     public_hall,
     sign_in_gate,
     site_desk,
+    statute_wall,
     supervision_room,
     tender_desk,
     transparency_window,
@@ -47,8 +49,10 @@ PLACES: tuple[APIRouter, ...] = (
     site_desk.router,
     evaluation_room.router,
     objection_desk.router,
+    award_hall.router,
     supervision_room.router,
     blacklist_register.router,
+    statute_wall.router,
     transparency_window.router,
     component_gallery.router,
     live.router,
