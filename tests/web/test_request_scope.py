@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select, text
@@ -80,6 +80,11 @@ async def words(body: Body, tx: Act) -> dict[str, str]:
 @router.post("/signed")
 async def signed_route(raw: Signed, tx: Act) -> dict[str, int]:
     return {"size": len(raw)}
+
+
+@router.post("/forms")
+async def form(request: Request, tx: Act) -> dict[str, str]:
+    return {"word": str((await request.form()).get("word")), "nonce": str(uuid4())}
 
 
 @router.post("/visits")
@@ -395,6 +400,16 @@ async def test_a_route_that_cannot_keep_answers_says_so(
     answer = await bench.post("/plain", headers={**bearer, "Idempotency-Key": "k-1"})
     assert (answer.status_code, answer.json()["code"]) == (400, "key")
     assert await stored(store, CapacityRow) == []
+
+
+async def test_a_form_can_be_repeated_under_a_key_too(
+    bench: httpx.AsyncClient, bearer: dict[str, str]
+) -> None:
+    headers = {**bearer, "Idempotency-Key": "k-1"}
+    first = await bench.post("/forms", data={"word": "a"}, headers=headers)
+    again = await bench.post("/forms", data={"word": "a"}, headers=headers)
+    assert first.json()["word"] == "a"
+    assert again.content == first.content
 
 
 # ── bodies and parameters ─────────────────────────────────────────────────────────────────────

@@ -92,7 +92,10 @@ async def post_registration(raw: Signed, tx: Visit) -> JSONResponse:
 @router.post("/api/v1/people", status_code=201)
 async def post_person(raw: Signed, tx: Act) -> JSONResponse:
     """Let a person act for one's own organisation, by a statement that person's key signed."""
+    own = tx.actor.party
     asked = registering.membership_of(raw)
+    if asked.organisation_id != own:
+        raise NotFound("no such organisation")
     grounds = await _grounds_against(tx, asked.person)
     person_id = await registering.add_member(tx, asked, grounds=grounds)
     return _told(Registered(asked.organisation_id, person_id))

@@ -1,0 +1,168 @@
+"""Who may use which route: one line for each, in the order of the places in the house.
+
+A line says in which capacities the route can succeed at all; what the law or the state of a lot
+then refuses is a matter of other tests. A route without a line fails, and so does a line without a
+route. `body` is an example that has the right shape, `statement` the kind of signed statement the
+route takes: with one of them, whoever may not use the route is turned away for that very reason and
+not for the shape of what was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from kernel.access import Role
+
+PEOPLE = frozenset(Role) - {Role.PLATFORM, Role.PUBLIC}
+EVERYBODY = PEOPLE | {Role.PUBLIC}
+NOBODY_KNOWN = UUID(int=1 << 100 | 4 << 76 | 1 << 63)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Who may use a route, and an example of what to send there."""
+
+    roles: frozenset[Role]
+    body: Mapping[str, object] | None = None
+    statement: str = ""
+    demo_only: bool = False
+
+
+def Allowed(  # noqa: N802  # reads as the sentence it is: this route, allowed for these
+    *roles: Role, body: Mapping[str, object] | None = None, statement: str = ""
+) -> Line:
+    """A route for these capacities only."""
+    return Line(frozenset(roles), body, statement)
+
+
+OWNERS = (Role.TENDEREE, Role.AGENCY)
+ANYONE = Line(EVERYBODY)
+SIGNED_IN = Line(PEOPLE)
+DEMO_ONLY = Line(EVERYBODY, demo_only=True)
+
+ROUTES: dict[str, Line] = {
+    # ── health ──
+    "GET /healthz": ANYONE,
+    "GET /readyz": ANYONE,
+    "GET /metrics": ANYONE,
+    # ── the gate ──
+    "POST /api/v1/registrations": Line(EVERYBODY, statement="registration"),
+    "POST /api/v1/people": Line(PEOPLE, statement="membership"),
+    "DELETE /api/v1/people/{person_id}/roles/{role}": SIGNED_IN,
+    "GET /api/v1/organisations": ANYONE,
+    "GET /api/v1/organisations/{organisation_id}": ANYONE,
+    "POST /api/v1/organisations/{organisation_id}/verification": Allowed(
+        Role.CENTRE_STAFF, body={"basis": "营业执照"}
+    ),
+    "GET /api/v1/credentials": SIGNED_IN,
+    "POST /api/v1/credentials": Line(PEOPLE, statement="credential"),
+    "POST /api/v1/credentials/revocations": Line(
+        PEOPLE, body={"keyid": "p256:unknown", "reason": "遗失"}
+    ),
+    "POST /api/v1/challenges": ANYONE,
+    "POST /api/v1/sessions": Line(EVERYBODY, statement="sign-in"),
+    "GET /api/v1/sessions/current": SIGNED_IN,
+    "DELETE /api/v1/sessions/current": SIGNED_IN,
+    "DELETE /api/v1/sessions": SIGNED_IN,
+    "POST /api/v1/passkeys/registration-options": SIGNED_IN,
+    "POST /api/v1/passkeys/registrations": Line(PEOPLE, body={"credential": {}}),
+    "POST /api/v1/passkeys/sign-in-options": ANYONE,
+    "POST /api/v1/passkeys/sign-ins": Line(EVERYBODY, body={"credential": {}}),
+    "POST /api/v1/passkeys/choices": Line(
+        EVERYBODY,
+        body={"ticket": "A" * 43, "organisation": str(NOBODY_KNOWN), "role": "bidder"},
+    ),
+    "GET /sign-in": ANYONE,
+    "GET /register": ANYONE,
+    "GET /account": SIGNED_IN,
+    "POST /sign-out": SIGNED_IN,
+    "GET /demo/sign-in": DEMO_ONLY,
+    "POST /demo/sign-in": DEMO_ONLY,
+    # ── views ──
+    "GET /api/v1/views/{view}/entries": ANYONE,
+    "WS /live": ANYONE,
+    # ── the transparency window ──
+    "GET /log/checkpoint": ANYONE,
+    "GET /log/checkpoint/{size}": ANYONE,
+    "GET /log/tile/{path}": ANYONE,
+    "GET /api/v1/log/entries": ANYONE,
+    "GET /api/v1/log/proofs/{entry_id}": ANYONE,
+    "GET /transparency": ANYONE,
+    # ── the public hall ──
+    "GET /": ANYONE,
+    "GET /notices": ANYONE,
+    "GET /notices/{lot_id}": ANYONE,
+    "GET /notices/{lot_id}/documents": Allowed(Role.BIDDER),
+    "GET /projects/{project_id}": ANYONE,
+    "GET /api/v1/lots": ANYONE,
+    "GET /api/v1/lots/{lot_id}": ANYONE,
+    "GET /api/v1/lots/{lot_id}/timetable": ANYONE,
+    "GET /api/v1/lots/{lot_id}/opening-policy": ANYONE,
+    "GET /api/v1/lots/{lot_id}/notices/{number}": ANYONE,
+    "GET /api/v1/lots/{lot_id}/documents": Allowed(Role.BIDDER),
+    "GET /api/v1/lots/{lot_id}/documents/{name}": Allowed(Role.BIDDER, Role.SUPERVISOR, *OWNERS),
+    "GET /api/v1/projects/{project_id}": ANYONE,
+    "GET /api/v1/clock": ANYONE,
+    "POST /demo/clock": Line(frozenset({Role.CENTRE_STAFF}), demo_only=True),
+    # ── the tender desk ──
+    "POST /api/v1/projects": Allowed(*OWNERS),
+    "GET /api/v1/own-projects": Allowed(*OWNERS),
+    "POST /api/v1/projects/{project_id}/authorisation": Allowed(
+        Role.TENDEREE, statement="authorisation"
+    ),
+    "POST /api/v1/projects/{project_id}/lots": Allowed(*OWNERS),
+    "GET /api/v1/lots/{lot_id}/draft": Allowed(*OWNERS),
+    "PUT /api/v1/lots/{lot_id}/draft": Allowed(*OWNERS),
+    "DELETE /api/v1/lots/{lot_id}/draft": Allowed(*OWNERS),
+    "PUT /api/v1/lots/{lot_id}/documents/{name}": Allowed(*OWNERS),
+    "DELETE /api/v1/lots/{lot_id}/documents/{name}": Allowed(*OWNERS),
+    "POST /api/v1/lots/{lot_id}/clarification-files": Allowed(*OWNERS),
+    "POST /api/v1/lots/{lot_id}/custodians": Allowed(*OWNERS),
+    "GET /api/v1/custodian-assignments": Allowed(Role.CUSTODIAN),
+    "POST /api/v1/lots/{lot_id}/custodian-keys": Allowed(Role.CUSTODIAN, statement="custodian-key"),
+    "GET /api/v1/lots/{lot_id}/publication": Allowed(*OWNERS),
+    "POST /api/v1/lots/{lot_id}/publication": Allowed(*OWNERS),
+    "POST /api/v1/lots/{lot_id}/clarifications": Allowed(*OWNERS),
+    "POST /api/v1/lots/{lot_id}/timetable": Allowed(*OWNERS, statement="timetable"),
+    "POST /api/v1/lots/{lot_id}/cancellation": Allowed(*OWNERS, statement="notice"),
+    "GET /desk": Allowed(*OWNERS),
+    "GET /desk/projects/new": Allowed(*OWNERS),
+    "POST /desk/projects/new": Allowed(*OWNERS),
+    "GET /desk/projects/{project_id}": Allowed(*OWNERS),
+    "GET /desk/projects/{project_id}/lots/new": Allowed(*OWNERS),
+    "POST /desk/projects/{project_id}/lots/new": Allowed(*OWNERS),
+    "GET /desk/lots/{lot_id}": Allowed(*OWNERS),
+    "GET /desk/lots/{lot_id}/edit": Allowed(*OWNERS),
+    "POST /desk/lots/{lot_id}/edit": Allowed(*OWNERS),
+    "POST /desk/lots/{lot_id}/documents": Allowed(*OWNERS),
+    "POST /desk/lots/{lot_id}/documents/removal": Allowed(*OWNERS),
+    "POST /desk/lots/{lot_id}/custodians": Allowed(*OWNERS),
+    # ── the opening hall ──
+    "GET /openings": ANYONE,
+    "GET /openings/{lot_id}": ANYONE,
+    "GET /openings/{lot_id}/board": ANYONE,
+    "GET /api/v1/lots/{lot_id}/opening": ANYONE,
+    "POST /api/v1/lots/{lot_id}/releases": Allowed(Role.BIDDER, statement="release"),
+    "GET /api/v1/lots/{lot_id}/own-headers": Allowed(Role.BIDDER),
+    "POST /api/v1/lots/{lot_id}/fallbacks": Allowed(
+        *OWNERS, Role.CENTRE_STAFF, Role.SUPERVISOR, statement="fallback"
+    ),
+    "POST /api/v1/lots/{lot_id}/opening-objections": Allowed(Role.BIDDER, body={"words": "异议"}),
+    "POST /api/v1/lots/{lot_id}/opening-objections/{objection_id}/answer": Allowed(
+        *OWNERS, body={"words": "答复"}
+    ),
+    "GET /api/v1/lots/{lot_id}/opening-record/draft": Allowed(*OWNERS),
+    "POST /api/v1/lots/{lot_id}/opening-record": Allowed(*OWNERS, statement="opening-record"),
+    "GET /api/v1/lots/{lot_id}/opening-record": ANYONE,
+    "GET /api/v1/lots/{lot_id}/sheets/{head}": ANYONE,
+    # ── the custodian's desk ──
+    "GET /api/v1/lots/{lot_id}/share-request": Allowed(Role.CUSTODIAN),
+    "POST /api/v1/lots/{lot_id}/shares": Allowed(Role.CUSTODIAN, statement="shares"),
+    "GET /custodian": Allowed(Role.CUSTODIAN),
+    # ── rules and components ──
+    "GET /rules": ANYONE,
+    "GET /api/v1/rules": ANYONE,
+    "GET /_ui": ANYONE,
+}

@@ -1,0 +1,201 @@
+"""Every role against every route, with things that are not there or not theirs: no is said politely.
+
+A route that is not in the matrix fails here, and so does a line of the matrix without a route.
+OWASP ASVS 4.1 (who may call what); RFC 9110 (which status says so).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, APIWebSocketRoute, RouteContext, iter_route_contexts
+from sqlalchemy import text
+
+from kernel.access import Role
+from kernel.crypto.signing import PrivateKey
+from kernel.store.database import OWNER, connect
+from kernel.store.registering import MEMBERS, Registered
+from kernel.store.transaction import Store
+from tests.newcomers import GOOD_USCC, signed, the_centre, verified
+from tests.sign_ins import token_for
+from tests.web.route_matrix import EVERYBODY, ROUTES, Line
+from web import request_scope
+from web.problems import MEDIA_TYPE
+from web.request_scope import READING, ActRoute
+
+PATIENCE_S = 20
+TURNED_AWAY = {401, 403, 404}
+CONVERTER = re.compile(r":[a-z]+\}")
+
+
+def contexts(app: FastAPI) -> Iterator[RouteContext]:
+    for context in iter_route_contexts(app.routes):
+        if isinstance(context.original_route, APIRoute | APIWebSocketRoute):
+            yield context
+
+
+def names_of(context: RouteContext) -> list[str]:
+    path = CONVERTER.sub("}", context.path or "")
+    if isinstance(context.original_route, APIWebSocketRoute):
+        return [f"WS {path}"]
+    methods = (context.methods or set()) - {"HEAD", "OPTIONS"}
+    return [f"{method} {path}" for method in sorted(methods)]
+
+
+def routes_of(app: FastAPI) -> dict[str, RouteContext]:
+    return {name: context for context in contexts(app) for name in names_of(context)}
+
+
+@dataclass
+class Cast:
+    """Somebody for every capacity, and fresh sessions for them."""
+
+    store: Store
+    key: PrivateKey
+    everything: Registered
+    centre: Registered
+
+    async def headers(self, role: Role) -> dict[str, str]:
+        if role is Role.PUBLIC:
+            return {}
+        who = self.centre if role is Role.CENTRE_STAFF else self.everything
+        return {"Authorization": f"Bearer {await token_for(self.store, who, role)}"}
+
+
+@pytest.fixture
+async def cast(store: Store) -> Cast:
+    key = PrivateKey.generate()
+    staff = await the_centre(store, PrivateKey.generate())
+    roles = [str(role) for role in MEMBERS if role is not Role.CENTRE_STAFF]
+    everything = await verified(store, staff, key, uscc=GOOD_USCC[1], roles=roles)
+    return Cast(store, key, everything, Registered(staff.party, staff.person))
+
+
+def path_of(context: RouteContext) -> str:
+    """The route's path with things in it that nobody has."""
+    path = CONVERTER.sub("}", context.path or "")
+    route = context.original_route
+    assert isinstance(route, APIRoute)
+    kinds = {one.alias: one.field_info.annotation for one in _path_params(route.dependant)}
+
+    def example(found: re.Match[str]) -> str:
+        kind: Any = kinds.get(found[1])
+        if isinstance(kind, type) and issubclass(kind, int):
+            return "7"
+        if isinstance(kind, type) and issubclass(kind, Role):
+            return str(Role.BIDDER)
+        return "nothing" if kind is str else str(uuid4())
+
+    return re.sub(r"\{([a-z_]+)\}", example, path)
+
+
+def _path_params(dependant: Dependant) -> list[Any]:
+    return [
+        *dependant.path_params,
+        *(one for inner in dependant.dependencies for one in _path_params(inner)),
+    ]
+
+
+async def asked(
+    http: httpx.AsyncClient, cast: Cast, name: str, context: RouteContext, line: Line, role: Role
+) -> httpx.Response:
+    method = name.partition(" ")[0]
+    headers = await cast.headers(role)
+    sent: dict[str, Any] = {}
+    if line.statement:
+        sent["content"] = signed(cast.key, line.statement, {})
+        headers["Content-Type"] = request_scope.DSSE
+    elif line.body is not None:
+        sent["json"] = dict(line.body)
+    async with asyncio.timeout(PATIENCE_S):
+        return await http.request(method, path_of(context), headers=headers, **sent)
+
+
+def test_every_route_has_a_line_and_every_line_a_route(app: FastAPI) -> None:
+    found = set(routes_of(app))
+    wrong = [f"{name} has no line in the matrix" for name in sorted(found - set(ROUTES))]
+    wrong += [f"{name} is no route" for name in sorted(set(ROUTES) - found)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_act_can_keep_its_answer(app: FastAPI) -> None:
+    for name, context in routes_of(app).items():
+        route = context.original_route
+        if not isinstance(route, APIRoute) or (context.methods or set()) <= READING:
+            continue
+        if _needs(route.dependant, request_scope._act):
+            assert isinstance(route, ActRoute), f"{name}: APIRouter(route_class=ActRoute)"
+
+
+def _needs(dependant: Dependant, call: object) -> bool:
+    return dependant.call is call or any(_needs(inner, call) for inner in dependant.dependencies)
+
+
+async def test_each_role_at_each_route_is_let_in_or_politely_turned_away(
+    app: FastAPI, http: httpx.AsyncClient, cast: Cast
+) -> None:
+    wrong: list[str] = []
+    for name, context in routes_of(app).items():
+        line = ROUTES.get(name)
+        if line is None or name.startswith("WS "):
+            continue
+        for role in sorted(EVERYBODY):
+            answer = await asked(http, cast, name, context, line, role)
+            status = answer.status_code
+            here = f"{name} as {role}: {status}"
+            if status >= 500:
+                wrong.append(f"{here} is a defect")
+            elif role in line.roles:
+                # Where the public may come, 401 speaks of what was shown at the door.
+                if status == 405 or (status == 401 and Role.PUBLIC not in line.roles):
+                    wrong.append(f"{here}, though this role may")
+            elif status < 400:
+                wrong.append(f"{here}, though this role may not")
+            elif status not in TURNED_AWAY and (
+                line.statement or line.body is not None or name.startswith(("GET ", "DELETE "))
+            ):
+                wrong.append(f"{here} tells more than no")
+            if status >= 400 and not answer.headers["content-type"].startswith(MEDIA_TYPE):
+                wrong.append(f"{here} is no problem document")
+    assert not wrong, "\n".join(wrong)
+
+
+async def test_an_ended_session_opens_nothing(
+    app: FastAPI, http: httpx.AsyncClient, cast: Cast
+) -> None:
+    headers = await cast.headers(Role.BIDDER)
+    assert (await http.delete("/api/v1/sessions/current", headers=headers)).status_code == 204
+    for name, context in routes_of(app).items():
+        line = ROUTES.get(name)
+        if line is None or name.startswith("WS ") or Role.PUBLIC in line.roles:
+            continue
+        answer = await http.request(name.partition(" ")[0], path_of(context), headers=headers)
+        assert answer.status_code in (400, 401, 413, 415, 422), name
+        if name.startswith("GET "):
+            assert answer.status_code == 401, name
+
+
+async def test_what_is_for_demonstrations_is_nowhere_else(
+    app: FastAPI, http: httpx.AsyncClient, cast: Cast, database: Any
+) -> None:
+    owner = connect(database.url(OWNER), pool_size=1)
+    async with owner.begin() as connection:
+        await connection.execute(text("ALTER TABLE kernel.platform DISABLE TRIGGER no_rewrite"))
+        await connection.execute(text("UPDATE kernel.platform SET demo = false"))
+    await owner.dispose()
+    for name, context in routes_of(app).items():
+        line = ROUTES.get(name)
+        if line is None or not line.demo_only:
+            continue
+        for role in sorted(EVERYBODY):
+            answer = await asked(http, cast, name, context, line, role)
+            assert answer.status_code in (*TURNED_AWAY, 422), f"{name} as {role}"
