@@ -1,4 +1,4 @@
-"""Every role against every route, with things that are not there or not theirs: no is said politely.
+"""Every role at every route, with things that are not there or not theirs: no is said politely.
 
 A route that is not in the matrix fails here, and so does a line of the matrix without a route.
 OWASP ASVS 4.1 (who may call what); RFC 9110 (which status says so).
