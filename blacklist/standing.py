@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from types import MappingProxyType
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import or_, select
@@ -42,6 +44,7 @@ from kernel.working_days import beijing_day
 
 __all__ = [
     "ACT_NAMES",
+    "MISCONDUCT_NAMES",
     "BarredAct",
     "Decision",
     "Misconduct",
@@ -53,6 +56,12 @@ __all__ = [
     "standing_of",
     "standing_refusals",
 ]
+
+
+MISCONDUCT_NAMES: Final = MappingProxyType(
+    {misconduct: term.name for misconduct, term in BAR_TERMS.items()}
+)
+"""What each misconduct is called."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,11 +110,15 @@ class Nomination:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a named custodian may know of a draft: who asks for a key, and whether it is there."""
+    """What a named custodian may know: who asks for a key, and whether it is there.
+
+    `name` is the lot's once it is published, and empty before.
+    """
 
     lot_id: LotId
     project_id: ProjectId
     tenderee: str
+    name: str
     published: bool
     escrow_shares: int
     kid: str
@@ -536,7 +540,7 @@ def _key_in(payload: dict[str, Any], lot: LotRow) -> tuple[str, bytes]:
 
 
 @by(Role.CUSTODIAN)
-async def assignments(tx: Transaction) -> list[Assignment]:
+async def own_assignments(tx: Transaction) -> list[Assignment]:
     """The lots for which the acting custodian is named, newest first."""
     rows = (
         await tx.session.execute(
@@ -558,6 +562,7 @@ async def assignments(tx: Transaction) -> list[Assignment]:
             LotId(lot.id),
             ProjectId(project.id),
             tenderees[PartyId(project.tenderee_id)].name,
+            "" if lot.published_at is None else lot.name,
             lot.published_at is not None,
             custodian.escrow_shares,
             kids.get((lot.id, custodian.person_id), ""),

@@ -405,7 +405,7 @@ async def test_a_named_custodian_sees_the_assignment_and_nothing_else(
     custodian = cast.custodians[-1]
 
     async with transaction(store, actor=custodian.actor, now=NOW) as tx:
-        (mine,) = await drafting.assignments(tx)
+        (mine,) = await drafting.own_assignments(tx)
         with pytest.raises(NotFound):
             await notice_board.notice(tx, lot_id)
 

@@ -1,0 +1,836 @@
+"""The tender desk: a tenderee, or an agency for it, drafts, publishes, explains and amends here.
+
+A draft exists for its owners alone. What has to be signed is proposed by the platform, signed by
+the owner's own key, and sent back; what stands against it is shown with its article at any time.
+"""
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final, Self
+from urllib.parse import unquote
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from sqlalchemy import select
+from sqlmodel import col
+from starlette.datastructures import FormData, UploadFile
+
+from kernel.access import Role
+from kernel.crypto.digests import b64u, canonical, instant_text
+from kernel.identifiers import PartyId, PersonId
+from kernel.money import parse_yuan, yuan_text
+from kernel.store.parties import organisation
+from kernel.store.tables import MembershipRow, OrganisationRow, PersonRow
+from kernel.store.transaction import Transaction
+from kernel.working_days import BEIJING
+from trading import drafting, notice_board, tendering
+from trading.drafting import LotTerms, Nomination, ProjectTerms
+from trading.notice_board import Draft
+from trading.rules.notice_contents import AGENCY_WORDS, REQUIRED_WORDS, WorkKind
+from trading.rules.procedures import PROCEDURE_NAMES, Procedure, SecurityForm
+from trading.rules.sheet_fields import SheetKind
+from trading.tendering import Papers, SignedPapers
+from web.pages import render
+from web.region_names import region_name
+from web.request_scope import Act, ActRoute, Signed, read_body
+from web.routes.public_hall import line_told, project_told
+
+router = APIRouter(route_class=ActRoute)
+
+FILE_MAX: Final = 8 << 20
+WORDS_MAX: Final = 4000
+KNOWN_WORDS: Final = frozenset(
+    {"name", "funding_source", "tenderee", "agency", "platform_url"}
+    | {"tenderee_address", "tenderee_contact", "agency_address", "agency_contact"}
+)
+"""The notice's words that follow from the project and are not asked for again."""
+CONTACT_WORDS: Final = (
+    "tenderee_address",
+    "tenderee_contact",
+    "agency_address",
+    "agency_contact",
+)
+OWN_WORDS: Final = tuple(key for key in REQUIRED_WORDS if key not in KNOWN_WORDS)
+DEFAULT_FORMS: Final = (
+    SecurityForm.TRANSFER,
+    SecurityForm.BANK_GUARANTEE,
+    SecurityForm.SURETY_BOND,
+    SecurityForm.INSURANCE,
+)
+DEFAULT_SHEET: Final = (
+    {"key": "price", "label": "投标总价（元）", "kind": "money"},
+    {"key": "duration_days", "label": "工期（日历天）", "kind": "count"},
+    {"key": "quality", "label": "质量目标", "kind": "text"},
+    {"key": "manager", "label": "项目负责人", "kind": "text"},
+)
+
+
+# ── what is sent ──────────────────────────────────────────────────────────────────────────────
+
+
+def _yuan(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("an amount is written as text: 1234.50")
+    return parse_yuan(value.strip().replace(",", ""))
+
+
+def _plain(value: object) -> object:
+    """JSON that every reader reads alike, fractions excluded."""
+    try:
+        canonical(value)
+    except TypeError as fault:
+        raise ValueError(str(fault)) from None
+    return value
+
+
+Yuan = Annotated[Decimal, BeforeValidator(_yuan)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Region = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+Text = Annotated[str, Field(max_length=WORDS_MAX)]
+PlainObject = Annotated[dict[str, Any], BeforeValidator(_plain)]
+
+
+class Asked(BaseModel):
+    """A request body; members it does not know are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class ProjectAsked(Asked):
+    """A project to be entered."""
+
+    code: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{2,39}$")]
+    name: Name
+    procedure: Procedure
+    category: WorkKind
+    region: Region
+    funding_source: Name
+    tenderee: UUID
+    agency: UUID | None = None
+    contact: dict[str, Text] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _known_contacts(self) -> Self:
+        if self.contact.keys() - set(CONTACT_WORDS):
+            raise ValueError(f"contact knows {', '.join(CONTACT_WORDS)}")
+        return self
+
+    def terms(self) -> ProjectTerms:
+        """The same as the activity takes it."""
+        return ProjectTerms(
+            code=self.code,
+            name=self.name,
+            procedure=self.procedure,
+            category=self.category,
+            region_code=self.region,
+            funding_source=self.funding_source,
+            tenderee_id=PartyId(self.tenderee),
+            agency_id=None if self.agency is None else PartyId(self.agency),
+            contact=self.contact,
+        )
+
+
+class SheetFieldAsked(Asked):
+    """One field of the opening sheet."""
+
+    key: Annotated[str, Field(min_length=1, max_length=40)]
+    label: Annotated[str, Field(min_length=1, max_length=60)]
+    kind: SheetKind
+
+
+class PlanAsked(Asked):
+    """The times that a draft proposes; without `documents_from` documents are on offer at once."""
+
+    documents_from: AwareDatetime | None = None
+    documents_until: AwareDatetime | None = None
+    bids_due_at: AwareDatetime | None = None
+    release_window_s: Annotated[int, Field(ge=0, le=7 * 86_400)] = 1800
+    publicity_days: Annotated[int, Field(ge=0, le=365)] = 3
+    validity_days: Annotated[int, Field(ge=0, le=3650)] = 90
+
+
+class LotAsked(Asked):
+    """A lot's terms."""
+
+    name: Name
+    region: Region
+    estimate: Yuan
+    ceiling_price: Yuan | None = None
+    bid_security: Yuan = Decimal("0.00")
+    security_forms: tuple[SecurityForm, ...] = DEFAULT_FORMS
+    scheme: PlainObject = Field(default_factory=dict)
+    sheet_fields: Annotated[tuple[SheetFieldAsked, ...], Field(max_length=20)] = ()
+    notice: dict[str, Text] = Field(default_factory=dict)
+    plan: PlanAsked = PlanAsked()
+    officials_threshold: Annotated[int, Field(ge=1, le=16)] = 3
+    escrow_threshold: Annotated[int, Field(ge=1, le=16)] | None = 4
+
+    @model_validator(mode="after")
+    def _known_words(self) -> Self:
+        strange = self.notice.keys() - set(OWN_WORDS) - {"ceiling_method"}
+        if strange:
+            raise ValueError(f"notice does not know {', '.join(sorted(strange))}")
+        return self
+
+    def terms(self) -> LotTerms:
+        """The same as the activity takes it."""
+        plan: dict[str, Any] = {
+            name: instant_text(value) if isinstance(value, datetime) else value
+            for name, value in self.plan
+        }
+        return LotTerms(
+            name=self.name,
+            region_code=self.region,
+            estimate=self.estimate,
+            ceiling_price=self.ceiling_price,
+            bid_security=self.bid_security,
+            security_forms=self.security_forms,
+            scheme=self.scheme,
+            sheet_fields=tuple(
+                {"key": one.key, "label": one.label, "kind": str(one.kind)}
+                for one in self.sheet_fields
+            ),
+            notice=self.notice,
+            plan=plan,
+            officials_threshold=self.officials_threshold,
+            escrow_threshold=self.escrow_threshold,
+        )
+
+
+class NominationAsked(Asked):
+    """A person to keep a key."""
+
+    person: UUID
+    organisation: UUID
+    escrow_shares: Annotated[int, Field(ge=0, le=8)] = 1
+
+
+class CustodiansAsked(Asked):
+    """Everyone who is to keep a key, in order."""
+
+    custodians: Annotated[tuple[NominationAsked, ...], Field(max_length=16)]
+
+    def nominations(self) -> list[Nomination]:
+        """The same as the activity takes it."""
+        return [
+            Nomination(PersonId(one.person), PartyId(one.organisation), one.escrow_shares)
+            for one in self.custodians
+        ]
+
+
+class PublicationAsked(Asked):
+    """The three signed papers, each a DSSE envelope."""
+
+    timetable: PlainObject
+    opening_policy: PlainObject
+    notice: PlainObject
+
+    def papers(self) -> SignedPapers:
+        """The envelopes as bytes."""
+        return SignedPapers(
+            canonical(self.timetable), canonical(self.opening_policy), canonical(self.notice)
+        )
+
+
+class ClarificationAsked(Asked):
+    """A signed clarification, and the signed timetable that moves the deadline with it."""
+
+    clarification: PlainObject
+    timetable: PlainObject | None = None
+
+
+# ── for programs: projects and drafts ─────────────────────────────────────────────────────────
+
+
+@router.post("/api/v1/projects", status_code=201)
+async def post_project(tx: Act, asked: ProjectAsked) -> dict[str, str]:
+    """Enter a project."""
+    return {"id": str(await drafting.create_project(tx, asked.terms()))}
+
+
+@router.get("/api/v1/own-projects")
+async def get_own_projects(tx: Act) -> dict[str, Any]:
+    """The acting organisation's projects with their lots, drafts included."""
+    return {"projects": [project_told(one) for one in await notice_board.own_projects(tx)]}
+
+
+@router.post("/api/v1/projects/{project_id}/authorisation", status_code=204)
+async def post_authorisation(tx: Act, project_id: UUID, raw: Signed) -> None:
+    """The tenderee signs that the agency acts for it."""
+    await drafting.authorise_agency(tx, project_id, raw)
+
+
+@router.post("/api/v1/projects/{project_id}/lots", status_code=201)
+async def post_lot(tx: Act, project_id: UUID, asked: LotAsked) -> dict[str, str]:
+    """Draft a lot."""
+    return {"id": str(await drafting.draft_lot(tx, project_id, asked.terms()))}
+
+
+@router.get("/api/v1/lots/{lot_id}/draft")
+async def get_draft(tx: Act, lot_id: UUID) -> dict[str, Any]:
+    """A draft as its owners prepare it."""
+    return _draft_told(await notice_board.draft(tx, lot_id))
+
+
+@router.put("/api/v1/lots/{lot_id}/draft", status_code=204)
+async def put_draft(tx: Act, lot_id: UUID, asked: LotAsked) -> None:
+    """Replace a draft's terms."""
+    await drafting.redraft_lot(tx, lot_id, asked.terms())
+
+
+@router.delete("/api/v1/lots/{lot_id}/draft", status_code=204)
+async def delete_draft(tx: Act, lot_id: UUID) -> None:
+    """Give a draft up."""
+    await drafting.drop_draft(tx, lot_id)
+
+
+@router.put("/api/v1/lots/{lot_id}/documents/{name}", status_code=201)
+async def put_document(request: Request, tx: Act, lot_id: UUID, name: str) -> dict[str, str]:
+    """Put a file, sent as it is, among a draft's tender documents."""
+    content = await read_body(request, max_bytes=FILE_MAX)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    digest = await drafting.add_document(tx, lot_id, name, content, media_type=kind[:100])
+    return {"sha256": digest.hex()}
+
+
+@router.delete("/api/v1/lots/{lot_id}/documents/{name}", status_code=204)
+async def delete_document(tx: Act, lot_id: UUID, name: str) -> None:
+    """Take a file out of a draft's tender documents."""
+    await drafting.remove_document(tx, lot_id, name)
+
+
+@router.post("/api/v1/lots/{lot_id}/clarification-files", status_code=201)
+async def post_clarification_file(request: Request, tx: Act, lot_id: UUID) -> dict[str, str]:
+    """Keep a file that a clarification is going to bring."""
+    content = await read_body(request, max_bytes=FILE_MAX)
+    digest = await drafting.keep_clarification_file(tx, lot_id, content)
+    return {"sha256": b64u(digest)}
+
+
+@router.post("/api/v1/lots/{lot_id}/custodians", status_code=204)
+async def post_custodians(tx: Act, lot_id: UUID, asked: CustodiansAsked) -> None:
+    """Name everyone who is to keep a key of the lot."""
+    await drafting.name_custodians(tx, lot_id, asked.nominations())
+
+
+@router.get("/api/v1/custodian-assignments")
+async def get_assignments(tx: Act) -> dict[str, Any]:
+    """The lots for which the acting custodian is named."""
+    return {
+        "assignments": [
+            {
+                "lot": str(one.lot_id),
+                "project": str(one.project_id),
+                "tenderee": one.tenderee,
+                "name": one.name,
+                "published": one.published,
+                "escrow_shares": one.escrow_shares,
+                "kid": one.kid or None,
+            }
+            for one in await drafting.own_assignments(tx)
+        ]
+    }
+
+
+@router.post("/api/v1/lots/{lot_id}/custodian-keys", status_code=201)
+async def post_custodian_key(tx: Act, lot_id: UUID, raw: Signed) -> dict[str, str]:
+    """A named custodian registers the lot's key."""
+    return {"kid": await drafting.register_custodian_key(tx, lot_id, raw)}
+
+
+# ── for programs: publication and what follows ────────────────────────────────────────────────
+
+
+@router.get("/api/v1/lots/{lot_id}/publication")
+async def get_publication(tx: Act, lot_id: UUID) -> dict[str, Any]:
+    """What has to be signed to publish a draft now, and every ground against it."""
+    papers = await tendering.publication_papers(tx, lot_id)
+    return {
+        "timetable": papers.timetable,
+        "opening_policy": papers.opening_policy,
+        "notice": papers.notice,
+        "refusals": [refusal.as_json() for refusal in papers.refusals],
+        "cautions": [caution.as_json() for caution in papers.cautions],
+    }
+
+
+@router.post("/api/v1/lots/{lot_id}/publication", status_code=201)
+async def post_publication(tx: Act, lot_id: UUID, asked: PublicationAsked) -> dict[str, str]:
+    """Publish a draft with its signed papers."""
+    done = await tendering.publish_lot(tx, lot_id, asked.papers())
+    return {
+        "timetable": b64u(done.timetable_digest),
+        "opening_policy": b64u(done.policy_digest),
+        "notice": b64u(done.notice_digest),
+    }
+
+
+@router.post("/api/v1/lots/{lot_id}/clarifications", status_code=201)
+async def post_clarification(tx: Act, lot_id: UUID, asked: ClarificationAsked) -> dict[str, int]:
+    """Publish a clarification, with a new timetable where the deadline must move."""
+    number = await tendering.clarify(
+        tx,
+        lot_id,
+        canonical(asked.clarification),
+        timetable=None if asked.timetable is None else canonical(asked.timetable),
+    )
+    return {"number": number}
+
+
+@router.post("/api/v1/lots/{lot_id}/timetable", status_code=201)
+async def post_timetable(tx: Act, lot_id: UUID, raw: Signed) -> dict[str, int]:
+    """Move the lot's times later by the next version of its timetable."""
+    return {"version": await tendering.amend_timetable(tx, lot_id, raw)}
+
+
+@router.post("/api/v1/lots/{lot_id}/cancellation", status_code=204)
+async def post_cancellation(tx: Act, lot_id: UUID, raw: Signed) -> None:
+    """End the tender of a published lot."""
+    await tendering.cancel_lot(tx, lot_id, raw)
+
+
+# ── pages ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.get("/desk", response_class=HTMLResponse)
+async def desk_page(request: Request, tx: Act) -> HTMLResponse:
+    """The acting organisation's projects, by what is to be done next."""
+    return render(
+        request,
+        "tender_desk/desk.html",
+        projects=await notice_board.own_projects(tx),
+        procedures=PROCEDURE_NAMES,
+        now=tx.now,
+    )
+
+
+@router.get("/desk/projects/new", response_class=HTMLResponse)
+async def new_project_page(request: Request, tx: Act) -> HTMLResponse:
+    """The form for a new project."""
+    return await _project_form(request, tx, values={}, errors=[])
+
+
+@router.post("/desk/projects/new", response_class=HTMLResponse)
+async def new_project(request: Request, tx: Act) -> Response:
+    """Enter the project of the form, or show the form again with what is wrong."""
+    form = await request.form()
+    values = {name: str(value) for name, value in form.items()}
+    said: dict[str, Any] = {
+        key: value.strip() for key, value in values.items() if key not in CONTACT_WORDS
+    }
+    said["contact"] = {key: values[key] for key in CONTACT_WORDS if values.get(key, "").strip()}
+    own = "tenderee" if tx.actor.role is Role.TENDEREE else "agency"
+    said[own] = str(tx.actor.party)
+    said["agency"] = said.get("agency") or None
+    try:
+        asked = ProjectAsked.model_validate(said)
+    except ValidationError as fault:
+        return await _project_form(request, tx, values=values, errors=_errors(fault))
+    project_id = await drafting.create_project(tx, asked.terms())
+    return RedirectResponse(f"/desk/projects/{project_id}", 303)
+
+
+@router.get("/desk/projects/{project_id}", response_class=HTMLResponse)
+async def desk_project_page(request: Request, tx: Act, project_id: UUID) -> HTMLResponse:
+    """One of the acting organisation's projects, with its drafts."""
+    await drafting.owned_project(tx, project_id)
+    return render(
+        request,
+        "tender_desk/project.html",
+        project=await notice_board.project(tx, project_id),
+        procedures=PROCEDURE_NAMES,
+        region_name=region_name,
+        role=tx.actor.role,
+        now=tx.now,
+    )
+
+
+@router.get("/desk/projects/{project_id}/lots/new", response_class=HTMLResponse)
+async def new_lot_page(request: Request, tx: Act, project_id: UUID) -> HTMLResponse:
+    """The form for a new lot."""
+    project = await drafting.owned_project(tx, project_id)
+    values = {"region": project.region_code, "sheet_fields": _sheet_text(DEFAULT_SHEET)}
+    values |= {"release_window_min": "30", "publicity_days": "3", "validity_days": "90"}
+    return _lot_form(request, tx, values=values, forms=list(DEFAULT_FORMS), project_id=project_id)
+
+
+@router.post("/desk/projects/{project_id}/lots/new", response_class=HTMLResponse)
+async def new_lot(request: Request, tx: Act, project_id: UUID) -> Response:
+    """Draft the lot of the form, or show the form again with what is wrong."""
+    await drafting.owned_project(tx, project_id)
+    form = await request.form()
+    try:
+        asked = LotAsked.model_validate(_lot_said(form))
+    except ValidationError as fault:
+        return _again(request, tx, form, fault, project_id=project_id)
+    lot_id = await drafting.draft_lot(tx, project_id, asked.terms())
+    return RedirectResponse(f"/desk/lots/{lot_id}", 303)
+
+
+@router.get("/desk/lots/{lot_id}", response_class=HTMLResponse)
+async def desk_lot_page(request: Request, tx: Act, lot_id: UUID) -> Response:
+    """A draft: its terms, files and custodians, and what stands against its publication."""
+    draft = await notice_board.draft(tx, lot_id)
+    if draft.line.published_at is not None:
+        found = await notice_board.notice(tx, lot_id)
+        return render(
+            request,
+            "tender_desk/published.html",
+            notice=found,
+            timetable=_times_to_sign(found),
+            region_name=region_name,
+            now=tx.now,
+        )
+    papers = await tendering.publication_papers(tx, lot_id)
+    return render(
+        request,
+        "tender_desk/lot.html",
+        draft=draft,
+        papers=papers,
+        shown=_papers_shown(papers),
+        custodians=await _custodians_to_choose(tx),
+        words={key: label for key, (label, _) in {**REQUIRED_WORDS, **AGENCY_WORDS}.items()},
+        own_words=OWN_WORDS,
+        region_name=region_name,
+        now=tx.now,
+    )
+
+
+@router.get("/desk/lots/{lot_id}/edit", response_class=HTMLResponse)
+async def edit_lot_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
+    """The form for a draft's terms."""
+    draft = await notice_board.draft(tx, lot_id)
+    return _lot_form(
+        request,
+        tx,
+        values=_lot_values(draft),
+        forms=list(draft.security_forms),
+        lot_id=lot_id,
+        project_id=draft.line.project_id,
+    )
+
+
+@router.post("/desk/lots/{lot_id}/edit", response_class=HTMLResponse)
+async def edit_lot(request: Request, tx: Act, lot_id: UUID) -> Response:
+    """Replace a draft's terms by those of the form."""
+    draft = await notice_board.draft(tx, lot_id)
+    form = await request.form()
+    try:
+        asked = LotAsked.model_validate(_lot_said(form))
+    except ValidationError as fault:
+        return _again(request, tx, form, fault, lot_id=lot_id, project_id=draft.line.project_id)
+    await drafting.redraft_lot(tx, lot_id, asked.terms())
+    return RedirectResponse(f"/desk/lots/{lot_id}", 303)
+
+
+@router.post("/desk/lots/{lot_id}/documents", response_class=HTMLResponse)
+async def add_documents(request: Request, tx: Act, lot_id: UUID) -> Response:
+    """Put the files of the form among a draft's tender documents."""
+    form = await request.form(max_files=8, max_fields=8, max_part_size=FILE_MAX)
+    for file in form.getlist("files"):
+        if isinstance(file, UploadFile) and file.filename:
+            await drafting.add_document(
+                tx,
+                lot_id,
+                unquote(file.filename),
+                await file.read(),
+                media_type=(file.content_type or "")[:100],
+            )
+    return RedirectResponse(f"/desk/lots/{lot_id}#documents", 303)
+
+
+@router.post("/desk/lots/{lot_id}/documents/removal", response_class=HTMLResponse)
+async def take_document_out(request: Request, tx: Act, lot_id: UUID) -> Response:
+    """Take the file of the form out of a draft's tender documents."""
+    form = await request.form()
+    await drafting.remove_document(tx, lot_id, str(form.get("name", "")))
+    return RedirectResponse(f"/desk/lots/{lot_id}#documents", 303)
+
+
+@router.post("/desk/lots/{lot_id}/custodians", response_class=HTMLResponse)
+async def choose_custodians(request: Request, tx: Act, lot_id: UUID) -> Response:
+    """Name the custodians chosen in the form; the regulator's get two escrow shares each."""
+    form = await request.form()
+    nominations = []
+    for choice in form.getlist("custodian"):
+        person, _, party = str(choice).partition("/")
+        own = await organisation(tx, UUID(party))
+        shares = 2 if Role.SUPERVISOR in own.roles else 1
+        nominations.append(Nomination(PersonId(UUID(person)), own.id, shares))
+    await drafting.name_custodians(tx, lot_id, nominations)
+    return RedirectResponse(f"/desk/lots/{lot_id}#custodians", 303)
+
+
+# ── forms ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _project_form(
+    request: Request,
+    tx: Transaction,
+    *,
+    values: dict[str, str],
+    errors: list[tuple[str, str]],
+) -> HTMLResponse:
+    other = Role.AGENCY if tx.actor.role is Role.TENDEREE else Role.TENDEREE
+    rows = await tx.session.execute(
+        select(col(OrganisationRow.id), col(OrganisationRow.name))
+        .where(col(OrganisationRow.roles).contains([str(other)]))
+        .order_by(col(OrganisationRow.name))
+        .limit(500)
+    )
+    return render(
+        request,
+        "tender_desk/project_form.html",
+        status_code=422 if errors else 200,
+        values=values,
+        errors=errors,
+        wrong=dict(errors),
+        role=tx.actor.role,
+        others=[(str(id), name) for id, name in rows],
+        procedures=[(str(key), name) for key, name in PROCEDURE_NAMES.items()],
+        now=tx.now,
+    )
+
+
+def _lot_form(
+    request: Request,
+    tx: Transaction,
+    *,
+    values: dict[str, str],
+    forms: list[SecurityForm],
+    project_id: UUID,
+    errors: list[tuple[str, str]] | None = None,
+    lot_id: UUID | None = None,
+) -> HTMLResponse:
+    return render(
+        request,
+        "tender_desk/lot_form.html",
+        status_code=422 if errors else 200,
+        values=values,
+        forms=[str(form) for form in forms],
+        errors=errors or [],
+        wrong=dict(errors or []),
+        lot_id=lot_id,
+        project_id=project_id,
+        own_words=[(key, REQUIRED_WORDS[key][0]) for key in OWN_WORDS],
+        now=tx.now,
+    )
+
+
+def _again(
+    request: Request,
+    tx: Transaction,
+    form: FormData,
+    fault: ValidationError,
+    *,
+    project_id: UUID,
+    lot_id: UUID | None = None,
+) -> HTMLResponse:
+    chosen = [str(one) for one in form.getlist("security_forms")]
+    return _lot_form(
+        request,
+        tx,
+        values={name: str(value) for name, value in form.items()},
+        forms=[one for one in SecurityForm if str(one) in chosen],
+        errors=_errors(fault),
+        lot_id=lot_id,
+        project_id=project_id,
+    )
+
+
+def _lot_said(form: FormData) -> dict[str, Any]:
+    """The lot's terms as the form states them, still to be validated."""
+    said = {name: str(value).strip() for name, value in form.items() if isinstance(value, str)}
+    plan: dict[str, Any] = {
+        name: _beijing(said[name])
+        for name in ("documents_from", "documents_until", "bids_due_at")
+        if said.get(name)
+    }
+    if said.get("release_window_min", "").isdigit():
+        plan["release_window_s"] = int(said["release_window_min"]) * 60
+    plan |= {name: said[name] for name in ("publicity_days", "validity_days") if said.get(name)}
+    return {
+        "name": said.get("name", ""),
+        "region": said.get("region", ""),
+        "estimate": said.get("estimate", ""),
+        "ceiling_price": said.get("ceiling_price") or None,
+        "bid_security": said.get("bid_security") or "0",
+        "security_forms": form.getlist("security_forms"),
+        "scheme": _json(said.get("scheme", "")),
+        "sheet_fields": _sheet_rows(said.get("sheet_fields", "")),
+        "notice": {key: said[key] for key in OWN_WORDS if said.get(key)},
+        "plan": plan,
+    }
+
+
+def _beijing(text: str) -> object:
+    """A form's local time as an instant in Beijing; what is no time is left to be refused."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=BEIJING)
+    except ValueError:
+        return text
+
+
+def _json(text: str) -> object:
+    if not text:
+        return {}
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _sheet_rows(text: str) -> list[dict[str, str]]:
+    rows = []
+    for line in filter(None, (line.strip() for line in text.splitlines())):
+        key, _, rest = line.partition("|")
+        label, _, kind = rest.partition("|")
+        rows.append({"key": key.strip(), "label": label.strip(), "kind": kind.strip()})
+    return rows
+
+
+def _sheet_text(fields: Any) -> str:
+    return "\n".join(f"{one['key']} | {one['label']} | {one['kind']}" for one in fields)
+
+
+def _lot_values(draft: Draft) -> dict[str, str]:
+    plan = draft.plan
+    values = {
+        "name": draft.line.name,
+        "region": draft.line.region_code,
+        "estimate": yuan_text(draft.estimate),
+        "ceiling_price": "",
+        "bid_security": yuan_text(draft.bid_security),
+        "scheme": json.dumps(draft.scheme, ensure_ascii=False, indent=2) if draft.scheme else "",
+        "sheet_fields": _sheet_text(draft.sheet_fields),
+        "release_window_min": str(plan.get("release_window_s", 1800) // 60),
+        "publicity_days": str(plan.get("publicity_days", 3)),
+        "validity_days": str(plan.get("validity_days", 90)),
+        **{key: draft.words.get(key, "") for key in OWN_WORDS},
+    }
+    if draft.line.ceiling_price is not None:
+        values["ceiling_price"] = yuan_text(draft.line.ceiling_price)
+    for name in ("documents_from", "documents_until", "bids_due_at"):
+        if plan.get(name):
+            at = datetime.fromisoformat(plan[name]).astimezone(BEIJING)
+            values[name] = f"{at:%Y-%m-%dT%H:%M}"
+    return values
+
+
+LABELS: Final = {
+    "code": "项目编号由字母、数字和 . _ - 组成，3 至 40 位",
+    "name": "请填写名称，最多 200 字",
+    "region": "行政区划代码为 6 位数字",
+    "estimate": "金额写作 1234567.00",
+    "ceiling_price": "金额写作 1234567.00，没有可留空",
+    "bid_security": "金额写作 1234567.00",
+    "scheme": "评标办法须为 JSON 对象，不得含小数；小数写成文字",
+    "sheet_fields": "每行一项：代码 | 名称 | money、count 或 text",
+    "funding_source": "请填写资金来源",
+    "tenderee": "请选择招标人",
+    "plan": "时间格式不正确",
+    "notice": "公告文字最多 4000 字",
+}
+"""What a field of the forms asks for, said again where it was not met."""
+
+
+def _errors(fault: ValidationError) -> list[tuple[str, str]]:
+    """Each faulty field once, with what it asks for."""
+    found: dict[str, str] = {}
+    for error in fault.errors():
+        place = [str(part) for part in error["loc"]]
+        name = place[0] if place else "name"
+        field = place[1] if name in ("plan", "notice", "contact") and len(place) > 1 else name
+        found.setdefault(field, LABELS.get(name, "填写格式不正确"))
+    return list(found.items())
+
+
+async def _custodians_to_choose(tx: Transaction) -> list[tuple[str, str]]:
+    rows = await tx.session.execute(
+        select(
+            col(MembershipRow.person_id),
+            col(MembershipRow.party_id),
+            col(PersonRow.name),
+            col(OrganisationRow.name),
+        )
+        .join(PersonRow, col(PersonRow.id) == col(MembershipRow.person_id))
+        .join(OrganisationRow, col(OrganisationRow.id) == col(MembershipRow.party_id))
+        .where(
+            col(MembershipRow.role) == Role.CUSTODIAN,
+            col(MembershipRow.ended_at).is_(None),
+            col(OrganisationRow.verified_at).is_not(None),
+        )
+        .order_by(col(OrganisationRow.name), col(PersonRow.name))
+        .limit(200)
+    )
+    return [(f"{person}/{party}", f"{office} · {name}") for person, party, name, office in rows]
+
+
+# ── how answers are told ──────────────────────────────────────────────────────────────────────
+
+
+def _draft_told(draft: Draft) -> dict[str, Any]:
+    return {
+        **line_told(draft.line),
+        "estimate": yuan_text(draft.estimate),
+        "bid_security": yuan_text(draft.bid_security),
+        "security_forms": [str(form) for form in draft.security_forms],
+        "scheme": dict(draft.scheme),
+        "sheet_fields": list(draft.sheet_fields),
+        "notice": dict(draft.words),
+        "plan": dict(draft.plan),
+        "documents": [
+            {"name": one.name, "sha256": one.digest.hex(), "size": one.size} for one in draft.files
+        ],
+        "officials_threshold": draft.custody.officials_threshold,
+        "escrow_threshold": draft.custody.escrow_threshold,
+        "custodians": [
+            {
+                "person": str(holder.person_id),
+                "organisation": str(holder.party_id),
+                "name": holder.name,
+                "escrow_shares": holder.escrow_shares,
+                "kid": holder.kid or None,
+            }
+            for holder in draft.custody.holders
+        ],
+    }
+
+
+def _papers_shown(papers: Papers) -> list[tuple[str, str]]:
+    return [
+        (name, json.dumps(paper, ensure_ascii=False, indent=2, sort_keys=True))
+        for name, paper in (
+            ("timetable", papers.timetable),
+            ("opening-policy", papers.opening_policy),
+            ("notice", papers.notice),
+        )
+    ]
+
+
+def _times_to_sign(found: notice_board.Notice) -> dict[str, Any]:
+    """The next version of the timetable, as an amendment begins."""
+    times = found.times
+    return {
+        "project": str(found.line.project_id),
+        "lot": str(found.line.lot_id),
+        "version": times.version + 1,
+        "previous": b64u(times.digest),
+        "documents_from": instant_text(times.documents_from),
+        "documents_until": instant_text(times.documents_until),
+        "bids_due_at": instant_text(times.bids_due_at),
+        "release_window_s": times.release_window_s,
+        "publicity_days": times.publicity_days,
+        "validity_days": times.validity_days,
+    }

@@ -1,0 +1,122 @@
+// Statements signed in the browser and sent as they are: publication, clarification, amendment.
+//
+// A form says by its attributes what is signed. The platform proposes the papers of a publication;
+// everything else is made here of what the form holds. The key never leaves the browser.
+
+import { b64u, postJson, postStatement, sha256, signed } from "./passkey.js";
+
+const BEIJING = "+08:00";
+const instant = (local) => new Date(`${local}:00${BEIJING}`).toISOString();
+
+function show(form, error) {
+  const place = form.querySelector("[data-says]");
+  place.replaceChildren();
+  place.className = "note n-bad";
+  const grounds = error.body?.refusals ?? [];
+  const list = document.createElement("ul");
+  for (const one of grounds.length ? grounds : [{ reason: error.message }]) {
+    const line = document.createElement("li");
+    line.textContent = one.article ? `${one.reason}（${one.article}）` : one.reason;
+    list.append(line);
+  }
+  place.append(list);
+  place.hidden = false;
+  place.focus();
+}
+
+const envelope = async (kind, payload) => JSON.parse(await signed(kind, payload));
+
+async function publish(form) {
+  const answer = await fetch(form.action, { headers: { Accept: "application/json" } });
+  const papers = await answer.json();
+  await postJson(form.action, {
+    timetable: await envelope("timetable", papers.timetable),
+    opening_policy: await envelope("opening-policy", papers.opening_policy),
+    notice: await envelope("notice", papers.notice),
+  });
+}
+
+function moved(form) {
+  const times = JSON.parse(form.dataset.timetable);
+  return { ...times, bids_due_at: instant(form.elements.bids_due_at.value) };
+}
+
+async function kept(form, file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const path = form.action.replace(/clarifications$/, "clarification-files");
+  const answer = await fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/octet-stream", Accept: "application/json" },
+    body: bytes,
+  });
+  if (!answer.ok) throw Object.assign(new Error(file.name), { body: await answer.json() });
+  return {
+    name: file.name,
+    sha256: b64u(await sha256(bytes)),
+    size: bytes.length,
+    media_type: file.type || "application/octet-stream",
+  };
+}
+
+async function clarify(form) {
+  const { project, lot } = JSON.parse(form.dataset.timetable);
+  const documents = [];
+  for (const file of form.elements.files.files) documents.push(await kept(form, file));
+  const clarification = await envelope("clarification", {
+    project,
+    lot,
+    number: Number(form.dataset.number),
+    title: form.elements.title.value.trim(),
+    text: form.elements.text.value.trim(),
+    may_affect_bids: form.elements.may_affect_bids.value === "yes",
+    documents,
+  });
+  const moves = form.elements.bids_due_at.value !== "";
+  const timetable = moves ? await envelope("timetable", moved(form)) : null;
+  await postJson(form.action, { clarification, timetable });
+}
+
+const amend = (form) => postStatement(form.action, "timetable", moved(form));
+
+function told(form) {
+  const payload = JSON.parse(form.dataset.payload);
+  for (const field of form.elements) {
+    if (!field.name) continue;
+    const [outer, inner] = field.name.split(".");
+    if (field.type === "checkbox") {
+      if (field.checked) payload[outer] = [...(payload[outer] ?? []), field.value].sort();
+    } else if (field.type !== "radio" || field.checked) {
+      const text = field.value.trim();
+      const value = text === "" && field.dataset.empty === "null" ? null : text;
+      payload[outer] = inner ? { [inner]: value } : value;
+    }
+  }
+  return payload;
+}
+
+const sign = (form) => postStatement(form.action, form.dataset.sign, told(form));
+
+const ACTS = [
+  ["publish", publish],
+  ["clarify", clarify],
+  ["amend", amend],
+  ["sign", sign],
+];
+
+for (const [name, act] of ACTS) {
+  for (const form of document.querySelectorAll(`form[data-${name}]`)) {
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const button = form.querySelector("button");
+      button.disabled = true;
+      try {
+        await act(form);
+        if (form.dataset.then) location.assign(form.dataset.then);
+        else location.reload();
+      } catch (error) {
+        show(form, error);
+        button.disabled = false;
+      }
+    });
+  }
+}
