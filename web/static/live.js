@@ -4,7 +4,7 @@
 //                                                 and where the state of the line is shown
 //   <div data-live-html="URL" data-live-kinds="BidsOpened LotMoved">
 //                                                 fetched again when one of these kinds arrives;
-//                                                 without kinds, at every entry
+//                                                 without kinds, or with `*`, at every entry
 //
 // Each entry is sent on as `sunbid:entry` (detail = {v, view, seq, at, kind, subject, data}); a part
 // that was fetched again says `sunbid:part`. Numbers of a view have no gaps: a message that would leave
@@ -57,7 +57,7 @@ function watch(sign) {
     sign.dispatchEvent(new CustomEvent('sunbid:entry', { bubbles: true, detail: entry }));
     for (const part of document.querySelectorAll('[data-live-html]')) {
       const kinds = (part.dataset.liveKinds || '').split(' ').filter(Boolean);
-      if (!kinds.length || kinds.includes(entry.kind)) refresh(part);
+      if (!kinds.length || kinds.includes('*') || kinds.includes(entry.kind)) refresh(part);
     }
     return true;
   }

@@ -1,0 +1,166 @@
+"""A headless Chromium for tests of pages, and the few things every page is asked.
+
+A test module takes the fixture by importing it: `from tests.web.browser import chromium`. Its tests
+carry the marker `browser`. Without a Chromium they are skipped, unless SUNBID_REQUIRE_BROWSER=1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Literal
+
+import pytest
+import uvicorn
+from axe_playwright_python.async_playwright import Axe
+from fastapi import FastAPI
+from playwright.async_api import Browser, Page, async_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+Theme = Literal["light", "dark"]
+
+
+def executable() -> str | None:
+    """Where the browser is: SUNBID_CHROMIUM, or the first one found on the path."""
+    named = os.environ.get("SUNBID_CHROMIUM")
+    return named or next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """One browser for this test process."""
+    found = executable()
+    if found is None:
+        reason = f"no Chromium: set SUNBID_CHROMIUM, or install one of {', '.join(NAMES)}"
+        if os.environ.get("SUNBID_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=found, args=flags)
+        yield browser
+        await browser.close()
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the test process's signals alone."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def served(app: FastAPI, *, lifespan: Literal["on", "off"] = "off") -> AsyncIterator[str]:
+    """The app under a free port of localhost, in this loop; its address."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_level="error", lifespan=lifespan, ws="websockets-sansio")
+    server = _Server(config)
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:
+        if running.done():
+            running.result()
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://localhost:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await running
+        listener.close()
+
+
+@asynccontextmanager
+async def open_page(
+    browser: Browser,
+    address: str,
+    *,
+    width: int = 1440,
+    height: int = 900,
+    theme: Theme = "light",
+    large: bool = False,
+    javascript: bool = True,
+    script: str = "",
+    expected: str = "",
+) -> AsyncIterator[Page]:
+    """The page at that address, in a context of its own; `script` runs before its own scripts.
+
+    Whatever the console complained of, and whatever host but ours was asked for anything, fails the
+    test at the end of the block, but for complaints that hold the `expected` words.
+    """
+    context = await browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=theme,
+        java_script_enabled=javascript,
+        locale="zh-CN",
+    )
+    origin = "/".join(address.split("/")[:3])
+    if large:
+        await context.add_cookies([{"name": "sunbid-display", "value": "large", "url": origin}])
+    page = await context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith((origin, "data:", "blob:"))
+            else complaints.append(f"asked {request.url}")
+        ),
+    )
+    if script:
+        await page.add_init_script(script)
+    try:
+        await page.goto(address)
+        yield page
+    finally:
+        await context.close()
+    assert [one for one in complaints if not expected or expected not in one] == []
+
+
+async def assert_no_overflow(page: Page) -> None:
+    """The page is no wider than the window."""
+    over = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    if over > 0:
+        wide = await page.evaluate(
+            """() => [...document.querySelectorAll('body *')]
+              .filter((e) => e.getBoundingClientRect().right > innerWidth + 1)
+              .map((e) => `${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 30)}`)
+              .slice(-5)"""
+        )
+        raise AssertionError(f"{page.url} is {over} px too wide: {wide}")
+
+
+async def assert_axe_clean(page: Page) -> None:
+    """Axe finds nothing against WCAG 2.2 AA, nor against its own best practices."""
+    results: Any = await Axe().run(page)
+    found = [
+        f"{one['id']}: {one['nodes'][0]['html'][:120]} ({len(one['nodes'])})"
+        for one in results.response["violations"]
+    ]
+    assert found == [], f"{page.url}: {found}"
+
+
+async def assert_targets_are_large_enough(page: Page) -> None:
+    """Every control is at least 24 by 24 px (WCAG 2.2, 2.5.8); a box counts with its label."""
+    small = await page.evaluate(
+        """() => [...document.querySelectorAll('a.btn, button, input, select, textarea, .nav a')]
+          .map((e) => (['checkbox', 'radio'].includes(e.type) && e.closest('label')) || e)
+          .map((e) => [e.textContent.trim().slice(0, 20), e.getBoundingClientRect()])
+          .filter(([, box]) => box.width && (box.width < 24 || box.height < 24))
+          .map(([text]) => text)"""
+    )
+    assert small == []
