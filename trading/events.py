@@ -7,7 +7,7 @@ nobody learns who took the documents or who bid (招标投标法 22; 电子招�
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import ClassVar
 from uuid import UUID
@@ -389,3 +389,109 @@ class LotFailed(Event):
     code: str
     reason: str
     article: str
+
+
+@dataclass(frozen=True, slots=True)
+class BidsRead(Event):
+    """Somebody looked into the opened bids: at all of them, at one bid's files, or at one file."""
+
+    audience: ClassVar[Audience] = Audience.SUPERVISORS
+    reader: str
+    bid_id: UUID | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTaken(Event):
+    """The committee's signed report was taken over and moved the lot.
+
+    Who is recommended stays with those who supervise until the candidates are published.
+    """
+
+    audience: ClassVar[Audience] = Audience.SUPERVISORS
+    round: int
+    report_digest: bytes
+    candidates: tuple[UUID, ...]
+    rejected: tuple[UUID, ...]
+    all_rejected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CandidatesPublished(Event):
+    """The candidates were published in their order, with every bid's place or rejection."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    round: int
+    candidates: tuple[dict[str, object], ...]
+    ranking: tuple[dict[str, object], ...]
+    rejected: tuple[dict[str, object], ...]
+    report_digest: bytes
+    statement_digest: bytes
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectionRaised(Event):
+    """An objection was raised; who objects and why is told on the page to those concerned.
+
+    Before the close the objector's name would tell who means to bid (招标投标法 22).
+    """
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    objection_id: UUID
+    about: str
+    statement_digest: bytes
+    waits: bool
+    answer_due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectionAnswered(Event):
+    """An objection was answered, in time or late."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    objection_id: UUID
+    about: str
+    statement_digest: bytes
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AwardNoticed(Event):
+    """The award notice (中标通知书) went to the winner."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    price: Decimal
+    statement_digest: bytes
+    contract_due_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class ResultNoticed(Event):
+    """A bidder who did not win was told the result, at the moment the winner was told."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    winner_id: UUID
+    winner: str
+    price: Decimal
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AwardPublished(Event):
+    """The award was made and published.
+
+    `report_due_on` is the day by which the supervising department gets its written report.
+    """
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    winner_id: UUID
+    winner: str
+    rank: int
+    price: Decimal
+    report_digest: bytes
+    statement_digest: bytes
+    contract_due_on: date
+    report_due_on: date | None

@@ -5,7 +5,7 @@ A lot's terms may change while it is a draft and never afterwards; what is publi
 exact yuan and fen.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -25,12 +25,15 @@ from kernel.store.database import EXTRA_STATEMENTS, Instant, Row
 
 APPEND_ONLY = {"append_only": True}
 MONEY = Numeric(18, 2)
+SCORE = Numeric(12, 4)
 
 
 class ProjectRow(Row, table=True):
     """A project to be tendered, whose it is, and who acts for the tenderee.
 
-    An agency acts once `authorised_at` says that the tenderee has signed for it.
+    An agency acts once `authorised_at` says that the tenderee has signed for it. `state_funded`
+    says that state money controls or dominates the project, which is so unless somebody says it is
+    not: the stricter law then names the winner.
     """
 
     __tablename__ = "project"
@@ -42,6 +45,7 @@ class ProjectRow(Row, table=True):
     category: str
     region_code: str = Field(index=True)
     funding_source: str
+    state_funded: bool = True
     tenderee_id: UUID = Field(foreign_key="kernel.organisation.id", index=True)
     agency_id: UUID | None = Field(default=None, foreign_key="kernel.organisation.id", index=True)
     authorised_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -607,3 +611,142 @@ EXTRA_STATEMENTS.extend(
         " FOR EACH ROW EXECUTE FUNCTION trading.keep_sealed_parts()",
     ]
 )
+
+
+class TakenReportRow(Row, table=True):
+    """A committee's report as it was taken over; `round` counts them where a lot goes back to its
+    committee. The report's bytes are the document with this digest.
+    """
+
+    __tablename__ = "taken_report"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    round: int = Field(primary_key=True)
+    report_digest: bytes
+    all_rejected: bool
+    taken_at: datetime = Field(sa_type=Instant)
+
+
+class RankedBidRow(Row, table=True):
+    """A bid's place in a committee's report, with its points, which may be split into parts."""
+
+    __tablename__ = "ranked_bid"
+    __table_args__ = (
+        UniqueConstraint("lot_id", "round", "rank"),
+        CheckConstraint("rank > 0", name="ranked_from_one"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    round: int = Field(primary_key=True)
+    bid_id: UUID = Field(primary_key=True, foreign_key="trading.opened_bid.bid_id")
+    bidder_id: UUID = Field(foreign_key="kernel.organisation.id")
+    name: str
+    rank: int
+    candidate: bool
+    total: Decimal = Field(sa_type=SCORE)
+    price: Decimal = Field(sa_type=MONEY)
+    parts: list[dict[str, str]] = Field(default_factory=list, sa_type=JSONB)
+
+
+class RejectedBidRow(Row, table=True):
+    """A bid that the committee rejected: on which ground, by which article, shown on which page."""
+
+    __tablename__ = "rejected_bid"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    round: int = Field(primary_key=True)
+    bid_id: UUID = Field(primary_key=True, foreign_key="trading.opened_bid.bid_id")
+    ground: str = Field(primary_key=True)
+    bidder_id: UUID = Field(foreign_key="kernel.organisation.id")
+    name: str
+    article: str
+    page: str
+
+
+class CandidatesRow(Row, table=True):
+    """The candidates of one report as they were published, and until when."""
+
+    __tablename__ = "candidates"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    round: int = Field(primary_key=True)
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    published_by: UUID = Field(foreign_key="kernel.person.id")
+    published_at: datetime = Field(sa_type=Instant)
+    until: datetime = Field(sa_type=Instant)
+    cautions: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+
+
+class ObjectionRow(Row, table=True):
+    """A signed objection to the tender documents or to the result; `waits` where it brakes the lot
+    until it is answered.
+    """
+
+    __tablename__ = "objection"
+    __table_args__ = (
+        Index(None, "lot_id"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    id: UUID = Field(primary_key=True)
+    lot_id: UUID = Field(foreign_key="trading.lot.id")
+    about: str
+    objector_id: UUID = Field(foreign_key="kernel.organisation.id", index=True)
+    person_id: UUID = Field(foreign_key="kernel.person.id")
+    words: str
+    interest: str
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    waits: bool
+    raised_at: datetime = Field(sa_type=Instant)
+    answer_due_at: datetime = Field(sa_type=Instant)
+
+
+class ObjectionAnswerRow(Row, table=True):
+    """The signed answer to an objection; there is one."""
+
+    __tablename__ = "objection_answer"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    objection_id: UUID = Field(primary_key=True, foreign_key="trading.objection.id")
+    words: str
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    answered_by: UUID = Field(foreign_key="kernel.person.id")
+    answered_at: datetime = Field(sa_type=Instant)
+    late: bool
+
+
+class AwardRow(Row, table=True):
+    """A lot's award: whose, at what price, on whose signature, and what is due by when after it.
+
+    `set_aside` names candidates ranked before the winner, each with its ground and document.
+    """
+
+    __tablename__ = "award"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    round: int
+    bid_id: UUID = Field(unique=True, foreign_key="trading.opened_bid.bid_id")
+    winner_id: UUID = Field(foreign_key="kernel.organisation.id", index=True)
+    rank: int
+    price: Decimal = Field(sa_type=MONEY)
+    set_aside: list[dict[str, str]] = Field(default_factory=list, sa_type=JSONB)
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    awarded_by: UUID = Field(foreign_key="kernel.person.id")
+    awarded_at: datetime = Field(sa_type=Instant)
+    contract_due_on: date
+    report_due_on: date | None = None
+    cautions: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+
+
+class AwardNoticeRow(Row, table=True):
+    """What one bidder was told of an award, and the journal's entry that told it."""
+
+    __tablename__ = "award_notice"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.award.lot_id")
+    bidder_id: UUID = Field(primary_key=True, foreign_key="kernel.organisation.id")
+    won: bool
+    entry_id: UUID = Field(unique=True)
+    noticed_at: datetime = Field(sa_type=Instant)

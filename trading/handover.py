@@ -1,0 +1,582 @@
+"""The door between trading and evaluation: opened bids go out, the signed report comes back.
+
+Evaluation knows trading only by what stands here. Every look into the bids is recorded, because
+what a bid says is a secret of the room until the candidates are published. The report and the lot
+move in one transaction: there is no moment at which one is there without the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import zipfile
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from kernel.access import Role, by
+from kernel.crypto import sealing
+from kernel.crypto.digests import sha256, unb64u
+from kernel.errors import BrokenSeal, NotFound, Refused, TooMuch
+from kernel.identifiers import BidId, LotId, PartyId, ProjectId
+from kernel.refusals import Refusal
+from kernel.statute import BIDDING_LAW, BIDDING_REGULATION, E_BIDDING_MEASURES
+from kernel.store.parties import organisations_by_id, take_part
+from kernel.store.transaction import Transaction
+from kernel.working_days import beijing_day
+from trading import lots
+from trading.counted_bids import CountedBid, SealedEnvelope, counted_bids
+from trading.events import BidsRead, LotFailed, ReportTaken
+from trading.rules.decryption_outcome import Decryption
+from trading.rules.lot_lifecycle import LotMove, LotState, move_refusals
+from trading.rules.opening_quorum import evaluation_refusals
+from trading.rules.procedures import Procedure, Switches, switches_of
+from trading.tables import (
+    LotRow,
+    OpenedBidRow,
+    OpeningObjectionRow,
+    OpeningRow,
+    ProjectRow,
+    RankedBidRow,
+    RejectedBidRow,
+    TakenReportRow,
+)
+from trading.uploading import sealed_drawer
+
+BEFORE_CLOSE: Final = frozenset({LotState.DRAFT, LotState.OPEN, LotState.CLOSING})
+UNREADABLE: Final = BEFORE_CLOSE | {LotState.CLOSED, LotState.OPENING, LotState.FAILED}
+"""The states in which no bid is open to anybody; a lot that failed leaves its bids alone."""
+
+READABLE_OUTCOMES: Final = (Decryption.OPENED, Decryption.OPENED_BY_CUSTODIANS)
+FILE_MAX: Final = 256 << 20
+FILES_MAX: Final = 10_000
+FETCH_PATIENCE_S: Final = 60.0
+PARTS_KEPT: Final = 2
+
+READERS: Final = (
+    Role.EXPERT,
+    Role.OWNER_REPRESENTATIVE,
+    Role.PLATFORM,
+    Role.TENDEREE,
+    Role.AGENCY,
+    Role.SUPERVISOR,
+)
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class InterestedParty:
+    """An organisation to which no member of the committee may have ties, and what it is here."""
+
+    uscc: str
+    name: str
+    capacity: str
+    organisation_id: PartyId
+
+
+@dataclass(frozen=True, slots=True)
+class LotBrief:
+    """A closed lot, as much of it as a committee needs; `scheme` is the published one."""
+
+    lot_id: LotId
+    project_id: ProjectId
+    name: str
+    project_name: str
+    procedure: Procedure
+    state: LotState
+    suspended: bool
+    tenderee_id: PartyId
+    agency_id: PartyId | None
+    region_code: str
+    scheme: dict[str, Any]
+    ceiling_price: Decimal | None
+    estimate: Decimal
+    close_entry: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedBid:
+    """A bid that was opened and can be read; `code` stands for its bidder where names must not."""
+
+    bid_id: BidId
+    bidder_id: PartyId
+    code: str
+    name: str
+    price: Decimal
+    sheet: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RankedBid:
+    """A bid's place and points in the report; `parts` are (what for, points), if they are told."""
+
+    bid_id: BidId
+    bidder_id: PartyId
+    name: str
+    rank: int
+    total: Decimal
+    price: Decimal
+    parts: tuple[tuple[str, Decimal], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedBid:
+    """A bid the committee rejected, on which ground, by which article, and the page showing it."""
+
+    bid_id: BidId
+    bidder_id: PartyId
+    name: str
+    ground: str
+    article: str
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedReport:
+    """A committee's report, signed by its members, with what trading must know of it.
+
+    `report_digest` is the SHA-256 of `report`; `candidates` are bidders in the order of their
+    ranks.
+    """
+
+    lot_id: LotId
+    report_digest: bytes
+    report: bytes
+    ranking: tuple[RankedBid, ...]
+    rejected: tuple[RejectedBid, ...]
+    candidates: tuple[PartyId, ...]
+    all_rejected: bool
+
+
+# ── what goes out ─────────────────────────────────────────────────────────────────────────────
+
+
+@by(
+    Role.TENDEREE,
+    Role.AGENCY,
+    Role.PLATFORM,
+    Role.CENTRE_STAFF,
+    Role.SUPERVISOR,
+    Role.EXPERT,
+    Role.OWNER_REPRESENTATIVE,
+)
+async def interested(tx: Transaction, lot_id: LotId) -> tuple[InterestedParty, ...]:
+    """Tenderee, agency and every bidder of a closed lot, for recusal.
+
+    `Refused` before the close: until then nobody may learn who bids (招标投标法 22).
+    """
+    lot, project = await _closed_lot(tx, lot_id)
+
+    capacities = {PartyId(project.tenderee_id): "tenderee"}
+    if project.agency_id is not None:
+        capacities[PartyId(project.agency_id)] = "agency"
+    for bid in await counted_bids(tx.session, lot.id):
+        capacities[PartyId(bid.bidder_id)] = "bidder"
+    parties = await organisations_by_id(tx, capacities)
+
+    return tuple(
+        InterestedParty(parties[id].uscc, parties[id].name, capacity, id)
+        for id, capacity in capacities.items()
+    )
+
+
+@by(*Role)
+async def lot_brief(tx: Transaction, lot_id: LotId) -> LotBrief:
+    """The lot as a committee needs it; `Refused` before its close."""
+    lot, project = await _closed_lot(tx, lot_id)
+    scheme = {}
+    if lot.scheme_digest is not None:
+        scheme = json.loads(await tx.documents.read(lot.scheme_digest))
+
+    return LotBrief(
+        lot_id=LotId(lot.id),
+        project_id=ProjectId(project.id),
+        name=lot.name,
+        project_name=project.name,
+        procedure=Procedure(project.procedure),
+        state=LotState(lot.state),
+        suspended=lot.suspended,
+        tenderee_id=PartyId(project.tenderee_id),
+        agency_id=None if project.agency_id is None else PartyId(project.agency_id),
+        region_code=lot.region_code,
+        scheme=scheme,
+        ceiling_price=lot.ceiling_price,
+        estimate=lot.estimate,
+        close_entry=await lots.entry_of(tx, lot.id, "LotClosed"),
+    )
+
+
+@by(Role.TENDEREE, Role.AGENCY, Role.CENTRE_STAFF)
+async def hand_over(tx: Transaction, lot_id: LotId) -> None:
+    """Hand the opened bids over to the committee, once the opening is on record.
+
+    Where bids that the platform failed leave fewer than three bidders, the lot fails instead.
+    """
+    lot = await lots.lock(tx, lot_id)
+    if tx.actor.role is not Role.CENTRE_STAFF:
+        await lots.owned(tx, lot_id)
+    opening = await tx.session.get(OpeningRow, lot_id)
+    outcomes = list(
+        await tx.session.scalars(
+            select(col(OpenedBidRow.outcome)).where(col(OpenedBidRow.lot_id) == lot_id)
+        )
+    )
+    switches = await switches_for(tx, lot)
+
+    refusals = move_refusals(LotState(lot.state), LotMove.HAND_OVER, suspended=lot.suspended)
+    refusals += await _opening_unfinished(tx, lot_id, opening)
+    if refusals:
+        raise Refused(refusals)
+    failures = evaluation_refusals(len(outcomes), outcomes.count(Decryption.WITHDRAWN), switches)
+
+    await take_part(tx, lot_id)
+
+    for failure in failures:
+        tx.record(LotFailed(lot_id, failure.code, failure.reason, str(failure.article)))
+    step = LotMove.FAIL_FOR_TOO_FEW_BIDDERS if failures else LotMove.HAND_OVER
+    lots.move(tx, lot, step)
+
+
+@by(*READERS)
+async def opened_bids(tx: Transaction, lot_id: LotId) -> tuple[OpenedBid, ...]:
+    """The bids of an opened lot that can be read, in an order that says nothing about them.
+
+    `Refused` before the opening is over. Each look is recorded for supervisors.
+    """
+    await _readable_lot(tx, lot_id)
+    rows = await _readable_rows(tx, lot_id)
+    names = await organisations_by_id(tx, [row.bidder_id for row in rows])
+
+    tx.record(BidsRead(lot_id, reader=str(tx.actor.role)))
+
+    return tuple(
+        OpenedBid(
+            bid_id=BidId(row.bid_id),
+            bidder_id=PartyId(row.bidder_id),
+            code=f"标{place:03d}",
+            name=names[PartyId(row.bidder_id)].name,
+            price=row.price or Decimal(0),
+            sheet=row.sheet or {},
+        )
+        for place, row in enumerate(rows, start=1)
+    )
+
+
+@by(Role.EXPERT, Role.OWNER_REPRESENTATIVE, Role.PLATFORM)
+async def bid_files(tx: Transaction, lot_id: LotId, bid_id: BidId) -> list[tuple[str, int]]:
+    """The files in an opened bid, as (name, size in bytes), in the order of the archive.
+
+    `BrokenSeal` where the bid is no archive that can be read.
+    """
+    await _readable_lot(tx, lot_id)
+    row, envelope = await _opened_archive(tx, lot_id, bid_id)
+
+    found = await _from_archive(tx, row, envelope, _list_files)
+
+    tx.record(BidsRead(lot_id, reader=str(tx.actor.role), bid_id=bid_id))
+
+    return found
+
+
+@by(Role.EXPERT, Role.OWNER_REPRESENTATIVE, Role.PLATFORM)
+async def bid_file(tx: Transaction, lot_id: LotId, bid_id: BidId, name: str) -> bytes:
+    """One file of an opened bid; only the parts it lies in are read and decrypted.
+
+    `NotFound` where the bid has no such file, `BrokenSeal` where it cannot be read, `TooMuch` where
+    it is larger than a file may be.
+    """
+    await _readable_lot(tx, lot_id)
+    row, envelope = await _opened_archive(tx, lot_id, bid_id)
+
+    content = await _from_archive(tx, row, envelope, lambda archive: _read_file(archive, name))
+
+    tx.record(BidsRead(lot_id, reader=str(tx.actor.role), bid_id=bid_id, file=name))
+
+    return content
+
+
+# ── what comes back ───────────────────────────────────────────────────────────────────────────
+
+
+@by(Role.EXPERT, Role.OWNER_REPRESENTATIVE, Role.PLATFORM)
+async def take_report(tx: Transaction, report: SignedReport) -> None:
+    """Take a signed report over, and move the lot with it.
+
+    `Refused` where the lot is not in evaluation, `BrokenSeal` where the report does not account for
+    exactly the bids that were opened.
+    """
+    lot = await lots.lock(tx, report.lot_id)
+    switches = await switches_for(tx, lot)
+    step = LotMove.REJECT_ALL_BIDS if report.all_rejected else LotMove.TAKE_REPORT
+    refusals = move_refusals(LotState(lot.state), step, suspended=lot.suspended)
+    if refusals:
+        raise Refused(refusals)
+    _judge_report(report, await _readable_rows(tx, report.lot_id), switches)
+
+    taken = await tx.session.scalar(
+        select(func.count()).select_from(TakenReportRow).where(col(TakenReportRow.lot_id) == lot.id)
+    )
+    number = (taken or 0) + 1
+    await tx.documents.keep(report.report)
+    tx.session.add(
+        TakenReportRow(
+            lot_id=lot.id,
+            round=number,
+            report_digest=report.report_digest,
+            all_rejected=report.all_rejected,
+            taken_at=tx.now,
+        )
+    )
+    tx.session.add_all(_rows_of(report, number))
+
+    tx.record(
+        ReportTaken(
+            lot.id,
+            round=number,
+            report_digest=report.report_digest,
+            candidates=report.candidates,
+            rejected=tuple(one.bidder_id for one in report.rejected),
+            all_rejected=report.all_rejected,
+        )
+    )
+    if report.all_rejected:
+        reason = "评标委员会否决所有投标，应当依法重新招标"
+        tx.record(LotFailed(lot.id, "all_rejected", reason, str(BIDDING_LAW[42])))
+    lots.move(tx, lot, step)
+
+
+# ── for the neighbours in this house ──────────────────────────────────────────────────────────
+
+
+async def switches_for(tx: Transaction, lot: LotRow) -> Switches:
+    """What the lot's procedure demands, as the law stood on the day the lot was published."""
+    project = await tx.session.get_one(ProjectRow, lot.project_id)
+    published_at = lot.published_at or tx.now
+    return switches_of(Procedure(project.procedure), on=beijing_day(published_at))
+
+
+# ── what the acts above are made of ───────────────────────────────────────────────────────────
+
+
+async def _closed_lot(tx: Transaction, lot_id: LotId) -> tuple[LotRow, ProjectRow]:
+    lot = await lots.hold(tx, lot_id)
+    if lot.published_at is None:
+        raise NotFound("no such lot")
+    if lot.state in BEFORE_CLOSE:
+        reason = "投标截止前不得透露投标人的名称、数量"
+        raise Refused([Refusal("not_closed", BIDDING_LAW[22], reason)])
+    return lot, await tx.session.get_one(ProjectRow, lot.project_id)
+
+
+async def _readable_lot(tx: Transaction, lot_id: LotId) -> LotRow:
+    lot = await lots.hold(tx, lot_id)
+    if lot.published_at is None:
+        raise NotFound("no such lot")
+    if tx.actor.role in (Role.TENDEREE, Role.AGENCY):
+        await lots.owned(tx, lot_id)
+    if lot.state in UNREADABLE:
+        reason = "开标完成前任何人不得查看投标文件内容"
+        raise Refused([Refusal("not_opened", BIDDING_LAW[28], reason)])
+    return lot
+
+
+async def _readable_rows(tx: Transaction, lot_id: LotId) -> list[OpenedBidRow]:
+    # Ids are random, so their order tells neither who came first nor who asks for what.
+    rows = await tx.session.scalars(
+        select(OpenedBidRow)
+        .where(col(OpenedBidRow.lot_id) == lot_id, col(OpenedBidRow.outcome).in_(READABLE_OUTCOMES))
+        .order_by(col(OpenedBidRow.bid_id))
+    )
+    return list(rows)
+
+
+async def _opening_unfinished(
+    tx: Transaction, lot_id: LotId, opening: OpeningRow | None
+) -> list[Refusal]:
+    refusals = []
+    if opening is None or opening.recorded_at is None:
+        reason = "开标记录尚未由招标人签章公布，不得移交评标"
+        refusals.append(Refusal("record_unsigned", E_BIDDING_MEASURES[32], reason))
+    unanswered = await tx.session.scalar(
+        select(func.count())
+        .select_from(OpeningObjectionRow)
+        .where(
+            col(OpeningObjectionRow.lot_id) == lot_id,
+            col(OpeningObjectionRow.answered_at).is_(None),
+        )
+    )
+    if unanswered:
+        reason = f"尚有{unanswered}件开标异议未当场答复"
+        refusals.append(Refusal("objection_open", BIDDING_REGULATION[44], reason))
+    return refusals
+
+
+async def _opened_archive(
+    tx: Transaction, lot_id: LotId, bid_id: BidId
+) -> tuple[OpenedBidRow, SealedEnvelope]:
+    row = await tx.session.get(OpenedBidRow, bid_id)
+    if row is None or row.lot_id != lot_id or row.outcome not in READABLE_OUTCOMES:
+        raise NotFound("no such opened bid")
+    bids: dict[UUID, CountedBid] = {bid.id: bid for bid in await counted_bids(tx.session, lot_id)}
+    for envelope in bids[bid_id].envelopes if bid_id in bids else ():
+        if envelope.kind == "bid":
+            return row, envelope
+    raise NotFound("the bid has no file")
+
+
+async def _from_archive(
+    tx: Transaction,
+    row: OpenedBidRow,
+    envelope: SealedEnvelope,
+    read: Callable[[zipfile.ZipFile], Found],
+) -> Found:
+    """What `read` finds in the archive, in a thread of its own; parts come as they are needed."""
+    drawer = sealed_drawer(tx.documents)
+    header = sealing.parse_header(envelope.header)
+    key = sealing.file_key(
+        header, {name: unb64u(secret, 32) for name, secret in row.secrets["bid"].items()}
+    )
+    loop = asyncio.get_running_loop()
+
+    def wait_for(coroutine: Coroutine[Any, Any, bytes]) -> bytes:
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(FETCH_PATIENCE_S)
+
+    def open_and_read() -> Found:
+        source = PartedFile(
+            envelope.payload_size, lambda number: wait_for(drawer.read(envelope.parts[number]))
+        )
+        content = sealing.random_access(io.BufferedReader(source), header, key)
+        try:
+            with zipfile.ZipFile(content) as archive:
+                return read(archive)
+        except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as fault:
+            raise BrokenSeal("the bid is no archive that can be read") from fault
+        except RuntimeError as fault:
+            # `zipfile` answers so where a file in the archive has a password of its own.
+            raise BrokenSeal("a file of the bid is locked by a password") from fault
+
+    return await asyncio.to_thread(open_and_read)
+
+
+def _list_files(archive: zipfile.ZipFile) -> list[tuple[str, int]]:
+    files = [(one.filename, one.file_size) for one in archive.infolist() if not one.is_dir()]
+    if len(files) > FILES_MAX:
+        raise TooMuch(f"a bid has at most {FILES_MAX} files")
+    return files
+
+
+def _read_file(archive: zipfile.ZipFile, name: str) -> bytes:
+    try:
+        told = archive.getinfo(name)
+    except KeyError:
+        raise NotFound("the bid has no such file") from None
+    if told.is_dir() or told.file_size > FILE_MAX:
+        raise TooMuch(f"a file of a bid has at most {FILE_MAX} bytes")
+    return archive.read(told)
+
+
+class PartedFile(io.RawIOBase):
+    """A payload that lies in parts, as one file; a part is fetched when a byte of it is read."""
+
+    def __init__(self, size: int, fetch: Callable[[int], bytes]) -> None:
+        self._size, self._fetch, self._position = size, fetch, 0
+        self._kept: dict[int, bytes] = {}
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        if start + offset < 0:
+            raise ValueError("a place before the beginning")
+        self._position = start + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        number, start = divmod(self._position, sealing.PART_SIZE)
+        wanted = min(len(view), sealing.PART_SIZE - start, self._size - self._position)
+        if wanted <= 0:
+            return 0
+        view[:wanted] = self._part(number)[start : start + wanted]
+        self._position += wanted
+        return wanted
+
+    def _part(self, number: int) -> bytes:
+        if number not in self._kept:
+            if len(self._kept) >= PARTS_KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[number] = self._fetch(number)
+        return self._kept[number]
+
+
+def _judge_report(report: SignedReport, opened: list[OpenedBidRow], switches: Switches) -> None:
+    """`BrokenSeal` unless the report is whole: every opened bid once, ranks and candidates true."""
+    if sha256(report.report) != report.report_digest:
+        raise BrokenSeal("the report is not the one its digest names")
+    bidders = {row.bid_id: row for row in opened}
+    ranked = [one.bid_id for one in report.ranking]
+    rejected = {one.bid_id for one in report.rejected}
+    if len(ranked) != len(set(ranked)) or rejected & set(ranked):
+        raise BrokenSeal("the report counts a bid twice")
+    if rejected | set(ranked) != set(bidders):
+        raise BrokenSeal("the report does not account for exactly the bids that were opened")
+    owners = [(one.bid_id, one.bidder_id) for one in report.ranking]
+    owners += [(one.bid_id, one.bidder_id) for one in report.rejected]
+    if any(bidders[bid_id].bidder_id != bidder_id for bid_id, bidder_id in owners):
+        raise BrokenSeal("the report gives a bid to another bidder")
+    if any(bidders[one.bid_id].price != one.price for one in report.ranking):
+        raise BrokenSeal("the report states another price than was read out")
+    by_rank = sorted(report.ranking, key=lambda one: one.rank)
+    if [one.rank for one in by_rank] != list(range(1, len(by_rank) + 1)):
+        raise BrokenSeal("the report's ranks are not 1, 2, 3 and so on")
+    if report.all_rejected != (not by_rank) or report.all_rejected == bool(report.candidates):
+        raise BrokenSeal("the report recommends nobody exactly where all bids are rejected")
+    first = tuple(one.bidder_id for one in by_rank[: len(report.candidates)])
+    if report.candidates != first or len(first) > switches.candidates_max:
+        raise BrokenSeal("the report's candidates are not the first of its ranking")
+
+
+def _rows_of(report: SignedReport, number: int) -> list[RankedBidRow | RejectedBidRow]:
+    ranked = [
+        RankedBidRow(
+            lot_id=report.lot_id,
+            round=number,
+            bid_id=one.bid_id,
+            bidder_id=one.bidder_id,
+            name=one.name,
+            rank=one.rank,
+            candidate=one.bidder_id in report.candidates,
+            total=one.total,
+            price=one.price,
+            parts=[{"label": label, "points": format(points, "f")} for label, points in one.parts],
+        )
+        for one in report.ranking
+    ]
+    rejected = [
+        RejectedBidRow(
+            lot_id=report.lot_id,
+            round=number,
+            bid_id=one.bid_id,
+            ground=one.ground,
+            bidder_id=one.bidder_id,
+            name=one.name,
+            article=one.article,
+            page=one.page,
+        )
+        for one in report.rejected
+    ]
+    return [*ranked, *rejected]
