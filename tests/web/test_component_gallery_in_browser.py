@@ -32,7 +32,12 @@ WATCHED = """{% extends "frame.html" %}{% import "components.html" as ui %}{% se
 {% call ui.live_part('/part', ['BidsOpened'], id='board') %}<p>part 0</p>{% endcall %}
 {% call ui.live_part('/part', ['LotMoved'], id='other') %}<p>other 0</p>{% endcall %}
 {% endblock %}"""
-TO_THE_TOP = "document.activeElement.blur(); getSelection().collapse(document.body, 0)"
+TO_THE_TOP = """
+const first = document.createElement('span');
+first.tabIndex = -1;
+document.body.prepend(first);
+first.focus();
+"""
 """The gallery's error summary takes the focus, as it must; begin before everything instead."""
 
 HEARD = """
