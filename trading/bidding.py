@@ -23,7 +23,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import exists, or_, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
@@ -92,7 +92,6 @@ Result = TypeVar("Result")
 PLATFORM_BUILD: Final = "sunbid 0.1.0"
 ENVELOPES_MAX: Final = 4
 KEY_MAX: Final = 128
-RECEIPT_PATIENCE_S: Final = 1.5
 
 INTAKE_BOUND_S: Final = 1.2
 """How long the transaction that writes an intent may work before it is given up."""
@@ -248,9 +247,7 @@ async def answer_of(store: Store, reception: Reception, intent_id: UUID) -> Answ
     if judgement is not None:
         if judgement.refusals:
             raise Refused(judgement.refusals)
-        receipt = await reception.receipts.wait(
-            judgement.entry_id, patience_s=RECEIPT_PATIENCE_S
-        )
+        receipt = await reception.receipts.wait(judgement.entry_id, patience_s=reception.patience_s)
     async with store.sessions() as session:
         intent = await session.get_one(IntentRow, intent_id)
     return Answer(intent_id, intent.statement_digest, intent.received_at, judgement, receipt)
@@ -548,9 +545,7 @@ async def judge(tx: Transaction, intent_id: UUID) -> Judgement:
                 refusals,
             )
         )
-        return _keep_judgement(
-            tx, Judgement(intent_id, Outcome.REFUSED, entry_id, tuple(refusals))
-        )
+        return _keep_judgement(tx, Judgement(intent_id, Outcome.REFUSED, entry_id, tuple(refusals)))
 
     event = await _taken_in(tx, lot, intent, submission, last, inspected)
     entry_id = tx.record(event)
@@ -597,9 +592,7 @@ async def _read_through(store: Store, actor: Actor, intent: IntentRow) -> None:
         await uploading.assemble(store, upload_id)
 
 
-async def _inspected(
-    tx: Transaction, lot: LotRow, submission: Submission
-) -> _Inspected:
+async def _inspected(tx: Transaction, lot: LotRow, submission: Submission) -> _Inspected:
     """Every envelope compared with what was published, what was signed and what arrived."""
     found = _Inspected()
     policy = await _policy_in_force(tx, lot)
@@ -852,7 +845,7 @@ async def lots_bid_for(tx: Transaction) -> list[tuple[LotRow, OwnBid]]:
         select(LotRow, BidRow)
         .join(BidRow, col(BidRow.lot_id) == col(LotRow.id))
         .where(col(BidRow.bidder_id) == tx.actor.party)
-        .distinct(col(LotRow.id))
+        .ext(distinct_on(col(LotRow.id)))
         .order_by(col(LotRow.id), col(BidRow.seq).desc())
     )
     found = [(lot, await _own_bid(tx, bid)) for lot, bid in rows.all()]
@@ -983,9 +976,7 @@ async def _policy_in_force(tx: Transaction, lot: LotRow) -> OpeningPolicyRow:
     """The policy that was in force when the submission arrived."""
     row = await tx.session.scalar(
         select(OpeningPolicyRow)
-        .where(
-            col(OpeningPolicyRow.lot_id) == lot.id, col(OpeningPolicyRow.recorded_at) <= tx.now
-        )
+        .where(col(OpeningPolicyRow.lot_id) == lot.id, col(OpeningPolicyRow.recorded_at) <= tx.now)
         .order_by(col(OpeningPolicyRow.version).desc())
         .limit(1)
     )

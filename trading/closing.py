@@ -223,9 +223,7 @@ def cut_digest(salt: bytes, commitments: Sequence[bytes]) -> bytes:
 def _give_up(tx: Transaction, lot: LotRow, intent: IntentRow) -> None:
     reason = f"截标后{tx.settings.drain_bound_s:g}秒内未能完成核验"
     entry_id = tx.record(
-        platform_failure(
-            lot, intent.bidder_id, intent.statement_digest, intent.received_at, reason
-        )
+        platform_failure(lot, intent.bidder_id, intent.statement_digest, intent.received_at, reason)
     )
     tx.session.add(
         JudgementRow(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -47,7 +48,7 @@ async def counted_bids(session: AsyncSession, lot_id: UUID) -> tuple[CountedBid,
     newest = (
         select(BidRow)
         .where(col(BidRow.lot_id) == lot_id)
-        .distinct(col(BidRow.bidder_id))
+        .ext(distinct_on(col(BidRow.bidder_id)))
         .order_by(col(BidRow.bidder_id), col(BidRow.seq).desc())
     )
     bids = [bid for bid in await session.scalars(newest) if not bid.withdrawn]

@@ -28,6 +28,8 @@ from kernel.store.transaction import Store
 
 INTAKE_POOL: Final = 5
 RECEIPT_NAP_S: Final = 0.05
+PATIENCE_S: Final = 1.5
+"""How long a submission waits for its receipt before it is answered with a promise."""
 
 
 class ArrivalClock:
@@ -125,10 +127,11 @@ class Reception:
     clock: ArrivalClock
     intake: Store
     receipts: ReceiptWatch
+    patience_s: float = PATIENCE_S
 
 
 @asynccontextmanager
-async def opened(store: Store) -> AsyncIterator[Reception]:
+async def opened(store: Store, *, patience_s: float = PATIENCE_S) -> AsyncIterator[Reception]:
     """A counter beside this store, with connections of its own, until the block ends."""
     engine = store.sessions.kw["bind"]
     assert isinstance(engine, AsyncEngine)
@@ -143,6 +146,7 @@ async def opened(store: Store) -> AsyncIterator[Reception]:
             ArrivalClock(read),
             replace(store, sessions=session_factory(intake_engine)),
             ReceiptWatch(store),
+            patience_s,
         )
     finally:
         await clock_engine.dispose()

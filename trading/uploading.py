@@ -165,9 +165,7 @@ async def keep_header(tx: Transaction, upload_id: UUID, header: bytes) -> Upload
 
 
 @by(Role.BIDDER)
-async def keep_part(
-    tx: Transaction, upload_id: UUID, number: int, content: bytes
-) -> UploadState:
+async def keep_part(tx: Transaction, upload_id: UUID, number: int, content: bytes) -> UploadState:
     """Keep one part durably; the same part again changes nothing.
 
     `Malformed` where the bytes are not the part that was announced under this number.
@@ -383,9 +381,7 @@ async def open_lot(tx: Transaction, lot_id: UUID) -> LotRow:
     lot = await tx.session.get(LotRow, lot_id)
     if lot is None or lot.published_at is None or lot.bids_due_at is None:
         raise NotFound("no such lot")
-    refusals = lateness_refusals(
-        tx.now, lot_state=LotState(lot.state), bids_due_at=lot.bids_due_at
-    )
+    refusals = lateness_refusals(tx.now, lot_state=LotState(lot.state), bids_due_at=lot.bids_due_at)
     if refusals:
         raise Refused(refusals)
     return lot
@@ -410,15 +406,11 @@ def _judge_announcement(tx: Transaction, announced: Announcement) -> None:
 
 def _judge_quota(tx: Transaction, announced: Announcement, live: Sequence[UploadRow]) -> None:
     if len(live) >= LIVE_UPLOADS_MAX:
-        raise TooMuch(
-            f"本单位在本标段已有{len(live)}个尚未递交的上传，请先递交或者放弃其中之一"
-        )
+        raise TooMuch(f"本单位在本标段已有{len(live)}个尚未递交的上传，请先递交或者放弃其中之一")
     waiting = sum(upload.payload_size for upload in live)
     most = LIVE_PAYLOADS_MAX * tx.settings.upload_bytes_max
     if waiting + announced.payload_size > most:
-        raise TooMuch(
-            f"本单位在本标段尚未递交的上传共{waiting}字节，加上本次将超过{most}字节"
-        )
+        raise TooMuch(f"本单位在本标段尚未递交的上传共{waiting}字节，加上本次将超过{most}字节")
 
 
 def _announces(upload: UploadRow, announced: Announcement) -> bool:

@@ -1,4 +1,4 @@
-"""Electronic Bidding Measures 26, 27: envelopes come in parts, whole before the deadline, unread."""
+"""Electronic Bidding Measures 26, 27: parts come whole before the deadline, and stay unread."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ async def bidder(store: Store) -> Player:
 def a_large_file(size: int = 2 * PART + 5) -> SealedFile:
     """Parts of full size; what is in them does not matter before anything is submitted."""
     payload = random_bytes(1024) * (size // 1024 + 1)
-    payload = b"".join(
-        bytes([number]) + payload[1:PART] for number in range(part_count(size))
-    )[:size]
+    payload = b"".join(bytes([number]) + payload[1:PART] for number in range(part_count(size)))[
+        :size
+    ]
     return SealedFile("bid", b"", payload, b"", b"")
 
 
@@ -335,7 +335,7 @@ async def test_a_sweep_leaves_what_a_bid_or_another_upload_refers_to(
         await uploading.discard_upload(tx, second.id)
     assert await uploading.sweep(store) == 1
     assert len(stored_parts(tmp_path)) == 2
-    async with reception.opened(store) as counter:
+    async with reception.opened(store, patience_s=0) as counter:
         await submitted(store, counter, bidder, tender, a_submission(tender, bidder, files))
     with pytest.raises(Outrun):
         async with transaction(now, actor=bidder.actor) as tx:
