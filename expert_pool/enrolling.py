@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from uuid import UUID
 
 from sqlmodel import col, select
 
-from expert_pool.events import ExpertEnrolled, ExpertVerified
-from expert_pool.rules.eligibility import ExpertFacts, enrolment_refusals
+from expert_pool.events import ExpertEnrolled, ExpertLeft, ExpertVerified
+from expert_pool.rules.eligibility import (
+    ExpertFacts,
+    Title,
+    enrolment_cautions,
+    enrolment_refusals,
+)
+from expert_pool.rules.recusal import TieKind
 from expert_pool.tables import ExpertRow, ExpertTieRow
 from kernel.access import Role, by
 from kernel.errors import NotFound, Outrun, Refused
 from kernel.identifiers import ExpertId, PartyId
 from kernel.randomness import random_id
+from kernel.refusals import Caution
+from kernel.store.parties import organisation
 from kernel.store.transaction import Transaction
+from kernel.working_days import beijing_day
 
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """What ties an expert to an organisation: a kind of `recusal`, and when it ended, if it did."""
+    """What ties an expert to an organisation, and when it ended, if it did."""
 
     uscc: str
-    kind: str
+    kind: TieKind
     ended_on: date | None = None
 
 
@@ -35,32 +46,39 @@ class Application:
     employer: str
     employer_uscc: str
     specialisms: tuple[str, ...]
-    title: str
+    title: Title
     years: int
     born_on: date
     healthy: bool
     ties: tuple[Tie, ...] = ()
 
+    @property
+    def facts(self) -> ExpertFacts:
+        """What the rules judge."""
+        return ExpertFacts(
+            self.specialisms, self.title, self.years, self.born_on, healthy=self.healthy
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """An application that was taken in, and what is doubtful about it."""
+
+    expert_id: ExpertId
+    cautions: tuple[Caution, ...]
+
 
 @by(Role.EXPERT)
-async def enrol(tx: Transaction, application: Application) -> ExpertId:
-    """Apply to a pool; nothing can be drawn before the pool's keeper has verified it."""
-    present = await tx.session.scalars(
-        select(ExpertRow.id).where(ExpertRow.person_id == tx.actor.person)
-    )
-    if present.first() is not None:
-        raise Outrun("you are in a pool already")
+async def enrol(tx: Transaction, application: Application) -> Enrolled:
+    """Apply to a pool; nobody is drawn before the pool's keeper has verified him."""
+    pool = await organisation(tx, application.pool_id)
+    today = beijing_day(tx.now)
 
-    refusals = enrolment_refusals(
-        ExpertFacts(
-            specialisms=application.specialisms,
-            title=application.title,
-            years=application.years,
-            born_on=application.born_on,
-            healthy=application.healthy,
-        ),
-        on=tx.now.date(),
-    )
+    refusals = enrolment_refusals(application.facts, on=today)
+    if Role.CENTRE_STAFF not in pool.roles:
+        raise NotFound("that organisation keeps no pool")
+    if await _row_of(tx, tx.actor.person) is not None:
+        raise Outrun("you are in a pool already")
     if refusals:
         raise Refused(refusals)
 
@@ -82,17 +100,7 @@ async def enrol(tx: Transaction, application: Application) -> ExpertId:
         )
     )
     await tx.session.flush()
-    for tie in application.ties:
-        tx.session.add(
-            ExpertTieRow(
-                id=random_id(),
-                expert_id=expert_id,
-                uscc=tie.uscc,
-                kind=tie.kind,
-                ended_on=tie.ended_on,
-                declared_at=tx.now,
-            )
-        )
+    _add_ties(tx, expert_id, application.ties)
 
     tx.record(
         ExpertEnrolled(
@@ -100,12 +108,13 @@ async def enrol(tx: Transaction, application: Application) -> ExpertId:
         )
     )
 
-    return expert_id
+    cautions = enrolment_cautions(application.facts, on=today)
+    return Enrolled(expert_id, tuple(cautions))
 
 
 @by(Role.CENTRE_STAFF)
 async def verify_expert(tx: Transaction, expert_id: ExpertId) -> None:
-    """The pool's keeper has checked what the expert said of himself."""
+    """The pool's keeper has checked what the expert said of himself; again changes nothing."""
     row = await tx.session.get(ExpertRow, expert_id)
     if row is None or row.pool_id != tx.actor.party:
         raise NotFound("no such expert in your pool")
@@ -120,6 +129,17 @@ async def verify_expert(tx: Transaction, expert_id: ExpertId) -> None:
 
 
 @by(Role.EXPERT)
+async def declare_ties(tx: Transaction, ties: Sequence[Tie]) -> None:
+    """Declare further ties; only a draw reads them, and none is ever taken back.
+
+    Nothing is recorded for others: whom an expert is tied to concerns nobody but the draw.
+    """
+    row = await own_row(tx)
+
+    _add_ties(tx, ExpertId(row.id), ties)
+
+
+@by(Role.EXPERT)
 async def leave(tx: Transaction) -> None:
     """Leave the pool: never drawn again; what was done stays on record."""
     row = await own_row(tx)
@@ -127,15 +147,31 @@ async def leave(tx: Transaction) -> None:
     row.left_at = tx.now
     tx.session.add(row)
 
+    tx.record(ExpertLeft(row.id, row.pool_id))
 
-async def own_row(tx: Transaction) -> ExpertRow:
-    """The acting expert's row; `NotFound` where the person is in no pool."""
-    found = await tx.session.scalars(
-        select(ExpertRow).where(
-            ExpertRow.person_id == tx.actor.person, col(ExpertRow.left_at).is_(None)
-        )
-    )
-    row = found.first()
-    if row is None:
+
+async def own_row(tx: Transaction, *, left_too: bool = False) -> ExpertRow:
+    """The acting expert's row; `NotFound` where the person is in no pool, or has left it."""
+    row = await _row_of(tx, tx.actor.person)
+    if row is None or (row.left_at is not None and not left_too):
         raise NotFound("you are in no pool")
     return row
+
+
+async def _row_of(tx: Transaction, person_id: UUID) -> ExpertRow | None:
+    found = await tx.session.scalars(select(ExpertRow).where(col(ExpertRow.person_id) == person_id))
+    return found.first()
+
+
+def _add_ties(tx: Transaction, expert_id: ExpertId, ties: Sequence[Tie]) -> None:
+    tx.session.add_all(
+        ExpertTieRow(
+            id=random_id(),
+            expert_id=expert_id,
+            uscc=tie.uscc,
+            kind=tie.kind,
+            ended_on=tie.ended_on,
+            declared_at=tx.now,
+        )
+        for tie in ties
+    )

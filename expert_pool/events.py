@@ -7,7 +7,6 @@ names out (招标投标法 37).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -27,6 +26,14 @@ class ExpertEnrolled(Event):
 @dataclass(frozen=True, slots=True)
 class ExpertVerified(Event):
     """An expert's application was verified."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertLeft(Event):
+    """An expert left his pool and is drawn no more."""
 
     audience: ClassVar[Audience] = Audience.PARTY
     addressee_id: UUID
@@ -79,13 +86,23 @@ class NonceShareConfirmed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class NonceShareMisdealt(Event):
+    """A party showed that the share it was dealt is not the one committed to."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    draw_id: UUID
+    holder: str
+    dealer: str
+
+
+@dataclass(frozen=True, slots=True)
 class EligibilityCountersigned(Event):
     """A supervisor countersigned the exclusions, before any nonce was known."""
 
     audience: ClassVar[Audience] = Audience.PUBLIC
     barrier: ClassVar[bool] = True
     draw_id: UUID
-    eligibility_root: bytes
+    members_root: bytes
     statement_digest: bytes
 
 
@@ -112,12 +129,13 @@ class DrawRanked(Event):
 
 @dataclass(frozen=True, slots=True)
 class DrawVoided(Event):
-    """A draw came to nothing, and why; it stays on record."""
+    """A draw came to nothing, why, and by whose fault; it stays on record."""
 
     audience: ClassVar[Audience] = Audience.PUBLIC
+    barrier: ClassVar[bool] = True
     draw_id: UUID
     reason: str
-    parties: tuple[str, ...]
+    at_fault: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +150,8 @@ class ExpertCalled(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class CallAnswered(Event):
-    """A called expert accepted or declined; by label, and never by name."""
+class CallEnded(Event):
+    """A call came to its outcome; by label, and never by name. `decision_id` is of a late bar."""
 
     audience: ClassVar[Audience] = Audience.NOBODY
     draw_id: UUID
@@ -142,6 +160,8 @@ class CallAnswered(Event):
     label: bytes
     outcome: str
     reason: str
+    evidence: str
+    decision_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +172,5 @@ class DrawCompleted(Event):
     barrier: ClassVar[bool] = True
     draw_id: UUID
     seats: int
-    called: int
+    passed: int
     calls_digest: bytes
-    completed_at: datetime

@@ -1,20 +1,20 @@
 """What the expert pool stores: experts, what ties them to others, and draws with all their steps.
 
-Who hides behind a label is in `draw_label`, which no view ever reads; everything else of a draw
-speaks of labels.
+Everything of a draw speaks of labels. Who hides behind one, what ties an expert to whom, and who
+answered what, is secret even from the roles that only read: those tables belong to the draw alone.
 """
 
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, UniqueConstraint
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlmodel import Field
 
 from kernel.store.database import Instant, Row
 
-APPEND_ONLY = {"append_only": True}
+SECRET = {"secret": True}
+SECRET_FOR_EVER = {"append_only": True, "secret": True}
 
 
 class ExpertRow(Row, table=True):
@@ -43,7 +43,7 @@ class ExpertTieRow(Row, table=True):
     """What ties an expert to an organisation: employment, office, kinship, interest."""
 
     __tablename__ = "expert_tie"
-    __table_args__ = ({"schema": "expert_pool"},)
+    __table_args__ = ({"schema": "expert_pool", "info": SECRET},)
     id: UUID = Field(primary_key=True)
     expert_id: UUID = Field(foreign_key="expert_pool.expert.id", index=True)
     uscc: str = Field(index=True)
@@ -68,17 +68,19 @@ class DrawRow(Row, table=True):
     announcement: bytes
     announced_entry: UUID
     announced_at: datetime = Field(sa_type=Instant)
-    reveal_by: datetime = Field(sa_type=Instant)
-    threshold: int
-    window_from: datetime = Field(sa_type=Instant)
-    window_until: datetime = Field(sa_type=Instant)
+    countersigned_entry: UUID | None = None
     prk: bytes | None = None
+    completed_entry: UUID | None = None
+    completed_at: datetime | None = Field(default=None, sa_type=Instant)
     void_reason: str = ""
-    seated_at: datetime | None = Field(default=None, sa_type=Instant)
+    voided_entry: UUID | None = None
 
 
 class DrawPartyRow(Row, table=True):
-    """A party to a draw: who contributes a nonce, and the key to which others' shares are sealed."""
+    """A party to a draw: who contributes a nonce, and the key to which others' shares are sealed.
+
+    `at_fault` marks whose failure made the draw void; it sits out the next one.
+    """
 
     __tablename__ = "draw_party"
     __table_args__ = (
@@ -88,14 +90,14 @@ class DrawPartyRow(Row, table=True):
     draw_id: UUID = Field(primary_key=True, foreign_key="expert_pool.draw.id")
     name: str = Field(primary_key=True)
     party_id: UUID = Field(foreign_key="kernel.organisation.id")
-    person_id: UUID | None = None
     commitment: bytes | None = None
     share_key: bytes | None = None
     committed_entry: UUID | None = None
     dealt_entry: UUID | None = None
     nonce: bytes | None = None
     recovered: bool = False
-    revealed_at: datetime | None = Field(default=None, sa_type=Instant)
+    revealed_entry: UUID | None = None
+    at_fault: bool = False
 
 
 class NonceShareRow(Row, table=True):
@@ -109,6 +111,7 @@ class NonceShareRow(Row, table=True):
     ciphertext: bytes
     commitment: bytes
     confirmed_at: datetime | None = Field(default=None, sa_type=Instant)
+    misdealt_at: datetime | None = Field(default=None, sa_type=Instant)
     share: bytes | None = None
 
 
@@ -122,7 +125,7 @@ class DrawLabelRow(Row, table=True):
     __tablename__ = "draw_label"
     __table_args__ = (
         UniqueConstraint("draw_id", "label"),
-        {"schema": "expert_pool", "info": APPEND_ONLY},
+        {"schema": "expert_pool", "info": SECRET_FOR_EVER},
     )
     draw_id: UUID = Field(primary_key=True, foreign_key="expert_pool.draw.id")
     expert_id: UUID = Field(primary_key=True, foreign_key="expert_pool.expert.id")
@@ -134,13 +137,14 @@ class DrawLabelRow(Row, table=True):
 
 
 class DrawStatementRow(Row, table=True):
-    """A signed statement of a draw, kept as it was signed."""
+    """A signed statement of a draw, kept as it was signed; an expert's key tells who he is."""
 
     __tablename__ = "draw_statement"
-    __table_args__ = ({"schema": "expert_pool", "info": APPEND_ONLY},)
+    __table_args__ = ({"schema": "expert_pool", "info": SECRET_FOR_EVER},)
     digest: bytes = Field(primary_key=True)
     draw_id: UUID = Field(foreign_key="expert_pool.draw.id", index=True)
     kind: str
+    author: str
     keyid: str
     public_key: bytes
     statement: bytes
@@ -148,22 +152,30 @@ class DrawStatementRow(Row, table=True):
 
 
 class CallRow(Row, table=True):
-    """An expert was called from his place in a ranking, or passed over with a reason."""
+    """An expert was called from his place in a ranking, or passed over with a reason.
+
+    `number` counts all steps down the lists of a draw; `left_number` counts those who gave up a
+    call or a seat. `evidence` is what proves the outcome without telling who it was.
+    """
 
     __tablename__ = "call"
     __table_args__ = (
         UniqueConstraint("draw_id", "stratum", "place"),
-        {"schema": "expert_pool"},
+        UniqueConstraint("draw_id", "number"),
+        UniqueConstraint("draw_id", "left_number"),
+        {"schema": "expert_pool", "info": SECRET},
     )
     id: UUID = Field(primary_key=True)
     draw_id: UUID = Field(foreign_key="expert_pool.draw.id", index=True)
+    number: int
     stratum: str
     place: int
     label: bytes
     expert_id: UUID = Field(foreign_key="expert_pool.expert.id", index=True)
     outcome: str
+    left_number: int | None = None
     reason: str = ""
+    evidence: str = ""
     called_at: datetime = Field(sa_type=Instant)
     delivered_at: datetime | None = Field(default=None, sa_type=Instant)
     answered_at: datetime | None = Field(default=None, sa_type=Instant)
-    facts: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
