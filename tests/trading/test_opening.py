@@ -1,0 +1,300 @@
+"""Electronic Bidding Measures 29, 30, 31, 32; Bidding Regulation 44: bidders first, officials last."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from kernel.access import PLATFORM
+from kernel.crypto.digests import canonical
+from kernel.crypto.signing import Envelope
+from kernel.errors import BrokenSeal, NotFound, Refused
+from kernel.identifiers import LotId
+from kernel.store.transaction import Store, transaction
+from tests.newcomers import codes
+from tests.opened_lots import (
+    Hall,
+    a_hall,
+    an_entry,
+    an_opened_lot,
+    everything_opened,
+    fallback_agreed,
+    release_statement,
+    released,
+    shares_given,
+    shares_of,
+    window_ended,
+)
+from tests.sealed_bids import Tender, a_bidder, a_tender, at
+from tests.tenders import Player, signed
+from trading import opening, opening_views
+from trading.opening_views import Hall as Seen
+from trading.rules.lot_lifecycle import LotState
+
+PRICES = ["128460000.00", "125300500.00", "127900000.00"]
+
+
+@pytest.fixture
+async def tender(store: Store) -> Tender:
+    return await a_tender(store)
+
+
+async def seen(hall: Hall) -> Seen:
+    async with transaction(hall.store, actor=PLATFORM) as tx:
+        return await opening_views.hall(tx, hall.lot_id)
+
+
+async def kinds(store: Store) -> list[str]:
+    async with store.sessions() as session:
+        rows = await session.execute(
+            text(
+                "SELECT kind FROM kernel.journal j JOIN kernel.unsequenced u ON u.entry_id = j.id"
+                " ORDER BY u.id"
+            )
+        )
+        return [row[0] for row in rows]
+
+
+async def test_bids_open_once_bidders_and_three_custodians_released(
+    store: Store, tender: Tender
+) -> None:
+    hall = await an_opened_lot(store, tender, PRICES)
+    assert (await hall.lot()).state == LotState.OPENED
+    shown = await seen(hall)
+    assert {bid.price for bid in shown.bids} == {Decimal(price) for price in PRICES}
+    assert {bid.outcome for bid in shown.bids} == {"opened"}
+    sheets = {bid.bidder_id: bid.sheet for bid in shown.bids}
+    assert sheets == {entry.player.party: entry.sheet for entry in hall.entries}
+    recorded = await kinds(store)
+    assert recorded.count("BidsOpened") == 1
+    assert recorded.index("ReleaseWindowClosed") < recorded.index("SharesGiven")
+    assert recorded.index("SharesGiven") < recorded.index("BidsOpened")
+
+
+async def test_two_custodians_are_not_enough(store: Store, tender: Tender) -> None:
+    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+    for entry in hall.entries:
+        await released(hall, entry)
+    await window_ended(hall)
+    for custodian in tender.cast.custodians[:2]:
+        await shares_given(hall, custodian)
+    await opening.proceed(at(store, await hall.window_ends_at()), hall.lot_id)
+    assert (await hall.lot()).state == LotState.OPENING
+    assert all(bid.price is None for bid in (await seen(hall)).bids)
+
+
+async def test_nothing_is_readable_before_the_window_is_over(store: Store, tender: Tender) -> None:
+    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+    await released(hall, hall.entries[0])
+    custodian = tender.cast.custodians[0]
+    with pytest.raises(Refused) as refused:
+        async with transaction(store, actor=custodian.actor, now=hall.in_window) as tx:
+            await opening.share_request(tx, hall.lot_id)
+    assert codes(refused) == {"too_early"}
+    assert all(bid.sheet is None for bid in (await seen(hall)).bids)
+
+
+async def test_the_window_closes_early_when_everyone_has_released(
+    store: Store, tender: Tender
+) -> None:
+    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+    for entry in hall.entries[:2]:
+        await released(hall, entry)
+    await opening.proceed(at(store, hall.in_window), hall.lot_id)
+    assert (await seen(hall)).window_closed_at is None
+    await released(hall, hall.entries[2])
+    await opening.proceed(at(store, hall.in_window), hall.lot_id)
+    assert (await seen(hall)).window_closed_at == hall.in_window
+
+
+@pytest.mark.parametrize("late_by", [timedelta(0), timedelta(microseconds=1), timedelta(days=1)])
+async def test_a_release_at_or_after_the_end_of_the_window_is_refused(
+    store: Store, tender: Tender, late_by: timedelta
+) -> None:
+    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+    with pytest.raises(Refused) as refused:
+        await released(hall, hall.entries[0], at=await hall.window_ends_at() + late_by)
+    assert codes(refused) == {"window_closed"}
+
+
+async def test_a_wrong_secret_is_refused_and_recorded_and_may_be_sent_again(
+    store: Store, tender: Tender
+) -> None:
+    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+    entry = hall.entries[0]
+    with pytest.raises(Refused) as refused:
+        async with transaction(store, actor=entry.player.actor, now=hall.in_window) as tx:
+            await opening.release(tx, hall.lot_id, release_statement(hall, entry, spoilt=True))
+    assert codes(refused) == {"wrong_secret"}
+    assert "ReleaseRefused" in await kinds(store)
+    await released(hall, entry)
+    assert "BidderReleased" in await kinds(store)
+
+
+async def test_a_stranger_has_nothing_to_release(store: Store, tender: Tender) -> None:
+    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+    stranger = await a_bidder(store)
+    raw = signed(stranger, "release", {"v": "ebid-release/1", "lot": "x", "secrets": []})
+    with pytest.raises(NotFound):
+        async with transaction(store, actor=stranger.actor, now=hall.in_window) as tx:
+            await opening.release(tx, hall.lot_id, raw)
+
+
+async def test_who_does_not_release_and_chose_no_escrow_is_revoked(
+    store: Store, tender: Tender
+) -> None:
+    entries = [await an_entry(store, tender, price) for price in [*PRICES, "126000000.00"]]
+    hall = await a_hall(store, tender, entries)
+    for entry in entries[:3]:
+        await released(hall, entry)
+    await window_ended(hall)
+    await everything_opened(hall)
+    shown = {bid.bidder_id: bid for bid in (await seen(hall)).bids}
+    silent = shown[entries[3].player.party]
+    assert (silent.outcome, silent.price, silent.sheet) == ("revoked", None, None)
+    assert "31" in silent.article
+    assert sum(bid.outcome == "opened" for bid in shown.values()) == 3
+
+
+async def test_an_absent_bidder_who_chose_escrow_is_opened_when_both_sides_agree(
+    store: Store, tender: Tender
+) -> None:
+    entries = [await an_entry(store, tender, price, escrow=True) for price in PRICES]
+    hall = await a_hall(store, tender, entries)
+    for entry in entries[:2]:
+        await released(hall, entry)
+    await window_ended(hall)
+    custodians = tender.cast.custodians
+    regulator_and_two = [custodians[0], custodians[1], custodians[3]]
+    await fallback_agreed(hall, tender.cast.agency)
+    for custodian in regulator_and_two:
+        await shares_given(hall, custodian)
+    await opening.proceed(at(store, await hall.window_ends_at()), hall.lot_id)
+    assert (await hall.lot()).state == LotState.OPENING, "one side alone opens nothing"
+    await fallback_agreed(hall, tender.cast.supervisor)
+    for custodian in regulator_and_two:
+        await shares_given(hall, custodian)
+    await opening.proceed(at(store, await hall.window_ends_at()), hall.lot_id)
+    shown = {bid.bidder_id: bid for bid in (await seen(hall)).bids}
+    assert shown[entries[2].player.party].outcome == "opened_by_custodians"
+    assert shown[entries[2].player.party].sheet == entries[2].sheet
+
+
+async def test_escrow_without_the_regulator_opens_nothing(store: Store, tender: Tender) -> None:
+    entries = [await an_entry(store, tender, price, escrow=True) for price in PRICES]
+    hall = await a_hall(store, tender, entries)
+    for entry in entries[:2]:
+        await released(hall, entry)
+    await window_ended(hall)
+    for side in (tender.cast.agency, tender.cast.supervisor):
+        await fallback_agreed(hall, side)
+    for custodian in tender.cast.custodians[:3]:
+        await shares_given(hall, custodian)
+    await opening.proceed(at(store, await hall.window_ends_at()), hall.lot_id)
+    assert (await hall.lot()).state == LotState.OPENING
+    assert all(bid.price is None for bid in (await seen(hall)).bids)
+
+
+async def test_a_wrong_share_is_refused_and_names_its_custodian(
+    store: Store, tender: Tender
+) -> None:
+    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+    for entry in hall.entries:
+        await released(hall, entry)
+    await window_ended(hall)
+    custodian = tender.cast.custodians[1]
+    raw = await shares_of(hall, custodian, spoilt=True)
+    with pytest.raises(Refused) as refused:
+        async with transaction(store, actor=custodian.actor, now=await hall.window_ends_at()) as tx:
+            await opening.give_shares(tx, hall.lot_id, raw)
+    [refusal] = refused.value.refusals
+    assert refusal.code == "wrong_share"
+    assert custodian.organisation in refusal.reason
+    assert "ShareRefused" in await kinds(store)
+    async with store.sessions() as session:
+        rows = await session.execute(text("SELECT count(*) FROM trading.share"))
+        assert rows.scalar_one() == 0
+
+
+async def test_a_sheet_that_is_no_sheet_is_revoked_and_blocks_nobody(
+    store: Store, tender: Tender
+) -> None:
+    entries = [await an_entry(store, tender, price) for price in PRICES]
+    entries.append(await an_entry(store, tender, "0", sheet=b"not a sheet at all"))
+    hall = await a_hall(store, tender, entries)
+    for entry in entries:
+        await released(hall, entry)
+    await window_ended(hall)
+    await everything_opened(hall)
+    shown = {bid.bidder_id: bid for bid in (await seen(hall)).bids}
+    assert shown[entries[3].player.party].outcome == "revoked"
+    assert sum(bid.outcome == "opened" for bid in shown.values()) == 3
+
+
+async def signed_record(hall: Hall, who: Player) -> bytes:
+    async with transaction(hall.store, actor=who.actor, now=await hall.window_ends_at()) as tx:
+        draft = await opening.draft_record(tx, hall.lot_id)
+    return who.key.sign("application/vnd.ebid.opening-record.v1+json", draft).to_bytes()
+
+
+async def test_the_record_is_signed_only_after_every_objection_is_answered(
+    store: Store, tender: Tender
+) -> None:
+    hall = await an_opened_lot(store, tender, PRICES)
+    agency, then = tender.cast.agency, await hall.window_ends_at()
+    async with transaction(store, actor=hall.entries[0].player.actor, now=then) as tx:
+        objection_id = await opening.object_on_the_spot(tx, hall.lot_id, "请说明解密顺序。")
+    raw = await signed_record(hall, agency)
+    with pytest.raises(Refused) as refused:
+        async with transaction(store, actor=agency.actor, now=then) as tx:
+            await opening.sign_record(tx, hall.lot_id, raw)
+    assert codes(refused) == {"objection_open"}
+    async with transaction(store, actor=agency.actor, now=then) as tx:
+        await opening.answer_on_the_spot(tx, hall.lot_id, objection_id, "先投标人，后保管人。")
+    with pytest.raises(BrokenSeal):
+        async with transaction(store, actor=agency.actor, now=then) as tx:
+            await opening.sign_record(tx, hall.lot_id, raw)
+    raw = await signed_record(hall, agency)
+    async with transaction(store, actor=agency.actor, now=then) as tx:
+        await opening.sign_record(tx, hall.lot_id, raw)
+    async with transaction(store, actor=PLATFORM, now=then) as tx:
+        record = await opening_views.published_record(tx, hall.lot_id)
+    assert Envelope.from_bytes(record.record, max_bytes=32 << 20).payload.count(b"announced") == 3
+    assert len(record.sheets) == 3
+
+
+async def test_objections_come_on_the_spot_or_not_at_all(store: Store, tender: Tender) -> None:
+    hall = await an_opened_lot(store, tender, PRICES)
+    then = await hall.window_ends_at()
+    raw = await signed_record(hall, tender.cast.agency)
+    async with transaction(store, actor=tender.cast.agency.actor, now=then) as tx:
+        await opening.sign_record(tx, hall.lot_id, raw)
+    with pytest.raises(Refused) as refused:
+        async with transaction(store, actor=hall.entries[0].player.actor, now=then) as tx:
+            await opening.object_on_the_spot(tx, hall.lot_id, "太晚了")
+    assert codes(refused) == {"opening_over"}
+
+
+async def test_the_secrets_of_whole_bids_stay_out_of_the_record(
+    store: Store, tender: Tender
+) -> None:
+    hall = await an_opened_lot(store, tender, PRICES)
+    raw = await signed_record(hall, tender.cast.agency)
+    told: Any = Envelope.from_bytes(raw, max_bytes=32 << 20).payload
+    async with store.sessions() as session:
+        rows = await session.execute(text("SELECT secrets FROM trading.opened_bid"))
+        kept = [row[0] for row in rows]
+    assert all(secret.encode() in told for one in kept for secret in one["sheet"].values())
+    assert not any(secret.encode() in told for one in kept for secret in one["bid"].values())
+
+
+async def test_ending_the_window_twice_changes_nothing(store: Store, tender: Tender) -> None:
+    hall = await an_opened_lot(store, tender, PRICES)
+    before = canonical((await seen(hall)).plain())
+    for _ in range(2):
+        await opening.proceed(at(store, await hall.window_ends_at()), LotId(hall.lot_id))
+    assert canonical((await seen(hall)).plain()) == before
