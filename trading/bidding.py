@@ -715,11 +715,17 @@ def _withdrawal_grounds(
 
 
 def _replacement_grounds(submission: Submission, last: BidRow | None) -> list[Refusal]:
-    """A submission names the one before it, so that none can be slipped in between."""
-    if submission.replaces == (None if last is None else last.statement_digest):
-        return []
-    reason = "递交声明所替换的不是本单位在本标段的上一次递交，拒收；请重新载入后再签名"
-    return [Refusal("wrong_previous", E_BIDDING_MEASURES[40], reason)]
+    """A submission follows the one before it, so that none can be slipped in between."""
+    refusals = []
+    following = 1 if last is None else last.seq + 1
+    if submission.seq > following:
+        reason = f"本单位在本标段的下一次递交序号应为{following}，不是{submission.seq}，拒收"
+        facts = {"sequence": str(submission.seq), "following": str(following)}
+        refusals.append(Refusal("wrong_sequence", E_BIDDING_MEASURES[40], reason, facts))
+    if submission.replaces != (None if last is None else last.statement_digest):
+        reason = "递交声明所替换的不是本单位在本标段的上一次递交，拒收；请重新载入后再签名"
+        refusals.append(Refusal("wrong_previous", E_BIDDING_MEASURES[40], reason))
+    return refusals
 
 
 async def _taken_in(

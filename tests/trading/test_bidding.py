@@ -302,6 +302,7 @@ async def test_the_last_submission_counts_and_each_keeps_its_receipt(
         (1, "first", "outdated_sequence"),
         (2, None, "wrong_previous"),
         (2, "other", "wrong_previous"),
+        (3, "first", "wrong_sequence"),
     ],
 )
 async def test_a_replacement_names_what_it_replaces_and_comes_after_it(
