@@ -378,7 +378,7 @@ class OpenedBidRow(Row, table=True):
     reason: str
     article: str
     price: Decimal | None = Field(default=None, sa_type=MONEY)
-    sheet: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    sheet: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     secrets: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
 
 

@@ -69,8 +69,13 @@ class _Checked:
         )
         if None in (record, policy, timetable, close, window):
             return
-        self._check_frame(record, policy, timetable, close, window)
-        self._check_bids(record, policy, close, window)
+        verdict.holds(
+            "the papers can be read",
+            lambda: self._check_frame(record, policy, timetable, close, window),
+        )
+        verdict.holds(
+            "the bids can be read", lambda: self._check_bids(record, policy, close, window)
+        )
 
     def _signed(self, name: str, keys: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
         envelope = Envelope.from_bytes((self.folder / f"{name}.dsse").read_bytes())

@@ -8,6 +8,18 @@ from typing import Any
 
 from kernel.errors import BrokenSeal
 
+MALFORMED = (
+    BrokenSeal,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    OSError,
+    TypeError,
+    ValueError,
+)
+"""What reading something that was not made by us can raise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -39,7 +51,7 @@ class Verdict:
         """Note that a claim holds when it raises nothing; what it returned, or None."""
         try:
             answer = claim()
-        except (BrokenSeal, KeyError, ValueError, TypeError, IndexError) as error:
+        except MALFORMED as error:
             self.check(what, False, f"{type(error).__name__}: {error}")
             return None
         self.check(what, True)
