@@ -1,0 +1,554 @@
+"""From the report to the award: candidates are published, objections waited out, notices sent.
+
+The tenderee signs what is published and whom it names; the law says whom it may name. Award notice
+and result notices leave in one transaction, so nobody is told before anybody else (招标投标法 45).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from blacklist.standing import BarredAct, standing_of
+from kernel.access import PLATFORM, Role, by
+from kernel.crypto.digests import Malformed, b64u, list_of, members, text_of
+from kernel.errors import BrokenSeal, Refused
+from kernel.identifiers import LotId, PartyId
+from kernel.money import yuan_text
+from kernel.refusals import Caution, Refusal
+from kernel.store.parties import Statement, take_part, verified_statement
+from kernel.store.transaction import Store, Transaction, transaction
+from kernel.working_days import beijing_day
+from trading import lots, objecting
+from trading.counted_bids import counted_bids
+from trading.events import AwardNoticed, AwardPublished, CandidatesPublished, ResultNoticed
+from trading.handover import switches_for
+from trading.rules.award_gates import (
+    AwardGate,
+    Publicity,
+    award_cautions,
+    award_deadlines,
+    award_refusals,
+    candidates_until,
+    publicity_cautions,
+    publicity_refusals,
+)
+from trading.rules.bid_admission import CitedBar
+from trading.rules.lot_lifecycle import LotMove, LotState, move_refusals
+from trading.rules.objection_window import ObjectionKind
+from trading.rules.procedures import Switches
+from trading.rules.winner_choice import (
+    Candidate,
+    SetAside,
+    SetAsideGround,
+    WinnerChoice,
+    winner_refusals,
+)
+from trading.tables import (
+    AwardNoticeRow,
+    AwardRow,
+    CandidatesRow,
+    LotRow,
+    OpenedBidRow,
+    ProjectRow,
+    RankedBidRow,
+    RejectedBidRow,
+    TakenReportRow,
+)
+
+WORDS_MAX: Final = 500
+OWN_WORDS: Final = {
+    "evaluation": "评标情况",
+    "manager": "项目负责人及其证书",
+    "period": "工期（交货期）",
+    "qualification": "资格能力条件响应情况",
+    "quality": "质量",
+}
+"""What the notice says of each candidate in words of the tenderee's own (公示办法 6)."""
+
+OBJECTIONS_HOW: Final = (
+    "对评标结果有异议的，应当在公示期内通过本平台提出；"
+    "招标人自收到异议之日起三日内答复，作出答复前暂停招标投标活动。"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The report in force: its candidates and other ranked bids by rank, and those rejected."""
+
+    row: TakenReportRow
+    ranking: tuple[RankedBidRow, ...]
+    rejected: tuple[RejectedBidRow, ...]
+
+    @property
+    def candidates(self) -> tuple[RankedBidRow, ...]:
+        """Those recommended, the first in rank first."""
+        return tuple(one for one in self.ranking if one.candidate)
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """Candidates as they were published: until when, and what was doubtful about it."""
+
+    digest: bytes
+    until: datetime
+    cautions: tuple[Caution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Award:
+    """An award as it was made, and what is due by when after it."""
+
+    winner_id: PartyId
+    winner: str
+    rank: int
+    price: Decimal
+    contract_due_on: date
+    report_due_on: date | None
+    told: int
+    cautions: tuple[Caution, ...]
+
+
+# ── candidates ────────────────────────────────────────────────────────────────────────────────
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def candidates_notice(tx: Transaction, lot_id: LotId) -> dict[str, Any]:
+    """The notice of candidates as the report makes it, for its publisher to complete and sign.
+
+    What stands in `OWN_WORDS`, and `objections`, are words of the publisher's; all else must stay.
+    """
+    lot = await lots.hold(tx, lot_id)
+    await lots.owned(tx, lot_id)
+    report = await report_in_force(tx, lot_id)
+    if report is None or not report.candidates:
+        raise Refused(
+            move_refusals(LotState(lot.state), LotMove.PUBLISH_CANDIDATES, suspended=lot.suspended)
+        )
+
+    return await _notice(tx, lot, report)
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def publish_candidates(tx: Transaction, lot_id: LotId, raw: bytes) -> Publication:
+    """Publish the candidates of the report; they stay published for the days of the timetable.
+
+    `BrokenSeal` where the signed notice says anything else than the report.
+    """
+    lot = await lots.lock(tx, lot_id)
+    await lots.owned(tx, lot_id)
+    statement = await verified_statement(tx, raw, "candidates")
+    report = await report_in_force(tx, lot_id)
+    switches = await switches_for(tx, lot)
+
+    refusals = move_refusals(
+        LotState(lot.state), LotMove.PUBLISH_CANDIDATES, suspended=lot.suspended
+    )
+    if refusals or report is None:
+        raise Refused(refusals)
+    publicity = Publicity(
+        candidates=_candidates(report.candidates),
+        report_received_at=report.row.taken_at,
+        published_at=tx.now,
+        days=lot.publicity_days,
+        lacks=_lacks(statement.payload, await _notice(tx, lot, report)),
+        states_objection_channel=bool(statement.payload["objections"].strip()),
+    )
+    refusals = publicity_refusals(publicity, switches)
+    if refusals:
+        raise Refused(refusals)
+    cautions = publicity_cautions(publicity, switches)
+    until = candidates_until(tx.now, lot.publicity_days)
+
+    await take_part(tx, lot_id)
+    tx.session.add(
+        CandidatesRow(
+            lot_id=lot_id,
+            round=report.row.round,
+            digest=statement.digest,
+            statement=raw,
+            published_by=tx.actor.person,
+            published_at=tx.now,
+            until=until,
+            cautions=[one.as_json() for one in cautions],
+        )
+    )
+    lot.candidates_until = until
+
+    tx.record(
+        CandidatesPublished(
+            lot_id,
+            round=report.row.round,
+            candidates=tuple(_ranked(one) for one in report.candidates),
+            ranking=tuple(_ranked(one) for one in report.ranking),
+            rejected=tuple(_rejected(one) for one in report.rejected),
+            report_digest=report.row.report_digest,
+            statement_digest=statement.digest,
+            until=until,
+        )
+    )
+    lots.move(tx, lot, LotMove.PUBLISH_CANDIDATES)
+
+    return Publication(statement.digest, until, tuple(cautions))
+
+
+async def end_standstill(store: Store, lot_id: LotId) -> None:
+    """Clear a lot for its award once its candidates have been published for their days."""
+    async with transaction(store, actor=PLATFORM) as tx:
+        await clear_for_award(tx, lot_id)
+
+
+@by(Role.PLATFORM)
+async def clear_for_award(tx: Transaction, lot_id: LotId) -> None:
+    """End the publicity whose time is over; while an objection brakes the lot, nothing happens."""
+    lot = await lots.lock(tx, lot_id)
+    if lot.state != LotState.CANDIDATES_PUBLISHED or lot.suspended:
+        return
+    if lot.candidates_until is None or tx.now < lot.candidates_until:
+        return
+
+    lots.move(tx, lot, LotMove.END_STANDSTILL)
+
+
+# ── the award ─────────────────────────────────────────────────────────────────────────────────
+
+
+@by(Role.TENDEREE)
+async def award(tx: Transaction, lot_id: LotId, raw: bytes) -> Award:
+    """Name the winner; the winner and every other bidder are told in the same act.
+
+    Every ground against it is given at once: a better rank passed over, days still running,
+    objections not answered, a winner who is barred today.
+    """
+    lot = await lots.lock(tx, lot_id)
+    _, project = await lots.owned(tx, lot_id)
+    statement = await verified_statement(tx, raw, "award")
+    report = await report_in_force(tx, lot_id)
+    winner_id, set_aside = _award_in(statement, lot, report)
+    switches = await switches_for(tx, lot)
+    bidders = [PartyId(bid.bidder_id) for bid in await counted_bids(tx.session, lot_id)]
+    losers = [bidder for bidder in bidders if bidder != winner_id]
+
+    gate = await _gate(tx, lot, losers_told={*losers, winner_id} >= {*bidders})
+    bars = await _bars(tx, winner_id, switches)
+    refusals = move_refusals(LotState(lot.state), LotMove.AWARD, suspended=lot.suspended)
+    refusals += _winner_refusals(report, winner_id, set_aside, project, switches)
+    refusals += _gate_refusals(gate, bars, switches)
+    if refusals or report is None:
+        raise Refused(refusals)
+    cautions = award_cautions(gate)
+    won = next(one for one in report.candidates if one.bidder_id == winner_id)
+
+    await take_part(tx, lot_id)
+    due = award_deadlines(beijing_day(tx.now), switches)
+    row = AwardRow(
+        lot_id=lot_id,
+        round=report.row.round,
+        bid_id=won.bid_id,
+        winner_id=winner_id,
+        rank=won.rank,
+        price=won.price,
+        set_aside=[
+            {
+                "bidder": str(bidder),
+                "ground": str(one.ground),
+                "document": one.document,
+                "found_by": one.found_by,
+            }
+            for bidder, one in set_aside.items()
+        ],
+        digest=statement.digest,
+        statement=raw,
+        awarded_by=tx.actor.person,
+        awarded_at=tx.now,
+        contract_due_on=due["contract"],
+        report_due_on=due.get("report"),
+        cautions=[one.as_json() for one in cautions],
+    )
+    tx.session.add(row)
+    await tx.session.flush()
+
+    lots.move(tx, lot, LotMove.AWARD)
+    _tell_everyone(tx, row, won.name, losers, report.row.report_digest)
+
+    return Award(
+        winner_id,
+        won.name,
+        won.rank,
+        won.price,
+        row.contract_due_on,
+        row.report_due_on,
+        told=len(losers) + 1,
+        cautions=tuple(cautions),
+    )
+
+
+async def report_in_force(tx: Transaction, lot_id: UUID) -> Report | None:
+    """The newest report taken over for a lot, or None where there is none yet."""
+    newest = (
+        select(func.max(col(TakenReportRow.round)))
+        .where(col(TakenReportRow.lot_id) == lot_id)
+        .scalar_subquery()
+    )
+    row = await tx.session.scalar(
+        select(TakenReportRow).where(
+            col(TakenReportRow.lot_id) == lot_id, col(TakenReportRow.round) == newest
+        )
+    )
+    if row is None:
+        return None
+    ranking = await tx.session.scalars(
+        select(RankedBidRow)
+        .where(col(RankedBidRow.lot_id) == lot_id, col(RankedBidRow.round) == row.round)
+        .order_by(col(RankedBidRow.rank))
+    )
+    rejected = await tx.session.scalars(
+        select(RejectedBidRow)
+        .where(col(RejectedBidRow.lot_id) == lot_id, col(RejectedBidRow.round) == row.round)
+        .order_by(col(RejectedBidRow.name), col(RejectedBidRow.ground))
+    )
+    return Report(row, tuple(ranking), tuple(rejected))
+
+
+# ── what the acts above are made of ───────────────────────────────────────────────────────────
+
+
+def _candidates(rows: Sequence[RankedBidRow]) -> tuple[Candidate, ...]:
+    return tuple(Candidate(PartyId(one.bidder_id), one.name, one.rank) for one in rows)
+
+
+async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any]:
+    sheets = {
+        row.bid_id: row.sheet or {}
+        for row in await tx.session.scalars(
+            select(OpenedBidRow).where(col(OpenedBidRow.lot_id) == lot.id)
+        )
+    }
+    return {
+        "v": "ebid-candidates/1",
+        "project": str(lot.project_id),
+        "lot": str(lot.id),
+        "report": b64u(report.row.report_digest),
+        "days": lot.publicity_days,
+        "candidates": [
+            {**_ranked(one), **_words_about(one, sheets[one.bid_id])} for one in report.candidates
+        ],
+        "ranking": [_ranked(one) for one in report.ranking],
+        "rejected": [_rejected(one) for one in report.rejected],
+        "objections": OBJECTIONS_HOW,
+    }
+
+
+def _ranked(row: RankedBidRow) -> dict[str, object]:
+    return {
+        "bidder": str(row.bidder_id),
+        "name": row.name,
+        "rank": row.rank,
+        "price": yuan_text(row.price),
+        "total": _points(row.total),
+    }
+
+
+def _rejected(row: RejectedBidRow) -> dict[str, object]:
+    return {
+        "bidder": str(row.bidder_id),
+        "name": row.name,
+        "ground": row.ground,
+        "article": row.article,
+        "page": row.page,
+    }
+
+
+def _points(points: Decimal) -> str:
+    """The points without zeros that say nothing, but with two places at least."""
+    shown = points.normalize()
+    places = max(2, -int(shown.as_tuple().exponent))
+    return f"{shown:.{places}f}"
+
+
+def _words_about(row: RankedBidRow, sheet: dict[str, Any]) -> dict[str, str]:
+    days = sheet.get("duration_days")
+    return {
+        "evaluation": f"综合得分{_points(row.total)}分，排名第{row.rank}",
+        "manager": str(sheet.get("manager", "")),
+        "period": "" if days is None else f"{days}日历天",
+        "qualification": "经评标委员会评审，符合招标文件规定的资格能力条件",
+        "quality": str(sheet.get("quality", "")),
+    }
+
+
+def _lacks(signed: dict[str, Any], proposed: dict[str, Any]) -> tuple[str, ...]:
+    """What the signed notice leaves unsaid; `BrokenSeal` where it says something else."""
+    if not _is_words(signed.get("objections")):
+        raise Malformed("the notice says where to object")
+    told = {**signed, "objections": proposed["objections"]}
+    told.pop("signed_at", None)
+    written = signed.get("candidates")
+    if not isinstance(written, list) or not all(isinstance(one, dict) for one in written):
+        raise Malformed("candidates are a list of objects")
+    if not all(_is_words(one.get(key)) for one in written for key in OWN_WORDS):
+        raise Malformed(f"the notice says of each candidate: {', '.join(OWN_WORDS)}")
+    fixed = [{**one, **dict.fromkeys(OWN_WORDS, "")} for one in written]
+    due = [{**one, **dict.fromkeys(OWN_WORDS, "")} for one in proposed["candidates"]]
+    if {**told, "candidates": fixed} != {**proposed, "candidates": due}:
+        raise BrokenSeal("what was signed is not the notice that the report makes")
+    return tuple(
+        f"{one['name']}的{label}"
+        for one in written
+        for key, label in OWN_WORDS.items()
+        if not one[key].strip()
+    )
+
+
+def _is_words(told: object) -> bool:
+    return isinstance(told, str) and len(told) <= WORDS_MAX
+
+
+def _award_in(
+    statement: Statement, lot: LotRow, report: Report | None
+) -> tuple[PartyId, dict[PartyId, SetAside]]:
+    told = members(
+        statement.payload,
+        {"v", "lot", "winner", "signed_at"},
+        optional={"project", "report", "set_aside"},
+    )
+    if told["lot"] != str(lot.id):
+        raise BrokenSeal("the statement is about another lot")
+    named = told.get("report")
+    if named is not None and (report is None or named != b64u(report.row.report_digest)):
+        raise BrokenSeal("the statement rests on another report")
+    passed_over = {}
+    for item in list_of(told.get("set_aside", []), at_most=10):
+        one = members(item, {"bidder", "ground", "document"}, optional={"found_by"})
+        if one["ground"] not in list(SetAsideGround):
+            raise Malformed(f"a candidate is set aside for one of: {', '.join(SetAsideGround)}")
+        passed_over[_party(one["bidder"])] = SetAside(
+            SetAsideGround(text_of(one["ground"])),
+            _short(one["document"]),
+            _short(one.get("found_by", "")),
+        )
+    return _party(told["winner"]), passed_over
+
+
+def _short(told: object) -> str:
+    if not _is_words(told):
+        raise Malformed(f"a text of at most {WORDS_MAX} characters was expected")
+    return text_of(told)
+
+
+def _party(told: object) -> PartyId:
+    try:
+        return PartyId(UUID(text_of(told)))
+    except ValueError:
+        raise Malformed("an organisation's id was expected") from None
+
+
+async def _bars(tx: Transaction, winner_id: PartyId, switches: Switches) -> list[CitedBar]:
+    standing = await standing_of(
+        tx,
+        act=BarredAct.AWARD,
+        on=tx.now,
+        party_id=winner_id,
+        regime=switches.regime,
+        mandatory=switches.mandatory,
+    )
+    return [
+        CitedBar(one.authority, one.document_number, one.article, one.starts_on, one.ends_on)
+        for one in standing.decisions
+    ]
+
+
+async def _gate(tx: Transaction, lot: LotRow, *, losers_told: bool) -> AwardGate:
+    assert lot.bids_due_at is not None
+    return AwardGate(
+        now=tx.now,
+        candidates_until=lot.candidates_until,
+        open_objections=await objecting.unanswered(tx, lot.id, ObjectionKind.RESULT),
+        winner_bar=None,
+        losers_told=losers_told,
+        bids_due_at=lot.bids_due_at,
+        validity_days=lot.validity_days,
+    )
+
+
+def _gate_refusals(gate: AwardGate, bars: list[CitedBar], switches: Switches) -> list[Refusal]:
+    refusals = award_refusals(gate, switches)
+    for bar in bars:
+        barred = award_refusals(replace(gate, winner_bar=bar), switches)
+        refusals += [one for one in barred if one.code == "winner_barred"]
+    return refusals
+
+
+def _winner_refusals(
+    report: Report | None,
+    winner_id: PartyId,
+    set_aside: dict[PartyId, SetAside],
+    project: ProjectRow,
+    switches: Switches,
+) -> list[Refusal]:
+    if report is None:
+        return []
+    choice = WinnerChoice(
+        chosen=winner_id,
+        candidates=_candidates(report.candidates),
+        set_aside=set_aside,
+        state_funded=project.state_funded,
+        all_rejected=report.row.all_rejected,
+    )
+    return winner_refusals(choice, switches)
+
+
+def _tell_everyone(
+    tx: Transaction, row: AwardRow, winner: str, losers: Sequence[PartyId], report_digest: bytes
+) -> None:
+    """The notices and the publication, all of one instant; the winner's notice comes first."""
+    won = AwardNoticed(
+        row.lot_id,
+        addressee_id=row.winner_id,
+        price=row.price,
+        statement_digest=row.digest,
+        contract_due_on=row.contract_due_on,
+    )
+    _keep_notice(tx, row, PartyId(row.winner_id), tx.record(won))
+    for loser in losers:
+        lost = ResultNoticed(
+            row.lot_id,
+            addressee_id=loser,
+            winner_id=row.winner_id,
+            winner=winner,
+            price=row.price,
+            statement_digest=row.digest,
+        )
+        _keep_notice(tx, row, loser, tx.record(lost))
+    tx.record(
+        AwardPublished(
+            row.lot_id,
+            winner_id=row.winner_id,
+            winner=winner,
+            rank=row.rank,
+            price=row.price,
+            report_digest=report_digest,
+            statement_digest=row.digest,
+            contract_due_on=row.contract_due_on,
+            report_due_on=row.report_due_on,
+        )
+    )
+
+
+def _keep_notice(tx: Transaction, row: AwardRow, bidder_id: PartyId, entry_id: UUID) -> None:
+    tx.session.add(
+        AwardNoticeRow(
+            lot_id=row.lot_id,
+            bidder_id=bidder_id,
+            won=bidder_id == row.winner_id,
+            entry_id=entry_id,
+            noticed_at=tx.now,
+        )
+    )

@@ -1,0 +1,298 @@
+"""A bidder objects (异议), the tenderee answers in its days, and meanwhile the lot waits.
+
+Objections to the tender documents and to the result come here; those to the opening are raised on
+the spot and answered there, and from here they only find their way into the hall. Who objects to
+the documents is told to nobody before the close, because only who means to bid objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from kernel.access import Role, by
+from kernel.crypto.digests import Malformed, members, text_of
+from kernel.errors import BrokenSeal, NotFound, Refused
+from kernel.identifiers import LotId, ObjectionId
+from kernel.randomness import random_id
+from kernel.refusals import Caution, Refusal
+from kernel.statute import PROCUREMENT_REGULATION
+from kernel.store.parties import Statement, take_part, verified_statement
+from kernel.store.transaction import Transaction
+from kernel.working_days import beijing_day
+from trading import lots, opening
+from trading.counted_bids import counted_bids
+from trading.events import ObjectionAnswered, ObjectionRaised
+from trading.handover import BEFORE_CLOSE, switches_for
+from trading.rules.objection_window import (
+    KIND_NAMES,
+    Interest,
+    ObjectionFacts,
+    ObjectionKind,
+    answer_cautions,
+    answer_due_at,
+    answer_refusals,
+    must_wait,
+    objection_refusals,
+)
+from trading.rules.procedures import Switches
+from trading.tables import (
+    AwardRow,
+    CandidatesRow,
+    LotRow,
+    ObjectionAnswerRow,
+    ObjectionRow,
+    OpeningRow,
+)
+
+WORDS_MAX: Final = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An objection as it was taken in; `waits` says that the lot stands still until the answer."""
+
+    id: ObjectionId
+    about: ObjectionKind
+    answer_due_at: datetime
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer as it was taken in, and whether it came late."""
+
+    id: ObjectionId
+    cautions: tuple[Caution, ...]
+
+
+@by(Role.BIDDER)
+async def raise_objection(tx: Transaction, lot_id: LotId, raw: bytes) -> Raised:
+    """Object to the documents, the opening or the result.
+
+    The same statement again is the same objection. `Refused` outside the window, and for whoever
+    is not concerned.
+    """
+    lot = await lots.lock(tx, lot_id)
+    if lot.published_at is None or lot.bids_due_at is None:
+        raise NotFound("no such lot")
+    statement = await verified_statement(tx, raw, "objection")
+    about, words, interest_words = _objection_in(statement, lot)
+    known = await tx.session.scalar(
+        select(ObjectionRow).where(col(ObjectionRow.digest) == statement.digest)
+    )
+    if known is not None:
+        return _raised(known)
+    switches = await switches_for(tx, lot)
+    facts = await _facts(tx, lot, about, interest_words, switches)
+
+    refusals = objection_refusals(facts, switches)
+    refusals += _too_early_to_challenge(facts, switches)
+    if refusals:
+        raise Refused(refusals)
+    if about is ObjectionKind.OPENING:
+        on_the_spot = await opening.object_on_the_spot(tx, lot_id, words)
+        return Raised(ObjectionId(on_the_spot), about, tx.now, waits=False)
+
+    await take_part(tx, lot_id)
+    row = ObjectionRow(
+        id=random_id(),
+        lot_id=lot_id,
+        about=about,
+        objector_id=tx.actor.party,
+        person_id=tx.actor.person,
+        words=words,
+        interest=interest_words,
+        digest=statement.digest,
+        statement=raw,
+        waits=must_wait(about, switches),
+        raised_at=tx.now,
+        answer_due_at=answer_due_at(about, tx.now, switches),
+    )
+    tx.session.add(row)
+
+    tx.record(
+        ObjectionRaised(
+            lot_id,
+            objection_id=row.id,
+            about=about,
+            statement_digest=row.digest,
+            waits=row.waits,
+            answer_due_at=row.answer_due_at,
+        )
+    )
+    if row.waits:
+        lots.suspend(tx, lot, cause=row.id, reason=f"对{KIND_NAMES[about]}的异议，答复前暂停")
+
+    return _raised(row)
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def answer_objection(tx: Transaction, objection_id: ObjectionId, raw: bytes) -> Answered:
+    """Answer an objection; the lot goes on where nothing else holds it.
+
+    A late answer is taken with a caution, since silence would harm more.
+    """
+    objection = await tx.session.get(ObjectionRow, objection_id)
+    if objection is None:
+        raise NotFound("no such objection")
+    lot = await lots.lock(tx, objection.lot_id)
+    await lots.owned(tx, lot.id)
+    statement = await verified_statement(tx, raw, "answer")
+    words = _answer_in(statement, objection)
+    about = ObjectionKind(objection.about)
+    before = await tx.session.get(ObjectionAnswerRow, objection_id)
+    switches = await switches_for(tx, lot)
+
+    refusals = answer_refusals(about, answered_already=before is not None, answer=words)
+    if refusals:
+        raise Refused(refusals)
+    cautions = answer_cautions(
+        about, answered_at=tx.now, due_at=objection.answer_due_at, switches=switches
+    )
+
+    await take_part(tx, lot.id)
+    tx.session.add(
+        ObjectionAnswerRow(
+            objection_id=objection_id,
+            words=words,
+            digest=statement.digest,
+            statement=raw,
+            answered_by=tx.actor.person,
+            answered_at=tx.now,
+            late=bool(cautions),
+        )
+    )
+
+    tx.record(
+        ObjectionAnswered(
+            lot.id,
+            objection_id=objection_id,
+            about=about,
+            statement_digest=statement.digest,
+            late=bool(cautions),
+        )
+    )
+    if objection.waits:
+        lots.resume(tx, lot, cause=objection_id, reason=f"对{KIND_NAMES[about]}的异议已答复")
+
+    return Answered(objection_id, tuple(cautions))
+
+
+async def unanswered(tx: Transaction, lot_id: UUID, about: ObjectionKind) -> int:
+    """How many objections of a kind wait for their answer."""
+    count = await tx.session.scalar(
+        select(func.count())
+        .select_from(ObjectionRow)
+        .outerjoin(ObjectionAnswerRow, col(ObjectionAnswerRow.objection_id) == col(ObjectionRow.id))
+        .where(
+            col(ObjectionRow.lot_id) == lot_id,
+            col(ObjectionRow.about) == about,
+            col(ObjectionAnswerRow.objection_id).is_(None),
+        )
+    )
+    return count or 0
+
+
+# ── what the acts above are made of ───────────────────────────────────────────────────────────
+
+
+def _raised(row: ObjectionRow) -> Raised:
+    return Raised(ObjectionId(row.id), ObjectionKind(row.about), row.answer_due_at, row.waits)
+
+
+def _objection_in(statement: Statement, lot: LotRow) -> tuple[ObjectionKind, str, str]:
+    told = members(
+        statement.payload,
+        {"v", "lot", "about", "words", "signed_at"},
+        optional={"project", "interest"},
+    )
+    if told["lot"] != str(lot.id):
+        raise BrokenSeal("the statement is about another lot")
+    if told["about"] not in list(ObjectionKind):
+        raise Malformed("an objection is about documents, opening or result")
+    words = _words(told["words"])
+    if not words:
+        raise Malformed("an objection says something")
+    return ObjectionKind(text_of(told["about"])), words, _words(told.get("interest", ""))
+
+
+def _answer_in(statement: Statement, objection: ObjectionRow) -> str:
+    told = members(
+        statement.payload, {"v", "lot", "objection", "words", "signed_at"}, optional={"project"}
+    )
+    if told["lot"] != str(objection.lot_id) or told["objection"] != str(objection.id):
+        raise BrokenSeal("the statement is about another objection")
+    return _words(told["words"])
+
+
+def _words(told: object) -> str:
+    words = text_of(told).strip()
+    if len(words) > WORDS_MAX:
+        raise Malformed(f"at most {WORDS_MAX} characters were expected")
+    return words
+
+
+async def _facts(
+    tx: Transaction, lot: LotRow, about: ObjectionKind, interest_words: str, switches: Switches
+) -> ObjectionFacts:
+    hall = await tx.session.get(OpeningRow, lot.id)
+    published = await tx.session.scalar(
+        select(CandidatesRow)
+        .where(col(CandidatesRow.lot_id) == lot.id)
+        .order_by(col(CandidatesRow.round).desc())
+        .limit(1)
+    )
+    assert lot.bids_due_at is not None
+    return ObjectionFacts(
+        kind=about,
+        raised_at=tx.now,
+        interest=await _interest(tx, lot, about, interest_words),
+        bids_due_at=lot.bids_due_at,
+        opening_begun_at=None if hall is None else hall.begun_at,
+        opening_recorded_at=None if hall is None else hall.recorded_at,
+        candidates_from=None if published is None else published.published_at,
+        candidates_until=None if published is None else published.until,
+        known_on=await _known_on(tx, lot, about, switches),
+    )
+
+
+async def _interest(
+    tx: Transaction, lot: LotRow, about: ObjectionKind, interest_words: str
+) -> Interest:
+    if about is ObjectionKind.DOCUMENTS:
+        return Interest.POTENTIAL_BIDDER
+    bidders: Sequence[UUID] = ()
+    if lot.state not in BEFORE_CLOSE:
+        bidders = [bid.bidder_id for bid in await counted_bids(tx.session, lot.id)]
+    if tx.actor.party in bidders:
+        return Interest.BIDDER
+    return Interest.INTERESTED_PARTY if interest_words else Interest.NONE
+
+
+async def _known_on(
+    tx: Transaction, lot: LotRow, about: ObjectionKind, switches: Switches
+) -> date | None:
+    """The day from which a supplier ought to have known; None where no such day counts yet."""
+    if switches.challenge_period is None:
+        return None
+    if about is ObjectionKind.DOCUMENTS:
+        return None if lot.documents_until is None else beijing_day(lot.documents_until)
+    award = await tx.session.get(AwardRow, lot.id)
+    return None if award is None else beijing_day(award.awarded_at)
+
+
+def _too_early_to_challenge(facts: ObjectionFacts, switches: Switches) -> list[Refusal]:
+    """In procurement the result is challenged once it is published (条例 53)."""
+    if switches.challenge_period is None or facts.kind is not ObjectionKind.RESULT:
+        return []
+    if facts.known_on is not None:
+        return []
+    reason = "中标结果尚未公告，不能对评审结果提出质疑"
+    return [Refusal("objection_early", PROCUREMENT_REGULATION[53], reason)]
