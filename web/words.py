@@ -46,9 +46,6 @@ class Tone(StrEnum):
 
 
 _FRAME: Final = {
-    "site.tagline": Words(
-        "公共资源电子交易与远程异地评标", "Electronic bidding, evaluated remotely"
-    ),
     "skip": Words("跳到主要内容", "Skip to main content"),
     "nav.label": Words("主导航", "Main"),
     "nav.notices": Words("交易信息", "Notices"),
@@ -100,7 +97,6 @@ _FRAME: Final = {
         "Accessibility: everything works by keyboard, with screen readers and in large type.",
     ),
     "clock.server": Words("服务器时间", "Server time"),
-    "clock.beijing": Words("北京时间", "Beijing time"),
     "clock.apart": Words("与您的电脑相差 {seconds} 秒", "{seconds} s from your computer"),
     "clock.drift": Words(
         "您的电脑时间{way} {apart}。倒计时按服务器时间显示，不影响投标；建议校准。",
@@ -116,7 +112,6 @@ _TIME: Final = {
     "time.hour": Words("小时", "h"),
     "time.minute": Words("分钟", "min"),
     "time.second": Words("秒", "s"),
-    "time.days": Words("{count} 天", "{count} days"),
     "time.moment": Words("{moment}（北京时间）", "{moment} (Beijing time)"),
     "time.undecided": Words("待定", "To be set"),
     "countdown.over": Words("已截止 {at}（服务器）", "Closed {at} (server)"),
@@ -195,10 +190,8 @@ _COMPONENTS: Final = {
     "table.sort": Words("按{column}排序", "Sort by {column}"),
     "table.empty": Words("没有数据", "Nothing here"),
     "yuan.unit": Words("元", "CNY"),
-    "yuan.words": Words("大写", "In words"),
     "steps.label": Words("进程", "Progress"),
     "steps.done": Words("已完成", "done"),
-    "steps.current": Words("当前", "now"),
     "pager.label": Words("分页", "Pages"),
     "pager.previous": Words("上一页", "Previous"),
     "pager.next": Words("下一页", "Next"),
@@ -208,10 +201,9 @@ _COMPONENTS: Final = {
     "digest.copy": Words("复制", "Copy"),
     "digest.copied": Words("已复制", "Copied"),
     "print": Words("打印", "Print"),
-    "field.required": Words("必填", "required"),
     "field.optional": Words("选填", "optional"),
     "errors.title": Words("有 {count} 处需要改正", "{count} to correct"),
-    "errors.prefix": Words("错误：", "Error: "),
+    "errors.prefix": Words("错误：", "Error:"),
     "live.connecting": Words("正在连接", "Connecting"),
     "live.connected": Words("连接正常", "Connected"),
     "live.again": Words("重连中", "Reconnecting"),
@@ -239,8 +231,6 @@ _COMPONENTS: Final = {
     "price.median": Words("中位数", "Median"),
     "price.over": Words("超过限价", "Above the ceiling"),
     "price.winner": Words("中标", "Winner"),
-    "price.from": Words("最低", "Lowest"),
-    "price.to": Words("最高", "Highest"),
     "view.empty": Words("没有符合条件的内容", "Nothing matches"),
     "view.loading": Words("正在载入{what}", "Loading {what}"),
     "view.offline": Words("网络已断开", "You are offline"),
@@ -264,7 +254,6 @@ _PROBLEMS: Final = {
     "problem.sign_in": Words("登录后继续", "Sign in and go on"),
     "problem.other_role": Words("换一个身份登录", "Sign in with another role"),
     "problem.reload": Words("重新载入本页", "Load this page again"),
-    "problem.back": Words("返回上一页改正", "Go back and correct it"),
     "problem.call": Words(
         "仍有问题，请拨打 {phone}，并报出编号。",
         "Still stuck? Call {phone} and tell the reference.",
