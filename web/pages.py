@@ -6,7 +6,6 @@ Everything is escaped; a name the view does not have is an error, not an empty s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -46,7 +45,7 @@ _BY_STATUS: Final = {
 }  # fmt: skip
 
 
-def render(request: Request, template: str, *, status_code: int = 200, **view: Any) -> HTMLResponse:
+def render(request: Request, template: str, **view: Any) -> HTMLResponse:
     """The page a template and a view make, in the reader's language.
 
     Every page gets `frame` besides its view. `now` of the view, where there is one, is the time
@@ -59,7 +58,6 @@ def render(request: Request, template: str, *, status_code: int = 200, **view: A
     kept = "no-store" if frame.signed_in else "no-cache"
     return HTMLResponse(
         body,
-        status_code,
         headers={
             "Cache-Control": kept,
             "Vary": "Accept, Cookie",
@@ -292,7 +290,8 @@ def static_url(name: str) -> str:
 def static_version(name: str) -> str:
     """What names a static file's content; `LookupError` where there is no such file."""
     path = STATIC / name
-    if not re.fullmatch(r"[\w./-]+", name) or ".." in name or not path.is_file():
+    inside = path.resolve().is_relative_to(STATIC.resolve())
+    if not inside or not path.is_file():
         raise LookupError(f"no static file {name!r}")
     seen = path.stat()
     return _version(path, seen.st_mtime_ns, seen.st_size)

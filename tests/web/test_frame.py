@@ -1,0 +1,60 @@
+"""The frame's clock is the database's, and a demonstration says how far it runs ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from fastapi import FastAPI
+
+from kernel.clock import platform_clock
+from kernel.store.transaction import Store
+from tests.conftest import START
+from tests.web.gallery_house import DEMONSTRATION, visiting
+from web import frame, visitor_choices
+from web.frame import Moment, look
+from web.routes import component_gallery
+
+
+async def test_the_time_is_the_platforms(store: Store) -> None:
+    seen = await look(store)
+    async with store.sessions() as session:
+        later = await platform_clock(session)
+    assert START <= seen.now <= later
+
+
+async def test_the_start_of_a_demonstration_is_no_jump(store: Store) -> None:
+    seen = await look(store)
+    assert seen.demo
+    assert seen.jump is None
+
+
+async def test_a_jump_is_told_with_where_it_led_and_why(
+    store: Store, clock_to: Callable[[datetime], Awaitable[None]]
+) -> None:
+    before = await look(store)
+    await clock_to(START + timedelta(days=20))
+    seen = await look(store)
+    assert seen.jump is not None
+    assert abs(seen.jump.to - (START + timedelta(days=20))) < timedelta(seconds=2)
+    assert seen.jump.reason == "test"
+    assert seen.offset > before.offset
+
+
+async def test_the_database_is_asked_once_a_second_for_all_readers() -> None:
+    asked = 0
+
+    async def counted() -> Moment:
+        nonlocal asked
+        asked += 1
+        return DEMONSTRATION
+
+    app = FastAPI()
+    app.include_router(component_gallery.router)
+    frame.put_around(app, look=counted)
+    visitor_choices.offer(app)
+    async with visiting(app) as reader:
+        for _ in range(5):
+            assert (await reader.get("/_ui")).status_code == 200
+        await reader.get("/_ui", headers={"Accept": "application/json"})
+    assert asked == 1
