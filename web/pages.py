@@ -45,7 +45,7 @@ _BY_STATUS: Final = {
 }  # fmt: skip
 
 
-def render(request: Request, template: str, **view: Any) -> HTMLResponse:
+def render(request: Request, template: str, *, status_code: int = 200, **view: Any) -> HTMLResponse:
     """The page a template and a view make, in the reader's language.
 
     Every page gets `frame` besides its view. `now` of the view, where there is one, is the time
@@ -58,6 +58,7 @@ def render(request: Request, template: str, **view: Any) -> HTMLResponse:
     kept = "no-store" if frame.signed_in else "no-cache"
     return HTMLResponse(
         body,
+        status_code,
         headers={
             "Cache-Control": kept,
             "Vary": "Accept, Cookie",
