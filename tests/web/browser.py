@@ -128,7 +128,8 @@ async def open_page(
         yield page
     finally:
         await context.close()
-    assert [one for one in complaints if not expected or expected not in one] == []
+    unexpected = [one for one in complaints if not expected or expected not in one]
+    assert unexpected == [], unexpected
 
 
 async def assert_no_overflow(page: Page) -> None:
