@@ -1,6 +1,6 @@
 """The transparency window: the log as anyone may read it, and as anyone may check it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -150,7 +150,7 @@ async def transparency(request: Request) -> HTMLResponse:
                 " ORDER BY v.number DESC LIMIT 20"
             )
         )
-        view = {
+        view: dict[str, Any] = {
             "note": note,
             "cosigned": cosigned,
             "size": int(note.split("\n")[1]) if note else 0,
