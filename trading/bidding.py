@@ -871,10 +871,10 @@ async def own_receipt(tx: Transaction, entry_id: UUID, *, witnessed: bool = Fals
 
 
 @by(Role.BIDDER)
-async def own_intent(tx: Transaction, intent_id: UUID) -> UUID:
-    """The id, if the acting bidder sent this submission; `NotFound` otherwise."""
+async def own_intent(tx: Transaction, lot_id: UUID, intent_id: UUID) -> UUID:
+    """The id, if the acting bidder sent this submission for this lot; `NotFound` otherwise."""
     intent = await tx.session.get(IntentRow, intent_id)
-    if intent is None or intent.bidder_id != tx.actor.party:
+    if intent is None or (intent.lot_id, intent.bidder_id) != (lot_id, tx.actor.party):
         raise NotFound("no such submission")
     return intent.id
 

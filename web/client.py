@@ -275,14 +275,16 @@ class Client:
         envelope: str,
         content: Path | bytes,
         *,
+        offset: int = 0,
         told: Callable[[int, int], None] | None = None,
     ) -> str:
-        """Upload a sealed envelope in parts; the upload's id once every part is there.
+        """Upload a sealed envelope's payload in parts; the upload's id once every part is there.
 
-        Parts that arrived before, in an earlier try or under the same content, are not sent again.
-        `told` hears how many of how many parts are there.
+        `offset` is where the payload begins in `content`: behind its header, which goes by itself
+        with `put_header`. Parts that arrived before, in an earlier try or under the same content,
+        are not sent again. `told` hears how many of how many parts are there.
         """
-        source = _Parts(content)
+        source = _Parts(content, offset)
         digests = await asyncio.to_thread(source.digests)
         begun = await self.post(
             f"/api/v1/lots/{lot_id}/uploads",
@@ -302,6 +304,18 @@ class Client:
                 return upload_id
             await self._send_parts(upload_id, source, digests, missing)
         raise Unreachable("parts of the upload keep getting lost")
+
+    async def put_header(self, upload_id: str, header: bytes) -> Any:
+        """Send the header that belongs to an upload; sending it again changes nothing."""
+        return _json(
+            await self._send(
+                "PUT",
+                f"/api/v1/uploads/{upload_id}/header",
+                content=header,
+                headers={"Content-Type": "application/octet-stream"},
+                repeat=True,
+            )
+        )
 
     async def put_part(self, upload_id: str, number: int, part: bytes) -> Any:
         """Send one part; sending it again changes nothing."""
@@ -461,21 +475,24 @@ class Client:
 
 
 class _Parts:
-    """A file or bytes, in parts of 8 MiB; the last one may be shorter."""
+    """A file or bytes from a place on, in parts of 8 MiB; the last one may be shorter."""
 
-    def __init__(self, content: Path | bytes) -> None:
+    def __init__(self, content: Path | bytes, offset: int = 0) -> None:
         self._content = content
-        self.size = content.stat().st_size if isinstance(content, Path) else len(content)
+        self._offset = offset
+        whole = content.stat().st_size if isinstance(content, Path) else len(content)
+        self.size = whole - offset
 
     @property
     def count(self) -> int:
         return max(-(-self.size // PART), 1)
 
     def part(self, number: int) -> bytes:
+        start = self._offset + number * PART
         if isinstance(self._content, bytes):
-            return self._content[number * PART : (number + 1) * PART]
+            return self._content[start : start + PART]
         with self._content.open("rb") as file:
-            file.seek(number * PART)
+            file.seek(start)
             return file.read(PART)
 
     def digests(self) -> list[bytes]:

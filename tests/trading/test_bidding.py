@@ -715,7 +715,7 @@ async def test_a_receipt_is_handed_to_its_author_alone(
     async with transaction(store, actor=bidder.actor) as tx:
         assert await bidding.own_receipt(tx, entry_id) == answer.receipt
         assert await bidding.own_receipt(tx, entry_id, witnessed=True) is None
-        assert await bidding.own_intent(tx, answer.intent_id) == answer.intent_id
+        assert await bidding.own_intent(tx, tender.lot_id, answer.intent_id) == answer.intent_id
     rival = await a_bidder(store)
     for actor in (rival.actor, tender.cast.supervisor.actor, tender.cast.agency.actor):
         async with transaction(store, actor=actor) as tx:
@@ -723,7 +723,7 @@ async def test_a_receipt_is_handed_to_its_author_alone(
                 await bidding.own_receipt(tx, entry_id)
     async with transaction(store, actor=rival.actor) as tx:
         with pytest.raises(NotFound):
-            await bidding.own_intent(tx, answer.intent_id)
+            await bidding.own_intent(tx, tender.lot_id, answer.intent_id)
         assert await bidding.own_bids(tx, tender.lot_id) == []
         assert await bidding.lots_bid_for(tx) == []
 

@@ -139,6 +139,22 @@ ROUTES: dict[str, Line] = {
     "POST /desk/lots/{lot_id}/documents": Allowed(*OWNERS),
     "POST /desk/lots/{lot_id}/documents/removal": Allowed(*OWNERS),
     "POST /desk/lots/{lot_id}/custodians": Allowed(*OWNERS),
+    # ── the bid desk ──
+    "POST /api/v1/lots/{lot_id}/uploads": Allowed(
+        Role.BIDDER, body={"envelope": "bid", "size": 1, "parts": ["00" * 32]}
+    ),
+    "GET /api/v1/lots/{lot_id}/uploads": Allowed(Role.BIDDER),
+    "GET /api/v1/uploads/{upload_id}": Allowed(Role.BIDDER),
+    "PUT /api/v1/uploads/{upload_id}/header": Allowed(Role.BIDDER),
+    "PUT /api/v1/uploads/{upload_id}/parts/{number}": Allowed(Role.BIDDER),
+    "DELETE /api/v1/uploads/{upload_id}": Allowed(Role.BIDDER),
+    "POST /api/v1/lots/{lot_id}/bids": Allowed(Role.BIDDER, statement="submission"),
+    "GET /api/v1/lots/{lot_id}/submissions/{submission_id}": Allowed(Role.BIDDER),
+    "GET /api/v1/lots/{lot_id}/bids/mine": Allowed(Role.BIDDER),
+    "GET /api/v1/receipts/{entry_id}": SIGNED_IN,
+    "GET /api/v1/lots/{lot_id}/sealing-package": ANYONE,
+    "GET /bids": Allowed(Role.BIDDER),
+    "GET /lots/{lot_id}/bid": Allowed(Role.BIDDER),
     # ── the opening hall ──
     "GET /openings": ANYONE,
     "GET /openings/{lot_id}": ANYONE,
