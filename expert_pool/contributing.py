@@ -39,7 +39,7 @@ from kernel.access import Role, by
 from kernel.crypto import fair_draw
 from kernel.crypto.digests import Malformed, b64u, list_of, members, sha256, text_of, unb64u
 from kernel.crypto.fair_draw import NONCE_SIZE, NonceShare
-from kernel.crypto.signing import PrivateKey, loaded_public_key, thumbprint
+from kernel.crypto.signing import P256, PrivateKey, loaded_public_key, thumbprint
 from kernel.crypto.threshold import SEALING_OVERHEAD
 from kernel.errors import BrokenSeal, Refused
 from kernel.identifiers import DrawId
@@ -115,11 +115,14 @@ async def deal(tx: Transaction, draw_id: DrawId, raw: bytes) -> None:
 
 @by(*PARTY_ROLES)
 async def confirm(tx: Transaction, draw_id: DrawId, dealer: str) -> None:
-    """A holder confirms that the share it was dealt opens; again changes nothing."""
+    """A holder confirms that the share it was dealt opens; again changes nothing.
+
+    Nor does it change anything once enough others did, and nonces are being revealed.
+    """
     file, party, draw = await _taken_up(tx, draw_id)
     share = file.share(dealer=dealer, holder=party.name)
 
-    if share.confirmed_at is not None:
+    if share.confirmed_at is not None or draw.state is DrawState.REVEALING:
         return
     draw = step(draw, Confirm(party.name, dealer), at=tx.now)
 
@@ -265,6 +268,8 @@ def _said(
     said = members(statement.payload, {"v", "draw", "party", *required}, optional={"signed_at"})
     if (said["draw"], said["party"]) != (str(file.id), party.name):
         raise BrokenSeal("the statement is about another draw or another party")
+    if not statement.keyid.startswith(P256):
+        raise BrokenSeal("a party signs by its program's key, which anyone can check for ever")
     return said
 
 
