@@ -185,9 +185,7 @@ async def _forged_request(stage: Stage, lot: str) -> dict[str, Any]:
     package = await stage["bidder1"].get(f"/api/v1/lots/{lot}/papers")
     entries = await stage["bidder1"].get("/api/v1/log/entries")
     some = next(entry for entry in entries["entries"] if entry["index"] is not None)
-    proof = (
-        await stage["bidder1"].read(f"/api/v1/log/proofs/{some['id']}", quorum=2)
-    ).decode()
+    proof = (await stage["bidder1"].read(f"/api/v1/log/proofs/{some['id']}", quorum=2)).decode()
     return {
         "policy": package["opening_policy"],
         "timetable": package["timetable"],
@@ -249,9 +247,7 @@ async def _shares(stage: Stage, lot: str) -> None:
             await stage.settled()
             told = await stage["centre"].get(f"/api/v1/lots/{lot}/opening")
             two_were_enough = told["opened_at"] is not None
-    stage.expect(
-        25, "a wrong share is refused and names its custodian", ARTICLE_30, wrong_named
-    )
+    stage.expect(25, "a wrong share is refused and names its custodian", ARTICLE_30, wrong_named)
     await _until_state(stage, lot, "opened")
     stage.expect(
         24,

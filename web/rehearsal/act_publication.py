@@ -1,0 +1,299 @@
+"""Publication: a project and two lots are drafted, refused for their faults, and published.
+
+Each fault is tried on a draft of its own, which is given up afterwards; the two lots that are
+published are faultless.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from kernel.crypto.digests import b64u, canonical, instant_text, sha256
+from kernel.crypto.signing import PrivateKey
+from kernel.store.parties import payload_type
+from web.client import Client, Problem
+from web.rehearsal.scheme import SCHEME
+from web.rehearsal.stage import Stage
+
+CUSTODIANS = (
+    ("custodian_tenderee", 1),
+    ("custodian_agency", 1),
+    ("custodian_centre", 1),
+    ("custodian_supervisor", 2),
+)
+"""(player, escrow shares): the regulator's custodian holds two and is indispensable."""
+
+LAW_24 = "《招标投标法》第24条"
+REGULATION_16 = "《招标投标法实施条例》第16条"
+REGULATION_26 = "《招标投标法实施条例》第26条"
+MEASURES_14 = "《电子招标投标办法》第14条"
+LAW_22 = "《招标投标法》第22条"
+
+SHEET_FIELDS = [
+    {"key": "price", "label": "投标总价（元）", "kind": "money"},
+    {"key": "duration_days", "label": "工期（日历天）", "kind": "count"},
+    {"key": "quality", "label": "质量目标", "kind": "text"},
+    {"key": "manager", "label": "项目负责人", "kind": "text"},
+]
+
+
+def a_plan(now: datetime, *, bidding_days: int = 22, documents_days: int = 7) -> dict[str, Any]:
+    """Documents on offer from now; bids due at 09:30 in Beijing on a day counted from today."""
+    due = (now + timedelta(days=bidding_days)).replace(hour=1, minute=30, second=0, microsecond=0)
+    return {
+        "documents_from": instant_text(now),
+        "documents_until": instant_text(now + timedelta(days=documents_days)),
+        "bids_due_at": instant_text(due),
+        "release_window_s": 1800,
+        "publicity_days": 3,
+        "validity_days": 90,
+    }
+
+
+def a_lot(name: str, plan: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A lot's terms as the agency's program sends them."""
+    terms: dict[str, Any] = {
+        "name": name,
+        "region": "310100",
+        "estimate": "130000000.00",
+        "ceiling_price": "128460000.00",
+        "bid_security": "800000.00",
+        "security_forms": ["bank_guarantee", "insurance"],
+        "scheme": SCHEME,
+        "sheet_fields": SHEET_FIELDS,
+        "notice": {
+            "content": "新建日处理十万吨污水处理设施及配套管网",
+            "scale": "日处理10万吨",
+            "place": "临江市滨江新区",
+            "schedule": "总工期540日历天",
+            "qualifications": "市政公用工程施工总承包一级及以上资质",
+            "consortium": "不接受联合体投标",
+            "documents_how": "登录本平台免费下载",
+            "submission_how": "通过本平台加密递交",
+            "platform_how": "投标人在本机加密投标文件后上传，开标时在线解密",
+            "evaluation_method": "综合评估法，详见招标文件第三章",
+        },
+        "plan": plan,
+        "officials_threshold": 3,
+        "escrow_threshold": 4,
+    }
+    return {**terms, **changes}
+
+
+async def play(stage: Stage) -> None:
+    """Publish two lots of one mandatory open tender."""
+    project = await _project(stage, "RH-2026-001", "agency")
+    stage.facts.project_id = project
+    await _faults(stage, project)
+    now = await stage.now()
+    lot1 = await _draft(stage, project, a_lot("施工总承包一标段", a_plan(now)))
+    lot2 = await _draft(
+        stage,
+        project,
+        a_lot(
+            "设备采购二标段",
+            a_plan(now),
+            estimate="9000000.00",
+            ceiling_price="8800000.00",
+            bid_security="150000.00",
+        ),
+    )
+    stage.facts.lot1, stage.facts.lot2 = lot1, lot2
+    await _invisible(stage, lot1)
+    await _published(stage, lot1)
+    await _published(stage, lot2)
+    told = await stage["bidder1"].get(f"/api/v1/lots/{lot1}")
+    stage.expect(
+        2,
+        "with a bid period of 20 days and more the notice is published",
+        LAW_24,
+        told["lot"]["state"] == "open" if "lot" in told else told["state"] == "open",
+    )
+    stage.facts.bids_due_at = datetime.fromisoformat(
+        a_plan(now)["bids_due_at"].replace("Z", "+00:00")
+    )
+    stage.page(f"/notices/{lot1}", "the tender notice 招标公告")
+
+
+async def _project(stage: Stage, code: str, who: str) -> str:
+    told = await stage[who].post(
+        "/api/v1/projects",
+        {
+            "code": code,
+            "name": "临江市滨江新区污水处理厂二期工程",
+            "procedure": "open_tender_mandatory",
+            "category": "works",
+            "region": "310100",
+            "funding_source": "财政资金",
+            "tenderee": stage.players["tenderee"].organisation_id,
+            "agency": stage.players["agency"].organisation_id,
+            "contact": {
+                "tenderee_address": "临江市滨江大道1号",
+                "tenderee_contact": "赵工 000-00000001",
+                "agency_address": "临江市中山路2号",
+                "agency_contact": "李工 000-00000002",
+            },
+        },
+    )
+    project = str(told["id"])
+    await stage["tenderee"].post_statement(
+        f"/api/v1/projects/{project}/authorisation",
+        "authorisation",
+        {"project": project, "agency": stage.players["agency"].organisation_id},
+    )
+    return project
+
+
+async def _draft(stage: Stage, project: str, terms: dict[str, Any]) -> str:
+    """A draft with its documents, its custodians named and their keys registered."""
+    agency = stage["agency"]
+    lot = str((await agency.post(f"/api/v1/projects/{project}/lots", terms))["id"])
+    await agency.put_file(
+        f"/api/v1/lots/{lot}/documents/招标文件.pdf",
+        b"%PDF-1.7\n% tender documents of the rehearsal\n",
+        media_type="application/pdf",
+    )
+    await agency.post(
+        f"/api/v1/lots/{lot}/custodians",
+        {
+            "custodians": [
+                {
+                    "person": stage.players[name].person_id,
+                    "organisation": stage.players[name].organisation_id,
+                    "escrow_shares": shares,
+                }
+                for name, shares in CUSTODIANS
+            ]
+        },
+    )
+    for name, _ in CUSTODIANS:
+        # One key for each project serves both lots: the custodian's program keeps it.
+        key = stage.facts.custodian_keys.setdefault(name, PrivateKey.generate())
+        await stage[name].post_statement(
+            f"/api/v1/lots/{lot}/custodian-keys",
+            "custodian-key",
+            {
+                "project": project,
+                "lot": lot,
+                "kid": key.kid,
+                "public_key": b64u(key.public_bytes),
+            },
+        )
+    return lot
+
+
+async def _publish(client: Client, lot: str, key: PrivateKey) -> Any:
+    """Sign the papers the platform proposes, and publish."""
+    papers = await client.get(f"/api/v1/lots/{lot}/publication")
+    return await client.post(
+        f"/api/v1/lots/{lot}/publication",
+        {
+            name: json.loads(
+                key.sign(payload_type(name.replace("_", "-")), canonical(papers[name])).to_bytes()
+            )
+            for name in ("timetable", "opening_policy", "notice")
+        },
+    )
+
+
+async def _published(stage: Stage, lot: str) -> None:
+    await _publish(stage["agency"], lot, stage.players["agency"].key)
+
+
+async def _faults(stage: Stage, project: str) -> None:
+    now = await stage.now()
+    tries = (
+        (
+            1,
+            "a notice with a bid period of 19 days is refused",
+            LAW_24,
+            "第24条",
+            a_lot("十九天标段", a_plan(now, bidding_days=19)),
+        ),
+        (
+            3,
+            "documents on offer for fewer than 5 days are refused",
+            REGULATION_16,
+            "第16条",
+            a_lot("发售期过短标段", a_plan(now, documents_days=3)),
+        ),
+        (
+            4,
+            "a bid security above 2 % is refused",
+            REGULATION_26,
+            "第26条",
+            a_lot("保证金过高标段", a_plan(now), bid_security="2600000.01"),
+        ),
+    )
+    for number, what, article, cited, terms in tries:
+        lot = await _draft(stage, project, terms)
+        problem = await _refusal(stage, lot)
+        grounds = [one for one in problem.refusals if cited in one["article"]] if problem else []
+        stage.expect(
+            number, what, article, bool(grounds), grounds[0]["reason"] if grounds else str(problem)
+        )
+        await stage["agency"].delete(f"/api/v1/lots/{lot}/draft")
+    problem = await stage.refused(
+        lambda: stage["unverified"].post(
+            "/api/v1/projects",
+            {
+                "code": "RH-2026-002",
+                "name": "未核验单位的项目",
+                "procedure": "open_tender_mandatory",
+                "category": "works",
+                "region": "310100",
+                "funding_source": "自筹",
+                "tenderee": stage.players["unverified"].organisation_id,
+            },
+        ),
+    )
+    stage.expect(
+        5,
+        "an unverified organisation cannot publish",
+        MEASURES_14,
+        problem is not None and any("14" in refusal["article"] for refusal in problem.refusals),
+        "" if problem is None else str(problem),
+    )
+
+
+async def _refusal(stage: Stage, lot: str) -> Problem | None:
+    try:
+        await _publish(stage["agency"], lot, stage.players["agency"].key)
+    except Problem as problem:
+        return problem
+    return None
+
+
+async def _invisible(stage: Stage, lot: str) -> None:
+    """The draft exists for nobody but its owners and those named to keep its keys."""
+    strangers = ("bidder1", "supervisor", "centre", "expert1", "second_centre", "unverified")
+    seen = []
+    absent = str(sha256(lot.encode()).hex())
+    nowhere = f"{absent[:8]}-{absent[8:12]}-4{absent[13:16]}-8{absent[17:20]}-{absent[20:32]}"
+    for name in strangers:
+        for path in ("", "/draft", "/publication", "/documents", "/opening"):
+            told = await _answer(stage[name], f"/api/v1/lots/{lot}{path}")
+            other = await _answer(stage[name], f"/api/v1/lots/{nowhere}{path}")
+            if told.replace(lot, nowhere) != other:
+                seen.append(f"{name} {path or '/'}")
+    stage.expect(
+        6,
+        "the draft was invisible to all others: as if it did not exist",
+        LAW_22,
+        not seen,
+        ", ".join(seen[:4]),
+    )
+
+
+async def _answer(client: Client, path: str) -> str:
+    try:
+        return f"200 {await client.get(path)}"
+    except Problem as problem:
+        body = {
+            name: value
+            for name, value in problem.body.items()
+            if name not in ("trace_id", "instance")
+        }
+        return f"{problem.status} {body}"
