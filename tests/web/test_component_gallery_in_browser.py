@@ -182,6 +182,20 @@ async def test_a_chosen_colour_stays_whatever_the_system_prefers(
     assert light != dark
 
 
+async def test_paper_is_white_whatever_the_screen_was(chromium: Browser, gallery: str) -> None:
+    async with open_page(chromium, gallery + "/_ui", theme="dark") as page:
+        await page.get_by_role("link", name="深色").click()
+        await page.emulate_media(media="print")
+        colours = await page.evaluate(
+            """() => [document.body, document.querySelector('.note'), document.querySelector('.tw')]
+              .map((e) => getComputedStyle(e))
+              .map((style) => [style.color, style.backgroundColor])"""
+        )
+        assert {ink for ink, _ in colours} == {"rgb(0, 0, 0)"}
+        assert colours[0][1] == "rgb(255, 255, 255)"
+        await expect(page.get_by_role("banner")).to_be_hidden()
+
+
 # -- keyboard -------------------------------------------------------------------------------------
 
 

@@ -59,7 +59,7 @@ def declared(block: str) -> dict[str, str]:
 
 def themes() -> dict[str, dict[str, str]]:
     tokens = bare(parts()["tokens"])
-    light = declared(tokens[: tokens.index("@media (prefers-color-scheme: dark)")])
+    light = declared(tokens[: tokens.index("@media screen and (prefers-color-scheme: dark)")])
     start = tokens.index(":root[data-theme=dark]")
     dark = declared(tokens[start : tokens.index("}", start)])
     return {"light": light, "dark": light | dark}
