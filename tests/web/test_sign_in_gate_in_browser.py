@@ -1,0 +1,213 @@
+"""The gate in a browser: a key made here, a passkey, role cards. W3C WebAuthn and WebCrypto."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import uvicorn
+from fastapi import Depends, FastAPI
+from fastapi.staticfiles import StaticFiles
+from playwright.async_api import Browser, Page, expect
+
+import web
+from kernel.access import Role
+from kernel.crypto.signing import PrivateKey
+from kernel.settings import Settings
+from kernel.store.parties import verified_statement
+from kernel.store.registering import Registered
+from kernel.store.transaction import Store, transaction
+from tests.newcomers import acting, the_centre, verified
+from tests.web.browser import assert_axe_clean, assert_no_overflow, chromium, open_page
+from web import frame, problems, request_scope, same_origin, security_headers, visitor_choices
+from web.routes import sign_in_gate
+
+__all__ = ["chromium"]
+NO_CLOCK = "status of 404"
+"""Pages ask for the platform's time, which is told in another place than the gate."""
+
+pytestmark = pytest.mark.browser
+
+
+@dataclass
+class Gate:
+    """A running gate and what stands behind it."""
+
+    address: str
+    store: Store
+    expert: Registered
+
+
+@pytest.fixture
+async def gate(store: Store, settings: Settings) -> AsyncIterator[Gate]:
+    listening = socket.create_server(("127.0.0.1", 0))
+    address = f"http://localhost:{listening.getsockname()[1]}"
+    settings = settings.model_copy(update={"origin": address})
+    store = replace(store, settings=settings)
+    app = FastAPI(dependencies=[Depends(request_scope.known_parameters)])
+    app.state.store, app.state.settings = store, settings
+    app.include_router(sign_in_gate.router)
+    static = Path(web.__file__).parent / "static"
+    app.mount("/static", StaticFiles(directory=static), name="static")
+    problems.answer_with_problems(app)
+    frame.put_around(app)
+    visitor_choices.offer(app)
+    request_scope.limit_bodies(app)
+    same_origin.guard(app, settings)
+    security_headers.guard(app)
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    staff = await the_centre(store, PrivateKey.generate())
+    expert = await verified(
+        store,
+        staff,
+        PrivateKey.generate(),
+        uscc="91330106673959654P",
+        name="江城大学",
+        roles=["expert"],
+    )
+    yield Gate(address, store, expert)
+    server.should_exit = True
+    await serving
+
+
+async def with_authenticator(page: Page) -> None:
+    """Plug a passkey authenticator of the browser's own into the page."""
+    line = await page.context.new_cdp_session(page)
+    await line.send("WebAuthn.enable")
+    await line.send(
+        "WebAuthn.addVirtualAuthenticator",
+        {
+            "options": {
+                "protocol": "ctap2",
+                "transport": "internal",
+                "hasResidentKey": True,
+                "hasUserVerification": True,
+                "isUserVerified": True,
+                "automaticPresenceSimulation": True,
+            }
+        },
+    )
+
+
+async def register(page: Page) -> None:
+    for name, value in {
+        "uscc": "91350100M000100Y43",
+        "name": "江城建设工程有限公司",
+        "region": "420100",
+        "responsible_person": "王伟",
+        "person": "李娜",
+        "identity_document": "420103199001010012",
+    }.items():
+        await page.fill(f"[name={name}]", value)
+    await page.check("[name=roles][value=bidder]")
+    await page.click("form[data-register] button")
+    await expect(page.locator("[data-says]")).to_contain_text("已注册")
+
+
+async def add_passkey(page: Page) -> None:
+    await page.click("[data-passkey-register]")
+    await expect(page.locator("tbody")).to_contain_text("通行密钥")
+
+
+async def test_a_newcomer_registers_signs_in_and_returns_by_passkey(
+    chromium: Browser, gate: Gate
+) -> None:
+    async with open_page(chromium, f"{gate.address}/register", expected=NO_CLOCK) as page:
+        await register(page)
+        await page.goto(f"{gate.address}/sign-in?to=/account")
+        await page.click("[data-keys-here] button")
+        await page.wait_for_url(f"{gate.address}/account")
+        await expect(page.locator("main")).to_contain_text("江城建设工程有限公司")
+        await expect(page.locator("main")).to_contain_text("投标人")
+
+        await with_authenticator(page)
+        await add_passkey(page)
+
+        cookies = await page.context.cookies()
+        (cookie,) = [one for one in cookies if one.get("name") == "__Host-sunbid"]
+        assert cookie["httpOnly"]
+        assert cookie["secure"]
+        assert cookie["sameSite"] == "Lax"
+        assert await page.evaluate("document.cookie") == ""
+        await page.context.clear_cookies()
+
+        await page.goto(f"{gate.address}/sign-in?to=/account")
+        await page.click("[data-passkey-sign-in]")
+        await page.click("[data-choices] button")
+        await page.wait_for_url(f"{gate.address}/account")
+        await expect(page.locator("main")).to_contain_text("李娜")
+
+
+async def test_a_role_card_gives_a_key_that_signs(chromium: Browser, gate: Gate) -> None:
+    address = f"{gate.address}/demo/sign-in?to=/account"
+    async with open_page(chromium, address, expected=NO_CLOCK) as page:
+        await page.click("form[data-demo-card]:has([value=expert]) button")
+        await page.wait_for_url(f"{gate.address}/account")
+        await expect(page.locator("main")).to_contain_text("江城大学")
+        text = await page.evaluate(
+            "async () => (await import('/static/passkey.js')).signed('score', {lot: '甲', n: 7})"
+        )
+    async with transaction(gate.store, actor=acting(gate.expert, Role.EXPERT)) as tx:
+        statement = await verified_statement(tx, text.encode(), "score")
+    assert (statement.payload["lot"], statement.payload["n"]) == ("甲", 7)
+
+
+async def test_a_passkey_signs_where_no_other_key_is(chromium: Browser, gate: Gate) -> None:
+    address = f"{gate.address}/demo/sign-in?to=/account"
+    async with open_page(chromium, address, expected=NO_CLOCK) as page:
+        await page.click("form[data-demo-card]:has([value=expert]) button")
+        await page.wait_for_url(f"{gate.address}/account")
+        await with_authenticator(page)
+        await add_passkey(page)
+        await page.evaluate("localStorage.clear()")
+        text = await page.evaluate(
+            "async () => (await import('/static/passkey.js')).signed('score', {lot: '乙'})"
+        )
+    async with transaction(gate.store, actor=acting(gate.expert, Role.EXPERT)) as tx:
+        statement = await verified_statement(tx, text.encode(), "score")
+    assert statement.keyid.startswith("webauthn:")
+
+
+async def test_what_the_platform_refuses_is_said_in_words(chromium: Browser, gate: Gate) -> None:
+    async with open_page(chromium, f"{gate.address}/register", expected="status of 4") as page:
+        await register(page)
+        await page.fill("[name=uscc]", "91350100M000100Y43")
+        for name, value in {
+            "name": "另一家",
+            "region": "420100",
+            "responsible_person": "王伟",
+            "person": "某人",
+            "identity_document": "AAAAAA9",
+        }.items():
+            await page.fill(f"[name={name}]", value)
+        await page.check("[name=roles][value=bidder]")
+        await page.click("form[data-register] button")
+        says = page.locator("[data-says]")
+        await expect(says).to_contain_text("该单位已注册")
+        await expect(says).to_contain_text("第14条")
+        await expect(says).to_be_focused()
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/register", "/demo/sign-in", "/en/sign-in"])
+@pytest.mark.parametrize("width", [320, 1440])
+async def test_the_gate_is_open_to_everybody(
+    chromium: Browser, gate: Gate, path: str, width: int
+) -> None:
+    async with open_page(chromium, gate.address + path, width=width, expected=NO_CLOCK) as page:
+        await assert_no_overflow(page)
+        await assert_axe_clean(page)
+
+
+async def test_a_role_card_works_without_scripts(chromium: Browser, gate: Gate) -> None:
+    address = f"{gate.address}/demo/sign-in?to=/account"
+    async with open_page(chromium, address, javascript=False) as page:
+        await page.click("form[data-demo-card]:has([value=expert]) button")
+        await page.wait_for_url(f"{gate.address}/account")
+        assert "江城大学" in await page.content()
