@@ -182,12 +182,12 @@ async def _before_the_window(stage: Stage, lot: str, stranger: Client) -> None:
 
 async def _forged_request(stage: Stage, lot: str) -> dict[str, Any]:
     """What a dishonest platform would send early: the right papers with proofs of other things."""
-    package = await stage["bidder1"].get(f"/api/v1/lots/{lot}/papers")
+    package = await stage["bidder1"].get(f"/api/v1/lots/{lot}/sealing-package")
     entries = await stage["bidder1"].get("/api/v1/log/entries")
     some = next(entry for entry in entries["entries"] if entry["index"] is not None)
     proof = (await stage["bidder1"].read(f"/api/v1/log/proofs/{some['id']}", quorum=2)).decode()
     return {
-        "policy": package["opening_policy"],
+        "policy": package["policy"],
         "timetable": package["timetable"],
         "close_proof": proof,
         "window_closed_proof": proof,

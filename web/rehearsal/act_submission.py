@@ -1,0 +1,507 @@
+"""Submission: bids are sealed on the bidders' side, sent in parts, receipted, and nobody else knows.
+
+Nine bidders aim at lot 1: one is barred, one is late, seven are there at the closing. Two of them
+also bid for lot 2, which fails for want of a third.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from kernel.crypto import sealing
+from kernel.crypto.digests import b64u, canonical, parse_instant, sha256, strict_json, unb64u
+from kernel.crypto.signing import Envelope, PrivateKey
+from kernel.randomness import random_bytes
+from kernel.store.parties import payload_type
+from web.client import Client, Problem
+from web.rehearsal.cast import BARRED, ESCROWED, LATE
+from web.rehearsal.checking import verified
+from web.rehearsal.stage import OwnBid, Stage
+from web.sealing_bids import Bidder, LotPackage, SealedBid, deliver, read_package, seal_bid
+
+PRICES = (
+    "121880000.00",
+    "120350500.00",
+    "122900000.00",
+    "119766000.00",
+    "123450000.00",
+    "118990000.00",
+    "121000000.00",
+    "120000000.00",
+    "122000000.00",
+)
+CAME = 7
+PATIENCE_S = 30.0
+MIB = 1 << 20
+
+LAW_22 = "《招标投标法》第22条"
+LAW_23 = "《招标投标法》第23条"
+LAW_28 = "《招标投标法》第28条"
+MEASURES_26 = "《电子招标投标办法》第26条"
+MEASURES_27 = "《电子招标投标办法》第27条"
+REGULATION_44 = "《招标投标法实施条例》第44条"
+
+
+async def play(stage: Stage) -> None:
+    """Nine bidders, seven bids, one of them twice; and everything that is turned away."""
+    lot = stage.facts.lot1
+    await asyncio.gather(
+        *(stage[f"bidder{n}"].get(f"/api/v1/lots/{lot}/documents") for n in range(1, 10))
+    )
+    early = await _sealed(stage, 1, lot)
+    await _clarification(stage, lot, early)
+    await _barred(stage, lot)
+    await _malformed(stage, lot)
+    await _parts(stage, lot)
+    await _secrecy(stage, lot)
+    for number in range(4, CAME + 1):
+        await deliver(stage[f"bidder{number}"], (await _sealed(stage, number, lot)).folder)
+    await _withdraw_and_resubmit(stage, lot)
+    for number in (1, 2):
+        await deliver(
+            stage[f"bidder{number}"], (await _sealed(stage, number, stage.facts.lot2)).folder
+        )
+    await _receipts(stage, lot)
+    await _deadline(stage, lot)
+
+
+def _bidder(stage: Stage, number: int) -> Bidder:
+    player = stage.players[f"bidder{number}"]
+    return Bidder(player.organisation_id, player.key)
+
+
+def _sheet(number: int) -> dict[str, Any]:
+    return {
+        "price": PRICES[number - 1],
+        "duration_days": 520 + number,
+        "quality": "合格",
+        "manager": f"项目经理{number}",
+    }
+
+
+async def _package(stage: Stage, lot: str) -> LotPackage:
+    return read_package(await stage["bidder1"].read(f"/api/v1/lots/{lot}/sealing-package"))
+
+
+async def _sealed(
+    stage: Stage,
+    number: int,
+    lot: str,
+    *,
+    name: str = "bid",
+    package: LotPackage | None = None,
+    size: int = 300_000,
+    **changes: Any,
+) -> SealedBid:
+    """A bid sealed on the bidder's own machine: a folder of its own, asking nobody."""
+    home = stage.settings.data / "bidders" / f"bidder{number}" / lot[:8]
+    work = home / f"{name}-files"
+    work.mkdir(parents=True, exist_ok=True)
+    (work / "技术方案.pdf").write_bytes(b"%PDF-1.7\n" + random_bytes(size))
+    (work / "商务文件.pdf").write_bytes(b"%PDF-1.7\n" + random_bytes(5_000))
+    key = PrivateKey.generate()
+    sealed = await asyncio.to_thread(
+        seal_bid,
+        package or await _package(stage, lot),
+        _bidder(stage, number),
+        sheet=_sheet(number),
+        files=[work],
+        folder=home / name,
+        now=await stage.now(),
+        escrow=number == ESCROWED + 1,
+        opening_key=key.public_bytes,
+        **changes,
+    )
+    if lot == stage.facts.lot1:
+        sheet = {"v": "ebid-sheet/1", "currency": "CNY", **_sheet(number)}
+        stage.facts.bids[f"bidder{number}"] = OwnBid(sheet, key, number == ESCROWED + 1, lot)
+    return sealed
+
+
+async def _clarification(stage: Stage, lot: str, early: SealedBid) -> None:
+    """A clarification fourteen days before the deadline moves it; the sealed bid stays valid."""
+    assert stage.facts.bids_due_at is not None
+    await stage.clock_to(stage.facts.bids_due_at - timedelta(days=14))
+    agency = stage.players["agency"]
+    client = agency.client
+    said = json.loads(
+        client.statement(
+            "clarification",
+            {
+                "project": stage.facts.project_id,
+                "lot": lot,
+                "number": 1,
+                "title": "关于进水水质的澄清",
+                "text": "进水水质按招标文件附件三修改后的指标执行。",
+                "may_affect_bids": True,
+            },
+        )
+    )
+    path = f"/api/v1/lots/{lot}/clarifications"
+    unmoved = await stage.refused(lambda: client.post(path, {"clarification": said}))
+    current = Envelope.from_bytes(await client.read(f"/api/v1/lots/{lot}/timetable"))
+    told = strict_json(current.payload)
+    assert isinstance(told, dict)
+    moved_to = stage.facts.bids_due_at + timedelta(days=3)
+    amended = {
+        **told,
+        "version": told["version"] + 1,
+        "previous": b64u(sha256(current.payload)),
+        "bids_due_at": moved_to.isoformat().replace("+00:00", "Z"),
+    }
+    signed = json.loads(agency.key.sign(payload_type("timetable"), canonical(amended)).to_bytes())
+    await client.post(path, {"clarification": said, "timetable": signed})
+    stage.facts.bids_due_at = moved_to
+    answer = await deliver(stage["bidder1"], early.folder)
+    stage.facts.receipts["bidder1"] = str(answer.get("entry_id", ""))
+    stage.expect(
+        7,
+        "a clarification 14 days before the deadline moves it, and sealed bids stay valid",
+        LAW_23,
+        unmoved is not None and answer.get("outcome") == "accepted",
+        "" if unmoved is None else str(unmoved),
+    )
+
+
+async def _barred(stage: Stage, lot: str) -> None:
+    who = f"bidder{BARRED + 1}"
+    today = (await stage.now()).date()
+    await stage["supervisor"].post_statement(
+        "/api/v1/decisions",
+        "bar",
+        {
+            "subject": {"organisation": stage.players[who].organisation_id},
+            "authority": "临江市住房和城乡建设局",
+            "document_number": "临建罚〔2026〕7号",
+            "article": "《中华人民共和国招标投标法》第五十三条",
+            "misconduct": "collusion",
+            "reason": "在另一项目中与其他投标人串通投标",
+            "acts": ["submission", "award"],
+            "decided_on": today.isoformat(),
+            "starts_on": today.isoformat(),
+            "ends_on": today.replace(year=today.year + 1).isoformat(),
+        },
+    )
+    sealed = await _sealed(stage, BARRED + 1, lot)
+    problem = await stage.refused(lambda: deliver(stage[who], sealed.folder))
+    cited = [] if problem is None else [r for r in problem.refusals if "〔2026〕7号" in str(r)]
+    stage.expect(
+        8,
+        "a barred bidder is refused with the decision cited",
+        "《招标投标法》第53条",
+        bool(cited),
+        cited[0]["reason"] if cited else str(problem),
+    )
+
+
+async def _malformed(stage: Stage, lot: str) -> None:
+    """An unsealed file, the wrong custodians, somebody else's envelope."""
+    client = stage["bidder2"]
+    upload = await client.upload(lot, "sheet", random_bytes(sealing.payload_size_of(65_536)))
+    problem = await stage.refused(lambda: client.put_header(upload, b"%PDF-1.7 not sealed at all"))
+    stage.expect(
+        9,
+        "an unsealed file is refused with a prompt",
+        MEASURES_26,
+        problem is not None,
+        "" if problem is None else _words(problem),
+    )
+    package = await _package(stage, lot)
+    strangers = tuple(PrivateKey.generate().public_bytes for _ in range(4))
+    wrong = replace(
+        package,
+        policy=sealing.PolicyKeys(
+            package.policy.policy_hash, sealing.ShareHolders(3, strangers), package.policy.escrow
+        ),
+    )
+    sealed = await _sealed(stage, 2, lot, name="wrong", package=wrong)
+    problem = await stage.refused(lambda: deliver(client, sealed.folder))
+    stage.expect(
+        10,
+        "an envelope sealed to the wrong custodians is refused",
+        MEASURES_26,
+        problem is not None and any("26" in r["article"] for r in problem.refusals),
+        "" if problem is None else _words(problem),
+    )
+    theirs = await _sealed(stage, 2, lot, name="theirs")
+    copied = await _copied(stage, theirs, number=3, lot=lot)
+    problem = await stage.refused(lambda: deliver(stage["bidder3"], copied))
+    stage.expect(
+        11,
+        "an envelope copied under another bidder's name is refused",
+        MEASURES_26,
+        problem is not None and bool(problem.refusals),
+        "" if problem is None else _words(problem),
+    )
+
+
+async def _copied(stage: Stage, theirs: SealedBid, *, number: int, lot: str) -> Path:
+    """Another bidder's sealed files, submitted under one's own name and signature."""
+    home = theirs.folder.parent / "copied"
+    home.mkdir(exist_ok=True)
+    for one in theirs.envelopes:
+        (home / one.file).write_bytes((theirs.folder / one.file).read_bytes())
+    described = json.loads((theirs.folder / "sealed.json").read_text())
+    described["bidder"] = stage.players[f"bidder{number}"].organisation_id
+    (home / "sealed.json").write_text(json.dumps(described))
+    package = await _package(stage, lot)
+    payload = {
+        "project": package.project_id,
+        "lot": lot,
+        "bidder": described["bidder"],
+        "seq": 1,
+        "policy": b64u(package.policy.policy_hash),
+        "envelopes": [one.named() for one in theirs.envelopes],
+        "replaces": None,
+    }
+    (home / "submission.dsse").write_bytes(
+        stage[f"bidder{number}"].statement("submission", payload)
+    )
+    return home
+
+
+async def _parts(stage: Stage, lot: str) -> None:
+    """Parts in any order and twice, a wrong digest, a missing part, the same submit twice."""
+    client = stage["bidder2"]
+    sealed = await _sealed(stage, 2, lot, name="large", size=20 * MIB)
+    bid = next(one for one in sealed.envelopes if one.kind == "bid")
+    content = (sealed.folder / bid.file).read_bytes()
+    header, payload = content[: bid.header_size], content[bid.header_size :]
+    parts = [payload[at : at + 8 * MIB] for at in range(0, len(payload), 8 * MIB)]
+    told = await client.post(
+        f"/api/v1/lots/{lot}/uploads",
+        {
+            "envelope": "bid",
+            "size": len(payload),
+            "parts": [sha256(part).hex() for part in parts],
+        },
+    )
+    upload = told["upload_id"]
+    await client.put_header(upload, header)
+    problem = await stage.refused(
+        lambda: client.put_part(upload, 0, parts[0][:-1] + bytes([parts[0][-1] ^ 1]))
+    )
+    stage.expect(
+        13,
+        "a part with a wrong digest is refused",
+        MEASURES_27,
+        problem is not None,
+        "" if problem is None else _words(problem),
+    )
+    for number in reversed(range(1, len(parts))):
+        await client.put_part(upload, number, parts[number])
+        await client.put_part(upload, number, parts[number])
+    problem = await _submit_as_it_is(stage, client, sealed, lot)
+    named = "" if problem is None else _words(problem)
+    stage.expect(
+        14,
+        "a submit with a missing part is refused, naming it",
+        MEASURES_27,
+        problem is not None and "1" in named,
+        named,
+    )
+    await client.put_part(upload, 0, parts[0])
+    await client.put_part(upload, 0, parts[0])
+    first = await deliver(client, sealed.folder)
+    again = await deliver(client, sealed.folder)
+    state = await client.get(f"/api/v1/uploads/{upload}")
+    stage.expect(
+        12,
+        "parts may arrive in any order and twice",
+        MEASURES_27,
+        state["complete"] and first.get("outcome") == "accepted",
+        f"{len(parts)} parts",
+    )
+    stage.expect(
+        15,
+        "the same submit sent twice gives the same receipt, byte for byte",
+        MEASURES_27,
+        "receipt" in first and first["receipt"] == again.get("receipt"),
+    )
+
+
+async def _submit_as_it_is(
+    stage: Stage, client: Client, sealed: SealedBid, lot: str
+) -> Problem | None:
+    """Submit with the sheet complete and the bid as far as it is."""
+    sheet = next(one for one in sealed.envelopes if one.kind == "sheet")
+    path = sealed.folder / sheet.file
+    upload = await client.upload(lot, "sheet", path, offset=sheet.header_size)
+    await client.put_header(upload, path.read_bytes()[: sheet.header_size])
+    raw = (sealed.folder / "submission.dsse").read_bytes()
+    return await stage.refused(
+        lambda: client.post_signed(f"/api/v1/lots/{lot}/bids", raw, idempotency_key="incomplete")
+    )
+
+
+WATCHERS = ("supervisor", "agency", "centre", "bidder9", "expert1", "custodian_agency")
+
+
+async def _secrecy(stage: Stage, lot: str) -> None:
+    """Everything every role can ask for is the same before and after another bid came in."""
+    stranger = Client(stage.url)
+    try:
+        before = await _everything_seen(stage, lot, stranger)
+        await deliver(stage["bidder3"], (await _sealed(stage, 3, lot)).folder)
+        after = await _everything_seen(stage, lot, stranger)
+    finally:
+        await stranger.aclose()
+    differing = [path for path, told in before.items() if after[path] != told]
+    names = [
+        stage.players[f"bidder{n}"].organisation
+        for n in range(1, 4)
+        if any(stage.players[f"bidder{n}"].organisation in told for told in after.values())
+    ]
+    stage.expect(
+        19,
+        "nobody could see a count, a name or a presence before the closing",
+        f"{LAW_22}、《电子招标投标办法》第21条",
+        not differing and not names,
+        ", ".join(differing[:3] + names),
+    )
+
+
+async def _everything_seen(stage: Stage, lot: str, stranger: Client) -> dict[str, str]:
+    paths = (
+        f"/api/v1/lots/{lot}",
+        f"/api/v1/lots/{lot}/opening",
+        f"/api/v1/lots/{lot}/uploads",
+        f"/api/v1/lots/{lot}/bids/mine",
+        f"/api/v1/views/{lot}/public/entries",
+        f"/api/v1/views/{lot}/participants/entries",
+        f"/api/v1/views/{lot}/supervisors/entries",
+        f"/api/v1/views/{lot}/committee/entries",
+        "/api/v1/lots",
+        "/metrics",
+    )
+    clients = {"public": stranger} | {name: stage[name] for name in WATCHERS}
+    seen = {}
+    for name, client in clients.items():
+        for path in paths:
+            seen[f"{name} {path}"] = await _text(client, path)
+    return seen
+
+
+async def _text(client: Client, path: str) -> str:
+    try:
+        told = (await client.read(path)).decode()
+    except Problem as problem:
+        body = {k: v for k, v in problem.body.items() if k != "trace_id"}
+        return f"{problem.status} {body}"
+    if path == "/metrics":
+        # What is counted is reading of public pages; that this test reads is not a leak.
+        return "\n".join(line.partition(" ")[0] for line in told.splitlines())
+    return told
+
+
+async def _withdraw_and_resubmit(stage: Stage, lot: str) -> None:
+    client = stage["bidder4"]
+    state = (await client.get(f"/api/v1/lots/{lot}/bids/mine"))["next"]
+    package = await _package(stage, lot)
+    await client.post_statement(
+        f"/api/v1/lots/{lot}/bids",
+        "submission",
+        {
+            "project": package.project_id,
+            "lot": lot,
+            "bidder": stage.players["bidder4"].organisation_id,
+            "seq": state["seq"],
+            "policy": b64u(package.policy.policy_hash),
+            "envelopes": [],
+            "replaces": state["replaces"],
+        },
+        idempotency_key="withdrawal",
+    )
+    state = (await client.get(f"/api/v1/lots/{lot}/bids/mine"))["next"]
+    sealed = await _sealed(
+        stage, 4, lot, name="again", seq=state["seq"], replaces=unb64u(state["replaces"])
+    )
+    answer = await deliver(client, sealed.folder)
+    bids = (await client.get(f"/api/v1/lots/{lot}/bids/mine"))["bids"]
+    stage.expect(
+        16,
+        "withdraw and resubmit: the last one counts",
+        "《招标投标法》第29条",
+        answer.get("outcome") == "accepted"
+        and [bid["withdrawn"] for bid in bids] == [False, True, False],
+        f"{len(bids)} submissions",
+    )
+
+
+async def _receipts(stage: Stage, lot: str) -> None:
+    """Every receipt verifies offline by the companion that two witnesses cosigned."""
+    options = [f"--log={stage.facts.log_vkey}"]
+    options += [f"--witness={vkey}" for vkey in stage.facts.witness_vkeys]
+    verdicts = []
+    for number in range(1, CAME + 1):
+        name = f"bidder{number}"
+        bids = (await stage[name].get(f"/api/v1/lots/{lot}/bids/mine"))["bids"]
+        for bid in bids:
+            proof = await _witnessed(stage[name], bid["entry_id"])
+            path = stage.write(f"receipts/{name}-{bid['seq']}.tlog-proof", proof)
+            verdicts.append(await verified("receipt", path, *options))
+    stage.expect(
+        17,
+        "every receipt verifies offline with two witnesses",
+        MEASURES_27,
+        bool(verdicts) and all(verdicts),
+        f"{len(verdicts)} receipts",
+    )
+
+
+async def _witnessed(client: Client, entry: str) -> bytes:
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            proof = await client.read(f"/api/v1/receipts/{entry}", witnessed=True)
+            if proof.startswith(b"c2sp.org/tlog-proof@v1"):
+                return proof
+            await asyncio.sleep(0.3)
+
+
+async def _deadline(stage: Stage, lot: str) -> None:
+    assert stage.facts.bids_due_at is not None
+    late = await _sealed(stage, LATE + 1, lot)
+    client = stage[f"bidder{LATE + 1}"]
+    for one in late.envelopes:
+        path = late.folder / one.file
+        upload = await client.upload(lot, one.kind, path, offset=one.header_size)
+        await client.put_header(upload, path.read_bytes()[: one.header_size])
+    raw = (late.folder / "submission.dsse").read_bytes()
+    for other in (stage.facts.lot2, lot):
+        told = Envelope.from_bytes(await client.read(f"/api/v1/lots/{other}/timetable"))
+        times = strict_json(told.payload)
+        assert isinstance(times, dict)
+        if other != lot:
+            await stage.clock_to(parse_instant(times["bids_due_at"]) + timedelta(seconds=5))
+            await stage.settled()
+            failed = await stage["bidder1"].get(f"/api/v1/lots/{other}")
+            state = failed["lot"]["state"] if "lot" in failed else failed["state"]
+            stage.expect(
+                20,
+                "lot 2 has two bidders and fails for want of a third",
+                f"{LAW_28}、{REGULATION_44}",
+                state == "failed",
+                state,
+            )
+    await stage.clock_to(stage.facts.bids_due_at + timedelta(seconds=1))
+    problem = await stage.refused(
+        lambda: client.post_signed(f"/api/v1/lots/{lot}/bids", raw), code="late"
+    )
+    facts = {} if problem is None else problem.refusals[0].get("facts", {})
+    stage.expect(
+        18,
+        "a submit one second after the deadline is refused with exact times",
+        LAW_28,
+        problem is not None and "received_at" in facts,
+        "" if problem is None else _words(problem),
+    )
+
+
+def _words(problem: Problem) -> str:
+    told = "；".join(str(one["reason"]) for one in problem.refusals)
+    return told or str(problem.body.get("detail") or problem.code)
