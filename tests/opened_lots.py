@@ -91,7 +91,13 @@ def sealed_by(
 
 
 async def an_entry(
-    store: Store, tender: Tender, price: str, *, escrow: bool = False, sheet: bytes | None = None
+    store: Store,
+    tender: Tender,
+    price: str,
+    *,
+    escrow: bool = False,
+    sheet: bytes | None = None,
+    bid: bytes | None = None,
 ) -> Entry:
     """A bidder whose sealed bid was taken in before the deadline."""
     player, key = await a_bidder(store), PrivateKey.generate()
@@ -99,7 +105,7 @@ async def an_entry(
     content = canonical(said) if sheet is None else sheet
     files = (
         sealed_by(tender, player.party, key, "sheet", content, escrow=escrow),
-        sealed_by(tender, player.party, key, "bid", b"PK" + random_bytes(99), escrow=escrow),
+        sealed_by(tender, player.party, key, "bid", bid or b"PK" + random_bytes(99), escrow=escrow),
     )
     await uploaded(store, player, tender.lot_id, files)
     raw = a_submission(tender, player, files)

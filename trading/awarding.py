@@ -18,7 +18,7 @@ from sqlmodel import col
 
 from blacklist.standing import BarredAct, standing_of
 from kernel.access import PLATFORM, Role, by
-from kernel.crypto.digests import Malformed, b64u, list_of, members, text_of
+from kernel.crypto.digests import Malformed, b64u, list_of, members, parse_instant, text_of
 from kernel.errors import BrokenSeal, Refused
 from kernel.identifiers import LotId, PartyId
 from kernel.money import yuan_text
@@ -389,7 +389,7 @@ def _lacks(signed: dict[str, Any], proposed: dict[str, Any]) -> tuple[str, ...]:
     if not _is_words(signed.get("objections")):
         raise Malformed("the notice says where to object")
     told = {**signed, "objections": proposed["objections"]}
-    told.pop("signed_at", None)
+    parse_instant(told.pop("signed_at", None))
     written = signed.get("candidates")
     if not isinstance(written, list) or not all(isinstance(one, dict) for one in written):
         raise Malformed("candidates are a list of objects")
@@ -419,6 +419,7 @@ def _award_in(
         {"v", "lot", "winner", "signed_at"},
         optional={"project", "report", "set_aside"},
     )
+    parse_instant(told["signed_at"])
     if told["lot"] != str(lot.id):
         raise BrokenSeal("the statement is about another lot")
     named = told.get("report")

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from kernel.access import Role, by
-from kernel.crypto.digests import Malformed, members, text_of
+from kernel.crypto.digests import Malformed, members, parse_instant, text_of
 from kernel.errors import BrokenSeal, NotFound, Refused
 from kernel.identifiers import LotId, ObjectionId
 from kernel.randomness import random_id
@@ -28,6 +28,7 @@ from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
 from trading import lots, opening
 from trading.counted_bids import counted_bids
+from trading.drafting import clean_text
 from trading.events import ObjectionAnswered, ObjectionRaised
 from trading.handover import BEFORE_CLOSE, switches_for
 from trading.rules.objection_window import (
@@ -217,10 +218,13 @@ def _objection_in(statement: Statement, lot: LotRow) -> tuple[ObjectionKind, str
         raise BrokenSeal("the statement is about another lot")
     if told["about"] not in list(ObjectionKind):
         raise Malformed("an objection is about documents, opening or result")
-    words = _words(told["words"])
-    if not words:
-        raise Malformed("an objection says something")
-    return ObjectionKind(text_of(told["about"])), words, _words(told.get("interest", ""))
+    parse_instant(told["signed_at"])
+    interest = text_of(told.get("interest", ""))
+    return (
+        ObjectionKind(text_of(told["about"])),
+        clean_text(told["words"], at_most=WORDS_MAX),
+        clean_text(interest, at_most=WORDS_MAX) if interest.strip() else "",
+    )
 
 
 def _answer_in(statement: Statement, objection: ObjectionRow) -> str:
@@ -229,14 +233,10 @@ def _answer_in(statement: Statement, objection: ObjectionRow) -> str:
     )
     if told["lot"] != str(objection.lot_id) or told["objection"] != str(objection.id):
         raise BrokenSeal("the statement is about another objection")
-    return _words(told["words"])
-
-
-def _words(told: object) -> str:
-    words = text_of(told).strip()
-    if len(words) > WORDS_MAX:
-        raise Malformed(f"at most {WORDS_MAX} characters were expected")
-    return words
+    parse_instant(told["signed_at"])
+    words = text_of(told["words"])
+    # An empty answer is refused by its article, not for its form.
+    return clean_text(words, at_most=WORDS_MAX) if words.strip() else ""
 
 
 async def _facts(

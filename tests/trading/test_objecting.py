@@ -1,0 +1,343 @@
+"""Bidding Regulation 22, 44, 54, 62; Bidding Law 22; Procurement Law 52, 53."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from kernel.access import PLATFORM, Role
+from kernel.crypto.digests import Malformed
+from kernel.errors import BrokenSeal, NotFound, NotPermitted, Refused
+from kernel.identifiers import LotId, ObjectionId
+from kernel.randomness import random_id
+from kernel.store.transaction import Store, transaction
+from kernel.working_days import BEIJING, beijing_day
+from tests.awards import (
+    a_recorded_lot,
+    an_evaluated_lot,
+    answered,
+    candidates_published,
+    handed_over,
+    objected,
+    objection_statement,
+    standstill_ended,
+)
+from tests.newcomers import codes
+from tests.opened_lots import an_opened_lot
+from tests.sealed_bids import Tender, a_bidder, a_tender
+from tests.tenders import (
+    NOW,
+    a_cast,
+    a_plan,
+    a_player,
+    a_project,
+    a_published_lot,
+)
+from trading import lots, objecting
+from trading.rules.procedures import Procedure, SecurityForm
+from trading.tables import LotRow
+
+PRICES = ("118600000.00", "121300000.00", "119950000.00")
+
+
+async def rows(store: Store, query: str, **values: Any) -> list[Any]:
+    async with store.sessions() as session:
+        return list((await session.execute(text(query), values)).mappings())
+
+
+async def recorded(store: Store, kind: str) -> list[dict[str, Any]]:
+    query = "SELECT record FROM kernel.journal WHERE kind = :kind ORDER BY recorded_at"
+    return [json.loads(row["record"]) for row in await rows(store, query, kind=kind)]
+
+
+async def lot_of(store: Store, lot_id: LotId) -> LotRow:
+    async with transaction(store, actor=PLATFORM) as tx:
+        return await lots.hold(tx, lot_id)
+
+
+# ── to the documents ──────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_documents_are_objected_to_until_ten_days_before_the_deadline(
+    store: Store,
+) -> None:
+    tender = await a_tender(store)
+    last = tender.due_at - timedelta(days=10)
+    late, in_time = await a_bidder(store), await a_bidder(store)
+    with pytest.raises(Refused) as refused:
+        await objected(
+            store, late, tender.lot_id, "documents", now=last + timedelta(microseconds=1)
+        )
+    assert codes(refused) == {"objection_late"}
+    assert await rows(store, "SELECT * FROM trading.objection") == []
+
+    raised = await objected(store, in_time, tender.lot_id, "documents", now=last)
+
+    assert raised.waits
+    lot = await lot_of(store, LotId(tender.lot_id))
+    assert (lot.suspended, list(lot.brakes), lot.due_at) == (True, [str(raised.id)], None)
+
+
+async def test_who_objects_to_the_documents_stands_in_no_event(store: Store) -> None:
+    tender = await a_tender(store)
+    bidder = await a_bidder(store)
+    await objected(store, bidder, tender.lot_id, "documents", now=NOW + timedelta(days=2))
+    seen = await rows(
+        store,
+        "SELECT kind, audience, convert_from(record, 'UTF8') AS record FROM kernel.journal"
+        " WHERE kind IN ('ObjectionRaised', 'LotSuspended')",
+    )
+    assert {(row["kind"], row["audience"]) for row in seen} == {
+        ("ObjectionRaised", "public"),
+        ("LotSuspended", "public"),
+    }
+    for row in seen:
+        assert str(bidder.party) not in row["record"]
+        assert bidder.organisation not in row["record"]
+
+
+async def test_an_answer_lets_the_lot_go_on_with_its_deadline(store: Store) -> None:
+    tender = await a_tender(store)
+    bidder, agency = await a_bidder(store), tender.cast.agency
+    then = NOW + timedelta(days=2)
+    due_before = (await lot_of(store, LotId(tender.lot_id))).due_at
+    raised = await objected(store, bidder, tender.lot_id, "documents", now=then)
+
+    done = await answered(store, agency, tender.lot_id, raised, now=then + timedelta(days=1))
+
+    assert done.cautions == ()
+    lot = await lot_of(store, LotId(tender.lot_id))
+    assert (lot.suspended, lot.brakes, lot.due_at) == (False, {}, due_before)
+    [kept] = await rows(store, "SELECT * FROM trading.objection_answer")
+    assert (kept["objection_id"], kept["late"], kept["answered_by"]) == (
+        raised.id,
+        False,
+        agency.person,
+    )
+    [told] = await recorded(store, "ObjectionAnswered")
+    assert told["facts"]["objection_id"] == str(raised.id)
+    assert (await recorded(store, "LotResumed"))[0]["facts"]["cause"] == str(raised.id)
+
+
+async def test_two_objections_hold_a_lot_until_both_are_answered(store: Store) -> None:
+    tender = await a_tender(store)
+    then = NOW + timedelta(days=2)
+    first = await objected(store, await a_bidder(store), tender.lot_id, "documents", now=then)
+    second = await objected(store, await a_bidder(store), tender.lot_id, "documents", now=then)
+    await answered(store, tender.cast.agency, tender.lot_id, first, now=then)
+    assert (await lot_of(store, LotId(tender.lot_id))).suspended
+    await answered(store, tender.cast.tenderee, tender.lot_id, second, now=then)
+    assert not (await lot_of(store, LotId(tender.lot_id))).suspended
+    assert len(await recorded(store, "LotSuspended")) == 1
+
+
+async def test_a_late_answer_is_taken_with_a_caution(store: Store) -> None:
+    tender = await a_tender(store)
+    then = NOW + timedelta(days=1)  # Tuesday: due at the end of Friday
+    raised = await objected(store, await a_bidder(store), tender.lot_id, "documents", now=then)
+    assert raised.answer_due_at.astimezone(BEIJING).isoformat() == "2026-03-07T00:00:00+08:00"
+    done = await answered(
+        store, tender.cast.agency, tender.lot_id, raised, now=raised.answer_due_at
+    )
+    assert [one.code for one in done.cautions] == ["answered_late"]
+    [told] = await recorded(store, "ObjectionAnswered")
+    assert told["facts"]["late"] is True
+
+
+# ── to the opening ────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_objection_to_the_opening_finds_its_way_into_the_hall(store: Store) -> None:
+    tender = await a_tender(store)
+    bidder = await a_bidder(store)
+    with pytest.raises(Refused) as refused:
+        await objected(store, bidder, tender.lot_id, "opening", now=NOW + timedelta(days=1))
+    assert codes(refused) == {"no_interest", "objection_early"}
+
+    hall = await an_opened_lot(store, tender, list(PRICES))
+    now = await hall.window_ends_at() + timedelta(minutes=1)
+    raised = await objected(store, hall.entries[0].player, hall.lot_id, "opening", now=now)
+
+    assert not raised.waits
+    [row] = await rows(store, "SELECT * FROM trading.opening_objection")
+    assert (row["id"], row["bidder_id"]) == (raised.id, hall.entries[0].player.party)
+    assert not (await lot_of(store, hall.lot_id)).suspended
+
+
+async def test_after_the_record_is_signed_the_opening_is_objected_to_no_more(store: Store) -> None:
+    hall = await a_recorded_lot(store, PRICES)
+    now = await hall.window_ends_at() + timedelta(hours=1)
+    with pytest.raises(Refused) as refused:
+        await objected(store, hall.entries[0].player, hall.lot_id, "opening", now=now)
+    assert codes(refused) == {"objection_late"}
+
+
+# ── to the result ─────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_result_is_objected_to_only_while_candidates_are_published(store: Store) -> None:
+    evaluated = await an_evaluated_lot(store, PRICES)
+    lot_id, loser = evaluated.hall.lot_id, evaluated.ranked[1].player
+    with pytest.raises(Refused) as refused:
+        await objected(store, loser, lot_id, "result", now=evaluated.reported_at)
+    assert codes(refused) == {"objection_early"}
+
+    published = await candidates_published(evaluated)
+
+    with pytest.raises(Refused) as refused:
+        await objected(store, loser, lot_id, "result", now=published.until)
+    assert codes(refused) == {"objection_late"}
+    last = published.until - timedelta(microseconds=1)
+    raised = await objected(store, loser, lot_id, "result", now=last)
+    assert raised.waits
+
+
+async def test_an_objection_to_the_result_brakes_the_lot_until_it_is_answered(store: Store) -> None:
+    evaluated = await an_evaluated_lot(store, PRICES)
+    lot_id = evaluated.hall.lot_id
+    published = await candidates_published(evaluated)
+    then = published.until - timedelta(hours=2)
+    raised = await objected(store, evaluated.ranked[1].player, lot_id, "result", now=then)
+
+    await standstill_ended(evaluated, published.until)
+
+    lot = await lot_of(store, lot_id)
+    assert (lot.state, lot.suspended, lot.due_at) == ("candidates_published", True, None)
+    await answered(store, evaluated.agency, lot_id, raised, now=published.until + timedelta(days=1))
+    lot = await lot_of(store, lot_id)
+    assert (lot.suspended, lot.due_at) == (False, published.until)
+    await standstill_ended(evaluated, published.until + timedelta(days=1))
+    assert (await lot_of(store, lot_id)).state == "cleared_for_award"
+
+
+async def test_only_those_concerned_object_to_the_result(store: Store) -> None:
+    evaluated = await an_evaluated_lot(store, PRICES)
+    lot_id = evaluated.hall.lot_id
+    published = await candidates_published(evaluated)
+    then = published.until - timedelta(days=1)
+    stranger = await a_bidder(store)
+    with pytest.raises(Refused) as refused:
+        await objected(store, stranger, lot_id, "result", now=then)
+    assert codes(refused) == {"no_interest"}
+    supplier = await a_bidder(store)
+    raised = await objected(
+        store, supplier, lot_id, "result", now=then, interest="第一中标候选人拟用设备的供应商"
+    )
+    assert raised.waits
+
+
+async def test_the_result_of_a_procurement_is_challenged_after_its_publication(
+    store: Store,
+) -> None:
+    cast = await a_cast(store)
+    project_id = await a_project(store, cast, procedure=Procedure.PROCUREMENT_OPEN_TENDER)
+    due = NOW + timedelta(days=28)
+    published = await a_published_lot(
+        store,
+        cast,
+        project_id,
+        security_forms=(SecurityForm.BANK_GUARANTEE,),
+        plan=a_plan(
+            bids_due_at=due.isoformat().replace("+00:00", "Z"),
+            documents_until=(NOW + timedelta(days=14)).isoformat().replace("+00:00", "Z"),
+        ),
+    )
+    tender = Tender(cast, published)
+    hall = await an_opened_lot(store, tender, list(PRICES))
+    bidder = hall.entries[0].player
+    with pytest.raises(Refused) as refused:
+        await objected(store, bidder, hall.lot_id, "result", now=due + timedelta(days=1))
+    assert codes(refused) == {"objection_early"}
+
+
+# ── how it is said ────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_same_statement_twice_is_one_objection(store: Store) -> None:
+    tender = await a_tender(store)
+    bidder, then = await a_bidder(store), NOW + timedelta(days=2)
+    raw = objection_statement(bidder, tender.lot_id, "documents", now=then)
+    ids = []
+    for _ in range(2):
+        async with transaction(store, actor=bidder.actor, now=then) as tx:
+            ids.append((await objecting.raise_objection(tx, LotId(tender.lot_id), raw)).id)
+    assert ids[0] == ids[1]
+    assert len(await rows(store, "SELECT * FROM trading.objection")) == 1
+    assert len(await recorded(store, "ObjectionRaised")) == 1
+
+
+async def test_what_is_malformed_or_signed_by_another_is_turned_away(store: Store) -> None:
+    tender = await a_tender(store)
+    bidder, other, then = await a_bidder(store), await a_bidder(store), NOW + timedelta(days=2)
+    wrong: list[tuple[bytes, type[Exception]]] = [
+        (objection_statement(bidder, random_id(), "documents", now=then), BrokenSeal),
+        (objection_statement(bidder, tender.lot_id, "weather", now=then), Malformed),
+        (objection_statement(bidder, tender.lot_id, "documents", now=then, words=" "), Malformed),
+        (
+            objection_statement(bidder, tender.lot_id, "documents", now=then, words="异" * 5001),
+            Malformed,
+        ),
+        (objection_statement(bidder, tender.lot_id, "documents", now=then, more=1), Malformed),
+        (
+            objection_statement(bidder, tender.lot_id, "documents", now=then, signed_at="now"),
+            Malformed,
+        ),
+        (objection_statement(other, tender.lot_id, "documents", now=then), BrokenSeal),
+    ]
+    for raw, error in wrong:
+        with pytest.raises(error):
+            async with transaction(store, actor=bidder.actor, now=then) as tx:
+                await objecting.raise_objection(tx, LotId(tender.lot_id), raw)
+    with pytest.raises(NotFound):
+        await objected(store, bidder, LotId(random_id()), "documents", now=then)
+    assert await rows(store, "SELECT * FROM trading.objection") == []
+
+
+async def test_only_the_lots_owner_answers_and_only_once(store: Store) -> None:
+    tender = await a_tender(store)
+    bidder, then = await a_bidder(store), NOW + timedelta(days=2)
+    raised = await objected(store, bidder, tender.lot_id, "documents", now=then)
+    stranger = await a_player(store, Role.AGENCY)
+    with pytest.raises(NotPermitted):
+        await answered(store, stranger, tender.lot_id, raised, now=then)
+    with pytest.raises(NotPermitted):
+        await answered(store, bidder, tender.lot_id, raised, now=then)
+    with pytest.raises(Refused) as refused:
+        await answered(store, tender.cast.agency, tender.lot_id, raised, now=then, words="  ")
+    assert codes(refused) == {"answer_empty"}
+    with pytest.raises(BrokenSeal):
+        await answered(
+            store, tender.cast.agency, tender.lot_id, raised, now=then, objection=str(random_id())
+        )
+    await answered(store, tender.cast.agency, tender.lot_id, raised, now=then)
+    with pytest.raises(Refused) as refused:
+        await answered(store, tender.cast.agency, tender.lot_id, raised, now=then)
+    assert codes(refused) == {"answered"}
+    with pytest.raises(NotFound):
+        async with transaction(store, actor=tender.cast.agency.actor) as tx:
+            await objecting.answer_objection(tx, ObjectionId(random_id()), b"{}")
+
+
+async def test_whoever_bids_for_a_lot_objects_for_one_organisation_only(store: Store) -> None:
+    tender = await a_tender(store)
+    then = NOW + timedelta(days=2)
+    custodian = tender.cast.custodians[0]
+    colleague = await a_player(store, Role.BIDDER, party=custodian.party)
+    # The tenderee's organisation already has a part in this lot, and so cannot stand against it.
+    with pytest.raises(Refused) as refused:
+        await objected(store, colleague, tender.lot_id, "documents", now=then)
+    assert codes(refused) == {"conflicting_capacity"}
+
+
+async def test_a_lot_under_evaluation_is_not_braked_by_what_comes_too_early(store: Store) -> None:
+    hall = await a_recorded_lot(store, PRICES)
+    await handed_over(hall)
+    now = await hall.window_ends_at() + timedelta(hours=2)
+    with pytest.raises(Refused):
+        await objected(store, hall.entries[0].player, hall.lot_id, "result", now=now)
+    assert not (await lot_of(store, hall.lot_id)).suspended
+    assert beijing_day(now) == beijing_day(hall.tender.due_at)
