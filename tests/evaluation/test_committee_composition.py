@@ -1,5 +1,5 @@
-"""Bidding Law 37; Bidding Regulation 46; Chongqing Bidding Regulation 30; Procurement Tender
-Measures 45, 47; Remote Evaluation Notice 4."""
+"""Bidding Law 37; Bidding Regulation 46; Chongqing Bidding Regulation 30;
+Procurement Tender Measures 45, 47; Remote Evaluation Notice 4."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Bidding Law 40; Bidding Regulation 49, 53; Opinions on Conduct 5; Procurement Tender Measures 31,
-55, 57, 64, 68."""
+"""Bidding Law 40; Bidding Regulation 49, 53; Opinions on Conduct 5;
+Procurement Tender Measures 31, 55, 57, 64, 68."""
 
 from __future__ import annotations
 

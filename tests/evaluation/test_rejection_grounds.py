@@ -1,5 +1,6 @@
-"""Bidding Law 38, 42; Bidding Regulation 51, 53; Committee Provisions 21, 27; Opinions on Conduct
-13; Government Procurement Law 36; Procurement Tender Measures 43, 60, 61, 63."""
+"""Bidding Law 38, 42; Bidding Regulation 51, 53; Committee Provisions 21, 27;
+Opinions on Conduct 13; Government Procurement Law 36;
+Procurement Tender Measures 43, 60, 61, 63."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Bidding Law 38; Bidding Regulation 53; Committee Provisions 42, 43; Electronic Bidding Measures
-34; Procurement Tender Measures 61."""
+"""Bidding Law 38; Bidding Regulation 53; Committee Provisions 42, 43;
+Electronic Bidding Measures 34; Procurement Tender Measures 61."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Bidding Law 40; Bidding Regulation 49; Committee Provisions 17, 35; Procurement Tender Measures
-55, 57; Government Procurement Law 9."""
+"""Bidding Law 40; Bidding Regulation 49; Committee Provisions 17, 35;
+Procurement Tender Measures 55, 57; Government Procurement Law 9."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Bidding Law 37, 38; Bidding Regulation 48, 71; Electronic Bidding Measures 33; Opinions on
-Conduct 15; Remote Evaluation Notice 4."""
+"""Bidding Law 37, 38; Bidding Regulation 48, 71; Electronic Bidding Measures 33;
+Opinions on Conduct 15; Remote Evaluation Notice 4."""
 
 from __future__ import annotations
 

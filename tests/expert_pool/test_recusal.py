@@ -1,5 +1,5 @@
-"""Bidding Law 37; Bidding Regulation 46; Committee Provisions 12; Government Procurement
-Regulation 9; Procurement Tender Measures 47."""
+"""Bidding Law 37; Bidding Regulation 46; Committee Provisions 12;
+Government Procurement Regulation 9; Procurement Tender Measures 47."""
 
 from __future__ import annotations
 

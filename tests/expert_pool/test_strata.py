@@ -1,5 +1,5 @@
-"""Bidding Law 37; Bidding Regulation 45 to 47; Procurement Tender Measures 47; Opinions on
-Conduct 14; Remote Evaluation Notice 4."""
+"""Bidding Law 37; Bidding Regulation 45, 46, 47; Procurement Tender Measures 47;
+Opinions on Conduct 14; Remote Evaluation Notice 4."""
 
 from __future__ import annotations
 
