@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
+from hypothesis import settings as dice
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -36,6 +37,10 @@ START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 """Monday 2026-03-02 09:00 in Beijing: where a test's clock starts."""
 
 _numbers = count(1)
+
+# A busy machine makes any example slow; the timeout of the whole test is limit enough.
+dice.register_profile("house", deadline=None)
+dice.load_profile("house")
 
 
 @pytest.fixture(scope="session")

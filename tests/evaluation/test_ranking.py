@@ -128,7 +128,7 @@ def equal_bids(**prices: int) -> Totalling:
     return replace(ABC, scheme=scheme, bids=bids, sheets=sheets(given))
 
 
-# --- totals (TC-P5)
+# --- totals
 
 
 def test_totals_are_means_of_members_plus_the_price() -> None:
@@ -240,7 +240,7 @@ def test_works_may_raise_small_enterprises_price_points() -> None:
     assert result.line("C").price_points == Decimal("31.50")
 
 
-# --- ties (TC-P6, TC-P7)
+# --- ties
 
 
 def test_the_lower_price_goes_before_an_equal_total() -> None:
@@ -292,7 +292,7 @@ def test_a_tie_behind_the_candidates_holds_nothing_up() -> None:
     assert candidates_refusals(("A", "B", "C"), result, regime=Regime.TENDERING) == []
 
 
-# --- same brands (TC-P9)
+# --- same brands
 
 
 def test_only_the_best_of_one_brand_may_be_a_candidate() -> None:

@@ -52,7 +52,7 @@ def shown(values: list[Fraction] | dict[str, Fraction]) -> list[str]:
     return [str(rounded(one)) for one in (values.values() if isinstance(values, dict) else values)]
 
 
-# --- the lowest price first, of 综合评分法 (TC-P1 to TC-P4)
+# --- the lowest price first, of 综合评分法
 
 
 def lowest_first(*deductions: str) -> list[str]:
@@ -113,7 +113,7 @@ def test_works_raise_the_price_points_of_small_enterprises(bonus: str, expected:
     assert str(rounded(with_bonus(Fraction("42.60"), Decimal(bonus)))) == expected
 
 
-# --- benchmarks (TC-B1 to TC-B11)
+# --- benchmarks
 
 SEVEN = decimals(9620, 9710, 9755, 9800, 9848, 9905, 10120)
 D1 = Deduction(DeductionMethod.LINEAR, above=Decimal(2), below=Decimal(1))
@@ -312,7 +312,7 @@ def test_points_lie_between_nought_and_full_and_never_rise_away_from_the_benchma
     assert price != base or points == full
 
 
-# --- marks and rounding (TC-P10)
+# --- marks and rounding
 
 MARKS = decimals(80, 85, 86, 88, 90, 91, 99)
 
