@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,15 +19,20 @@ import uvicorn
 from fastapi import Depends, FastAPI
 
 from kernel.access import Actor, Role
+from kernel.crypto import sealing
 from kernel.crypto.signing import PrivateKey
 from kernel.identifiers import PartyId, PersonId
+from kernel.randomness import random_bytes
 from kernel.settings import Settings
 from kernel.store.parties import take_part
 from kernel.store.registering import Registered, revoke_credential
 from kernel.store.transaction import Store, transaction
 from kernel.store.views import own_acts
 from tests.newcomers import acting, registered
+from tests.sealed_bids import a_bidder, a_tender
 from tests.sign_ins import token_for
+from tests.web.bid_house import bid_house
+from tests.web.tender_house import client_of, token_of
 from web import client as client_module
 from web import live, problems, request_scope, same_origin
 from web.client import Client, Problem, Unreachable
@@ -213,6 +219,57 @@ async def test_bytes_and_parameters_come_as_they_are(bidder: Client) -> None:
     with pytest.raises(Problem) as unknown:
         await bidder.get("/api/v1/organisations", page=2)
     assert (unknown.value.status, unknown.value.code) == (400, "unknown_parameter")
+
+
+# ── uploads ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_upload_goes_on_where_the_line_was_cut(store: Store, settings: Settings) -> None:
+    tender, bidder = await a_tender(store), await a_bidder(store)
+    payload = random_bytes(sealing.payload_size_of(30 << 20))
+    count = -(-len(payload) // client_module.PART)
+    heard: list[tuple[int, int]] = []
+    async with bid_house(store, settings) as app:
+        line = BadLine(httpx.ASGITransport(app=app))
+        client = Client("http://localhost", bidder.key, transport=line)
+        client.token = await token_of(store, bidder)
+        lot = str(tender.lot_id)
+
+        # The announcement and one part get through, then the line is dead for good.
+        line.before = [None] * 3 + [httpx.ConnectError("down")] * 100
+        with pytest.raises(Unreachable):
+            await client.upload(lot, "bid", payload)
+
+        line.before, line.passed = [], []
+        line.after = [None, None, httpx.ReadError("an answer is lost")]
+        upload = await client.upload(lot, "bid", payload, told=lambda *of: heard.append(of))
+        sent = [one for one in line.passed if one.startswith("PUT")]
+        state = await client.get(f"/api/v1/uploads/{upload}")
+        # What had arrived is not sent again; the part whose answer was lost is.
+        assert len(sent) == count - heard[0][0] + 1
+        assert state["missing"] == []
+        assert heard[-1] == (count, count)
+
+        line.passed = []
+        assert await client.upload(lot, "bid", payload) == upload
+        assert not [one for one in line.passed if one.startswith("PUT")]
+
+
+async def test_a_file_that_changes_while_it_is_uploaded_is_noticed(
+    store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    tender, bidder = await a_tender(store), await a_bidder(store)
+    file = tmp_path / "bid.ebid"
+    file.write_bytes(random_bytes(sealing.payload_size_of(10 << 20)))
+    async with bid_house(store, settings) as app:
+        client = await client_of(app, bidder)
+
+        def change(*_: int) -> None:
+            with file.open("r+b") as changing:
+                changing.write(b"changed")
+
+        with pytest.raises(ValueError, match="changed"):
+            await client.upload(str(tender.lot_id), "bid", file, told=change)
 
 
 # ── views ─────────────────────────────────────────────────────────────────────────────────────
