@@ -7,6 +7,7 @@ every gate from then on.
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -210,6 +211,8 @@ def _words(found: dict[str, object], key: str) -> str:
     words = text_of(found[key]).strip()
     if len(words) > WORDS_MAX:
         raise Malformed(f"{key}: at most {WORDS_MAX} characters")
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in words):
+        raise Malformed(f"{key}: no control characters")
     return words
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import delete, func, select
 from sqlmodel import col
 
 from kernel.access import Role, by
-from kernel.crypto.digests import Malformed, canonical, sha256, unb64u
+from kernel.crypto.digests import Malformed, canonical, sha256, text_of, unb64u
 from kernel.crypto.signing import PUBLIC_KEY_SIZE, loaded_public_key, thumbprint
 from kernel.errors import NotFound, Outrun, Refused
 from kernel.events import plain
@@ -374,11 +374,24 @@ async def remove_document(tx: Transaction, lot_id: UUID, name: str) -> None:
 
     gone = await tx.session.execute(
         delete(TenderDocumentRow)
-        .where(col(TenderDocumentRow.lot_id) == lot.id, col(TenderDocumentRow.name) == name)
+        .where(
+            col(TenderDocumentRow.lot_id) == lot.id,
+            col(TenderDocumentRow.name) == file_name(name),
+        )
         .returning(col(TenderDocumentRow.name))
     )
     if gone.first() is None:
         raise NotFound("no such file")
+
+
+def clean_text(value: object, *, at_most: int) -> str:
+    """A text of bounded length without signs that cannot be seen, line ends and tabs excepted."""
+    text = unicodedata.normalize("NFC", text_of(value)).strip()
+    if not text or len(text) > at_most:
+        raise Malformed(f"a text of 1 to {at_most} characters was expected", code="text")
+    if any(unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\n\r\t" for sign in text):
+        raise Malformed("a text has no control characters", code="text")
+    return text
 
 
 def file_name(name: str) -> str:

@@ -49,7 +49,7 @@ from kernel.store.tables import CapacityRow, PlatformRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
 from trading import drafting, lots
-from trading.drafting import file_name, locked_own_lot
+from trading.drafting import clean_text, file_name, locked_own_lot
 from trading.events import (
     ClarificationPublished,
     DocumentsTaken,
@@ -88,7 +88,9 @@ from trading.tables import (
 )
 
 FILES_MAX = 50
+TITLE_MAX = 120
 TEXT_MAX = 20_000
+BYTES = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +361,7 @@ def _timetable_in(payload: Mapping[str, Any], lot: LotRow, *, published_at: date
     )
     if (found["project"], found["lot"]) != (str(lot.project_id), str(lot.id)):
         raise Malformed("the timetable is another lot's", code="wrong_lot")
+    _check_signed_at(found)
     return Timetable(
         published_at=published_at,
         documents_from=parse_instant(found["documents_from"]),
@@ -449,6 +452,7 @@ def _party(party: Organisation) -> dict[str, str]:
 
 def _notice_differences(signed: Mapping[str, Any], proposed: Mapping[str, object]) -> list[Refusal]:
     """Every point in which the signed notice is not the draft that is published with it."""
+    _check_signed_at(signed)
     differing = sorted(
         name
         for name in signed.keys() | proposed.keys()
@@ -487,6 +491,11 @@ async def _keep_notice(
             published_at=tx.now,
         )
     )
+
+
+def _check_signed_at(payload: Mapping[str, object]) -> None:
+    if "signed_at" in payload:
+        parse_instant(payload["signed_at"])
 
 
 def _digest(statement: Statement) -> bytes:
@@ -604,9 +613,9 @@ def _clarification_in(payload: Mapping[str, Any], lot: LotRow) -> _Said:
     )
     if (found["project"], found["lot"]) != (str(lot.project_id), str(lot.id)):
         raise Malformed("the clarification is another lot's", code="wrong_lot")
-    title, text = text_of(found["title"]).strip(), text_of(found["text"]).strip()
-    if not title or len(title) > drafting.FILE_NAME_MAX or not text or len(text) > TEXT_MAX:
-        raise Malformed("a clarification has a title and a text of bounded length")
+    _check_signed_at(found)
+    title = clean_text(found["title"], at_most=TITLE_MAX)
+    clean_text(found["text"], at_most=TEXT_MAX)
     flags = (found["may_affect_bids"], found.get("changes_object", False))
     if not all(isinstance(flag, bool) for flag in flags):
         raise Malformed("may_affect_bids and changes_object are true or false")
@@ -619,7 +628,7 @@ def _clarification_in(payload: Mapping[str, Any], lot: LotRow) -> _Said:
                 file_name(text_of(file["name"])),
                 unb64u(file["sha256"], 32),
                 count_of(file["size"]),
-                text_of(file.get("media_type", "application/octet-stream")),
+                clean_text(file.get("media_type", BYTES), at_most=TITLE_MAX),
                 number,
             )
         )
@@ -683,9 +692,10 @@ async def cancel_lot(tx: Transaction, lot_id: UUID, raw: bytes) -> None:
     )
     if (found["project"], found["lot"]) != (str(lot.project_id), str(lot.id)):
         raise Malformed("the notice is another lot's", code="wrong_lot")
-    reason = text_of(found["reason"]).strip()
-    if found["kind"] != "cancellation" or not reason or len(reason) > TEXT_MAX:
-        raise Malformed("a cancellation gives its reason")
+    _check_signed_at(found)
+    reason = clean_text(found["reason"], at_most=TEXT_MAX)
+    if found["kind"] != "cancellation":
+        raise Malformed("a notice that ends the tender was expected", code="wrong_statement")
     if lot.published_at is None:
         raise NotFound("the lot was never published")
 
@@ -724,7 +734,7 @@ async def read_document(
         await take_part(tx, lot.id)
     elif tx.actor.role is not Role.SUPERVISOR:
         await lots.owned(tx, lot_id)
-    row = await tx.session.get(TenderDocumentRow, (lot_id, name, clarification))
+    row = await tx.session.get(TenderDocumentRow, (lot_id, file_name(name), clarification))
     lot_row = await tx.session.get(LotRow, lot_id)
     if row is None or lot_row is None:
         raise NotFound("no such file")

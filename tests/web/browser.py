@@ -63,10 +63,18 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def served(app: FastAPI, *, lifespan: Literal["on", "off"] = "off") -> AsyncIterator[str]:
-    """The app under a free port of localhost, in this loop; its address."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+async def served(
+    app: FastAPI,
+    *,
+    lifespan: Literal["on", "off"] = "off",
+    listener: socket.socket | None = None,
+) -> AsyncIterator[str]:
+    """The app under a free port of localhost, in this loop; its address.
+
+    An app that must know its own address is given one by the `listener` bound beforehand.
+    """
+    if listener is None:
+        listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_level="error", lifespan=lifespan, ws="websockets-sansio")
     server = _Server(config)
     running = asyncio.create_task(server.serve(sockets=[listener]))

@@ -50,7 +50,7 @@ class ListAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    q: Annotated[str, Field(max_length=200)] = ""
+    q: Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f]*$")] = ""
     stage: Annotated[str, Field(max_length=20)] = ""
     region: Annotated[str, Field(pattern=r"^[0-9]{0,6}$")] = ""
     page: Annotated[int, Field(ge=1, le=10_000)] = 1

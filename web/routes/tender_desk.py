@@ -5,6 +5,7 @@ the owner's own key, and sent back; what stands against it is shown with its art
 """
 
 import json
+import unicodedata
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Self
@@ -14,6 +15,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -31,6 +33,7 @@ from kernel.crypto.digests import b64u, canonical, instant_text
 from kernel.identifiers import PartyId, PersonId
 from kernel.money import parse_yuan, yuan_text
 from kernel.store.parties import organisation
+from kernel.store.registering import id_of
 from kernel.store.tables import MembershipRow, OrganisationRow, PersonRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import BEIJING
@@ -88,16 +91,27 @@ def _yuan(value: object) -> object:
 def _plain(value: object) -> object:
     """JSON that every reader reads alike, fractions excluded."""
     try:
-        canonical(value)
+        text = canonical(value)
     except TypeError as fault:
         raise ValueError(str(fault)) from None
+    if b"\\u0000" in text:
+        raise ValueError("no control characters")
     return value
 
 
 Yuan = Annotated[Decimal, BeforeValidator(_yuan)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _readable(text: str) -> str:
+    """A text without signs that cannot be seen, line ends and tabs excepted."""
+    if any(unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\n\r\t" for sign in text):
+        raise ValueError("no control characters")
+    return text
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_readable)]
 Region = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
-Text = Annotated[str, Field(max_length=WORDS_MAX)]
+Text = Annotated[str, Field(max_length=WORDS_MAX), AfterValidator(_readable)]
 PlainObject = Annotated[dict[str, Any], BeforeValidator(_plain)]
 
 
@@ -144,8 +158,8 @@ class ProjectAsked(Asked):
 class SheetFieldAsked(Asked):
     """One field of the opening sheet."""
 
-    key: Annotated[str, Field(min_length=1, max_length=40)]
-    label: Annotated[str, Field(min_length=1, max_length=60)]
+    key: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    label: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_readable)]
     kind: SheetKind
 
 
@@ -537,16 +551,16 @@ async def edit_lot(request: Request, tx: Act, lot_id: UUID) -> Response:
 @router.post("/desk/lots/{lot_id}/documents", response_class=HTMLResponse)
 async def add_documents(request: Request, tx: Act, lot_id: UUID) -> Response:
     """Put the files of the form among a draft's tender documents."""
-    form = await request.form(max_files=8, max_fields=8, max_part_size=FILE_MAX)
-    for file in form.getlist("files"):
-        if isinstance(file, UploadFile) and file.filename:
-            await drafting.add_document(
-                tx,
-                lot_id,
-                unquote(file.filename),
-                await file.read(),
-                media_type=(file.content_type or "")[:100],
-            )
+    async with request.form(max_files=8, max_fields=8, max_part_size=FILE_MAX) as form:
+        for file in form.getlist("files"):
+            if isinstance(file, UploadFile) and file.filename:
+                await drafting.add_document(
+                    tx,
+                    lot_id,
+                    unquote(file.filename),
+                    await file.read(),
+                    media_type=(file.content_type or "")[:100],
+                )
     return RedirectResponse(f"/desk/lots/{lot_id}#documents", 303)
 
 
@@ -565,9 +579,9 @@ async def choose_custodians(request: Request, tx: Act, lot_id: UUID) -> Response
     nominations = []
     for choice in form.getlist("custodian"):
         person, _, party = str(choice).partition("/")
-        own = await organisation(tx, UUID(party))
+        own = await organisation(tx, id_of(party))
         shares = 2 if Role.SUPERVISOR in own.roles else 1
-        nominations.append(Nomination(PersonId(UUID(person)), own.id, shares))
+        nominations.append(Nomination(PersonId(id_of(person)), own.id, shares))
     await drafting.name_custodians(tx, lot_id, nominations)
     return RedirectResponse(f"/desk/lots/{lot_id}#custodians", 303)
 

@@ -1,0 +1,101 @@
+"""The public hall, the tender desk and the register as one small house, and clients to visit it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import httpx
+from fastapi import Depends, FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from kernel.access import Role
+from kernel.settings import Settings
+from kernel.store.registering import Registered
+from kernel.store.transaction import Store
+from tests.sign_ins import token_for
+from tests.tenders import Player
+from tests.web.browser import served
+from web import frame, live, problems, request_scope, same_origin, security_headers, visitor_choices
+from web.client import Client
+from web.pages import STATIC
+from web.routes import blacklist_register, public_hall, sign_in_gate, tender_desk
+
+HTML = {"Accept": "text/html"}
+
+
+def tender_house(store: Store, settings: Settings) -> FastAPI:
+    """The places of a tender's first half, guarded as in the whole house."""
+
+    @asynccontextmanager
+    async def open_house(app: FastAPI) -> AsyncIterator[None]:
+        async with live.hub_following(store) as hub:
+            app.state.hub = hub
+            yield
+
+    app = FastAPI(lifespan=open_house, dependencies=[Depends(request_scope.known_parameters)])
+    app.state.store, app.state.settings = store, settings
+    for place in (public_hall, sign_in_gate, tender_desk, blacklist_register):
+        app.include_router(place.router)
+    app.include_router(live.router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    problems.answer_with_problems(app)
+    frame.put_around(app)
+    visitor_choices.offer(app)
+    request_scope.limit_bodies(app)
+    same_origin.guard(app, settings)
+    security_headers.guard(app)
+    return app
+
+
+@asynccontextmanager
+async def open_tender_house(store: Store, settings: Settings) -> AsyncIterator[str]:
+    """The house on a port of its own, whose address it knows; that address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    origin = f"http://localhost:{listener.getsockname()[1]}"
+    app = tender_house(store, settings.model_copy(update={"origin": origin}))
+    async with served(app, lifespan="on", listener=listener) as address:
+        yield address
+
+
+async def token_of(store: Store, who: Player) -> str:
+    """A session of this player's."""
+    registered = Registered(who.party, who.person)
+    return await token_for(store, registered, Role(who.actor.role))
+
+
+async def client_of(app: FastAPI, who: Player | None = None) -> Client:
+    """A program's line to the house, signed in as the player or as nobody."""
+    client = Client(
+        "http://localhost", None if who is None else who.key, transport=httpx.ASGITransport(app=app)
+    )
+    if who is not None:
+        client.token = await token_of(app.state.store, who)
+    return client
+
+
+async def page(app: FastAPI, path: str, who: Player | None = None, status: int = 200) -> str:
+    """The page at a path as this player sees it."""
+    headers = dict(HTML)
+    if who is not None:
+        headers["Authorization"] = f"Bearer {await token_of(app.state.store, who)}"
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as visitor:
+        answer = await visitor.get(path, headers=headers)
+    assert answer.status_code == status, answer.text
+    return answer.text
+
+
+async def submitted(
+    app: FastAPI, path: str, who: Player, data: Mapping[str, object], **more: object
+) -> httpx.Response:
+    """A form sent as a browser sends it."""
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as visitor:
+        return await visitor.post(
+            path,
+            data=dict(data),
+            headers={**HTML, "Authorization": f"Bearer {await token_of(app.state.store, who)}"},
+            **more,  # type: ignore[arg-type]  # httpx's own keywords, such as `files`
+        )

@@ -1,0 +1,104 @@
+"""The register over HTTP: Bidding Law 53, 61; Bidding Regulation 67, 78."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi import FastAPI
+from playwright.async_api import Browser
+
+from kernel.access import Role
+from kernel.settings import Settings
+from kernel.store.transaction import Store
+from tests.decisions import a_bar, barred
+from tests.tenders import Player, a_player
+from tests.web.browser import assert_axe_clean, assert_no_overflow, chromium, open_page
+from tests.web.tender_house import client_of, open_tender_house, page, tender_house, token_of
+from web.client import Problem
+
+__all__ = ["chromium"]
+
+
+@pytest.fixture
+async def house(store: Store, settings: Settings) -> FastAPI:
+    return tender_house(store, settings)
+
+
+@pytest.fixture
+async def supervisor(store: Store) -> Player:
+    return await a_player(store, Role.SUPERVISOR, organisation="江城市发展和改革委员会")
+
+
+@pytest.fixture
+async def bidder(store: Store) -> Player:
+    return await a_player(store, Role.BIDDER, organisation="串标建设有限公司")
+
+
+async def test_a_supervisor_bars_and_lifts_and_everyone_can_read_it(
+    house: FastAPI, supervisor: Player, bidder: Player
+) -> None:
+    client, public = await client_of(house, supervisor), await client_of(house)
+    subject = {"organisation": str(bidder.party)}
+
+    told = await client.post_statement("/api/v1/decisions", "bar", a_bar(subject))
+
+    (shown,) = (await public.get("/api/v1/decisions"))["decisions"]
+    assert (shown["id"], shown["in_force"]) == (told["id"], True)
+    assert shown["acts"] == ["award", "registration", "submission"]
+    assert "串标建设有限公司" in await page(house, "/bars")
+    assert "江发改罚〔2026〕7号" in await page(house, "/en/bars")
+
+    await client.post_statement(
+        f"/api/v1/decisions/{told['id']}/lift",
+        "lift",
+        {
+            "decision": told["id"],
+            "authority": "江城市人民政府",
+            "document_number": "江政复决〔2026〕3号",
+            "reason": "行政复议撤销",
+        },
+    )
+    assert (await public.get("/api/v1/decisions"))["decisions"] == []
+    assert "串标建设有限公司" not in await page(house, "/bars")
+    assert "串标建设有限公司" in await page(house, "/bars", supervisor)
+
+
+async def test_a_decision_the_law_does_not_know_is_refused_with_its_article(
+    house: FastAPI, supervisor: Player, bidder: Player
+) -> None:
+    client = await client_of(house, supervisor)
+    said = a_bar({"organisation": str(bidder.party)}, ends_on=None)
+
+    with pytest.raises(Problem) as problem:
+        await client.post_statement("/api/v1/decisions", "bar", said)
+
+    assert problem.value.status == 409
+    assert problem.value.codes == {"no_end"}
+    assert problem.value.refusals[0]["article"] == "《中华人民共和国招标投标法》第53条"
+
+
+async def test_nobody_but_a_supervisor_records_a_decision(house: FastAPI, bidder: Player) -> None:
+    said = a_bar({"organisation": str(bidder.party)})
+    with pytest.raises(Problem) as problem:
+        await (await client_of(house, bidder)).post_statement("/api/v1/decisions", "bar", said)
+    assert problem.value.status == 403
+    assert "记录处理决定" not in await page(house, "/bars", bidder)
+
+
+@pytest.mark.browser
+async def test_the_register_holds_at_every_width_and_axe_finds_nothing(
+    store: Store,
+    settings: Settings,
+    supervisor: Player,
+    bidder: Player,
+    chromium: Browser,
+) -> None:
+    await barred(store, supervisor, {"organisation": str(bidder.party)})
+    token = await token_of(store, supervisor)
+    async with open_tender_house(store, settings) as address:
+        for width in (320, 1440):
+            for headers in ({}, {"Authorization": f"Bearer {token}"}):
+                async with open_page(chromium, f"{address}/register", width=width) as shown:
+                    await shown.set_extra_http_headers(headers)
+                    await shown.goto(f"{address}/bars")
+                    await assert_no_overflow(shown)
+                    await assert_axe_clean(shown)
