@@ -236,7 +236,7 @@ async def test_an_upload_goes_on_where_the_line_was_cut(store: Store, settings: 
         lot = str(tender.lot_id)
 
         # The announcement and one part get through, then the line is dead for good.
-        line.before = [None] * 3 + [httpx.ConnectError("down")] * 100
+        line.before = [None, None, None, *[httpx.ConnectError("down")] * 100]
         with pytest.raises(Unreachable):
             await client.upload(lot, "bid", payload)
 
