@@ -47,7 +47,7 @@ main = typer.Typer(
     name="sunbid",
     help="sunbid 阳光交易: electronic bidding and remote evaluation that nobody has to trust.",
     no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
     add_completion=True,
 )
 verify_app = typer.Typer(
@@ -238,7 +238,7 @@ def rehearse(
     if until not in playing.STAGES:
         talk.print(f"[red]--until is one of {', '.join(playing.STAGES)}[/]")
         raise typer.Exit(USAGE)
-    settings = settings_with(port=port)
+    settings = settings_with(port=port, **_origin_of(port, demo=True))
     folder = (data or settings.data) / "rehearsal"
 
     async def work() -> int:

@@ -1,4 +1,4 @@
-"""Submission: bids are sealed on the bidders' side, sent in parts, receipted, and nobody else knows.
+"""Submission: bids are sealed on the bidders' side, sent in parts, receipted; nobody else knows.
 
 Nine bidders aim at lot 1: one is barred, one is late, seven are there at the closing. Two of them
 also bid for lot 2, which fails for want of a third.
@@ -135,7 +135,7 @@ async def _clarification(stage: Stage, lot: str, early: SealedBid) -> None:
             {
                 "project": stage.facts.project_id,
                 "lot": lot,
-                "number": 1,
+                "number": 2,
                 "title": "关于进水水质的澄清",
                 "text": "进水水质按招标文件附件三修改后的指标执行。",
                 "may_affect_bids": True,

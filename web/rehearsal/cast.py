@@ -53,7 +53,11 @@ class Part:
 
 
 PARTS: tuple[Part, ...] = (
-    Part("tenderee", "临江市政建设投资有限公司", (Role.TENDEREE, Role.CUSTODIAN)),
+    Part(
+        "tenderee",
+        "临江市政建设投资有限公司",
+        (Role.TENDEREE, Role.CUSTODIAN, Role.OWNER_REPRESENTATIVE),
+    ),
     Part("agency", "正信招标代理有限公司", (Role.AGENCY, Role.CUSTODIAN)),
     Part("supervisor", "临江市住房和城乡建设局", (Role.SUPERVISOR, Role.CUSTODIAN)),
     Part("second_centre", "东湖市公共资源交易中心", (Role.SITE_ADMINISTRATOR,), "320500"),
@@ -79,7 +83,7 @@ CENTRE = "临江市公共资源交易中心"
 
 def credit_code(number: int, *, region: str = HOST_REGION) -> str:
     """A credit code with right check characters that no organisation has."""
-    stem = f"MAZ{number:05d}"
+    stem = f"MAX{number:05d}"
     body = stem + organisation_check_character(stem)
     code = f"91{region}{body}"
     return code + uscc_check_character(code)
@@ -167,7 +171,10 @@ async def _register(stage: Stage, part: Part, number: int) -> None:
     player.organisation_id, player.person_id = told["organisation_id"], told["person_id"]
     stage.players[part.name] = player
     if part.name != "unverified":
-        await stage["centre"].post(f"/api/v1/organisations/{player.organisation_id}/verification")
+        await stage["centre"].post(
+            f"/api/v1/organisations/{player.organisation_id}/verification",
+            {"basis": "营业执照原件与单位负责人身份证件核验一致"},
+        )
     await client.sign_in(part.roles[0], player.organisation_id)
 
 
