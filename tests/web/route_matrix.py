@@ -38,6 +38,7 @@ def Allowed(  # noqa: N802  # reads as the sentence it is: this route, allowed f
 
 
 OWNERS = (Role.TENDEREE, Role.AGENCY)
+DRAWERS = (*OWNERS, Role.SUPERVISOR, Role.BIDDER, Role.CENTRE_STAFF)
 ANYONE = Line(EVERYBODY)
 SIGNED_IN = Line(PEOPLE)
 DEMO_ONLY = Line(EVERYBODY, demo_only=True)
@@ -177,6 +178,76 @@ ROUTES: dict[str, Line] = {
     "GET /api/v1/lots/{lot_id}/share-request": Allowed(Role.CUSTODIAN),
     "POST /api/v1/lots/{lot_id}/shares": Allowed(Role.CUSTODIAN, statement="shares"),
     "GET /custodian": Allowed(Role.CUSTODIAN),
+    # ── the bid desk ──
+    "POST /api/v1/lots/{lot_id}/uploads": Allowed(
+        Role.BIDDER, body={"envelope": "bid", "size": 1, "parts": ["00" * 32]}
+    ),
+    "GET /api/v1/lots/{lot_id}/uploads": Allowed(Role.BIDDER),
+    "GET /api/v1/uploads/{upload_id}": Allowed(Role.BIDDER),
+    "PUT /api/v1/uploads/{upload_id}/header": Allowed(Role.BIDDER),
+    "PUT /api/v1/uploads/{upload_id}/parts/{number}": Allowed(Role.BIDDER),
+    "DELETE /api/v1/uploads/{upload_id}": Allowed(Role.BIDDER),
+    "POST /api/v1/lots/{lot_id}/bids": Allowed(Role.BIDDER, statement="submission"),
+    "GET /api/v1/lots/{lot_id}/submissions/{submission_id}": Allowed(Role.BIDDER),
+    "GET /api/v1/lots/{lot_id}/bids/mine": Allowed(Role.BIDDER),
+    "GET /api/v1/receipts/{entry_id}": SIGNED_IN,
+    "GET /api/v1/lots/{lot_id}/sealing-package": ANYONE,
+    "GET /bids": Allowed(Role.BIDDER),
+    "GET /lots/{lot_id}/bid": Allowed(Role.BIDDER),
+    # ── the expert desk ──
+    "POST /api/v1/experts": Allowed(Role.EXPERT),
+    "POST /api/v1/experts/{expert_id}/verification": Allowed(Role.CENTRE_STAFF),
+    "POST /api/v1/experts/mine/ties": Allowed(Role.EXPERT),
+    "DELETE /api/v1/experts/mine": Allowed(Role.EXPERT),
+    "POST /api/v1/lots/{lot_id}/draws": Allowed(*OWNERS),
+    "GET /api/v1/lots/{lot_id}/draws": ANYONE,
+    "GET /api/v1/draws/{draw_id}": ANYONE,
+    "POST /api/v1/draws/{draw_id}/commitments": Allowed(*DRAWERS, statement="draw-commit"),
+    "POST /api/v1/draws/{draw_id}/shares": Allowed(*DRAWERS, statement="draw-shares"),
+    "POST /api/v1/draws/{draw_id}/confirmations": Allowed(*DRAWERS, body={"dealer": "agency"}),
+    "POST /api/v1/draws/{draw_id}/misdealings": Allowed(*DRAWERS),
+    "GET /api/v1/draws/{draw_id}/exclusions": Allowed(Role.SUPERVISOR),
+    "POST /api/v1/draws/{draw_id}/countersignature": Allowed(
+        Role.SUPERVISOR, statement="draw-eligibility"
+    ),
+    "POST /api/v1/draws/{draw_id}/reveals": Allowed(*DRAWERS, statement="draw-reveal"),
+    "POST /api/v1/draws/{draw_id}/recovered-shares": Allowed(
+        *DRAWERS, body={"dealer": "agency", "share": "AAAA"}
+    ),
+    "POST /api/v1/draws/{draw_id}/void": Allowed(*DRAWERS),
+    "GET /api/v1/draws/{draw_id}/transcript": ANYONE,
+    "GET /api/v1/draws/{draw_id}/calls": Allowed(Role.CENTRE_STAFF, Role.SUPERVISOR),
+    "GET /api/v1/calls/mine": Allowed(Role.EXPERT),
+    "POST /api/v1/calls/{call_id}/answer": Allowed(Role.EXPERT, statement="draw-decline"),
+    "POST /api/v1/calls/{call_id}/no-answer": Allowed(Role.CENTRE_STAFF),
+    "GET /experts": ANYONE,
+    "GET /draws/{draw_id}": ANYONE,
+    "GET /draws/{draw_id}/board": ANYONE,
+    # ── results and objections ──
+    "POST /api/v1/lots/{lot_id}/handover": Allowed(*OWNERS, Role.CENTRE_STAFF),
+    "GET /api/v1/lots/{lot_id}/candidates/draft": Allowed(*OWNERS),
+    "POST /api/v1/lots/{lot_id}/candidates": Allowed(*OWNERS, statement="notice"),
+    "POST /api/v1/lots/{lot_id}/award": Allowed(Role.TENDEREE, statement="award"),
+    "GET /api/v1/lots/{lot_id}/award": ANYONE,
+    "GET /awards": ANYONE,
+    "GET /awards/{lot_id}": ANYONE,
+    "GET /awards/{lot_id}/board": ANYONE,
+    "GET /awards/{lot_id}/notice": Allowed(Role.BIDDER),
+    "POST /api/v1/lots/{lot_id}/objections": Allowed(Role.BIDDER, statement="objection"),
+    "GET /api/v1/lots/{lot_id}/objections": ANYONE,
+    "POST /api/v1/lots/{lot_id}/objections/{objection_id}/answer": Allowed(
+        *OWNERS, statement="answer"
+    ),
+    "GET /objections": ANYONE,
+    # ── the supervision room ──
+    "GET /api/v1/supervision": Allowed(Role.SUPERVISOR),
+    "GET /supervision": Allowed(Role.SUPERVISOR),
+    "GET /supervision/board": Allowed(Role.SUPERVISOR),
+    # ── the register ──
+    "GET /bars": ANYONE,
+    "GET /api/v1/decisions": ANYONE,
+    "POST /api/v1/decisions": Allowed(Role.SUPERVISOR, statement="bar"),
+    "POST /api/v1/decisions/{decision_id}/lift": Allowed(Role.SUPERVISOR, statement="lift"),
     # ── rules and components ──
     "GET /rules": ANYONE,
     "GET /api/v1/rules": ANYONE,

@@ -25,9 +25,9 @@ from trading.notice_board import Found, Notice, NoticeLine, Project, Search, Ten
 from trading.rules.lot_lifecycle import ENDS, LotState
 from web.pages import render
 from web.region_names import PROVINCES, region_name
-from web.request_scope import DSSE, Act, StoreDep
+from web.request_scope import DSSE, Act, ActRoute, StoreDep
 
-router = APIRouter()
+router = APIRouter(route_class=ActRoute)
 
 SETTLE_PATIENCE_S: Final = 60.0
 SETTLE_NAP_S: Final = 0.05

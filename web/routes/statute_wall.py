@@ -1,5 +1,6 @@
 """The wall on which the rules hang: every rule the platform judges by, with its article."""
 
+from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -13,6 +14,10 @@ from web.request_scope import Act
 router = APIRouter()
 
 
+def _day_told(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
 def rules_told() -> list[dict[str, Any]]:
     """Every rule, by article: what it is called, what it stops, how well its text is known."""
     handbook.load_everything()
@@ -23,10 +28,8 @@ def rules_told() -> list[dict[str, Any]]:
             "regime": str(rule.regime),
             "severity": str(rule.severity),
             "provenance": article.provenance.name.lower(),
-            "from": article.instrument.in_force_from.isoformat(),
-            "to": article.instrument.in_force_to.isoformat()
-            if article.instrument.in_force_to
-            else None,
+            "from": _day_told(article.instrument.in_force_from),
+            "to": _day_told(article.instrument.in_force_to),
             "name": rule.name,
             "test": handbook.test_of(rule.name),
         }

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import (
     AfterValidator,
@@ -30,6 +31,8 @@ from starlette.datastructures import FormData, UploadFile
 
 from kernel.access import Role
 from kernel.crypto.digests import b64u, canonical, instant_text
+from kernel.errors import NotPermitted
+from kernel.errors import NotPermitted
 from kernel.identifiers import PartyId, PersonId
 from kernel.money import parse_yuan, yuan_text
 from kernel.store.parties import organisation
@@ -45,6 +48,7 @@ from trading.rules.procedures import PROCEDURE_NAMES, Procedure, SecurityForm
 from trading.rules.sheet_fields import SheetKind
 from trading.tendering import Papers, SignedPapers
 from web.pages import render
+from web.problems import prefers_page
 from web.region_names import region_name
 from web.request_scope import Act, ActRoute, Signed, read_body
 from web.routes.public_hall import line_told, project_told
@@ -432,12 +436,14 @@ async def desk_page(request: Request, tx: Act) -> HTMLResponse:
 @router.get("/desk/projects/new", response_class=HTMLResponse)
 async def new_project_page(request: Request, tx: Act) -> HTMLResponse:
     """The form for a new project."""
+    _require_owner(tx)
     return await _project_form(request, tx, values={}, errors=[])
 
 
 @router.post("/desk/projects/new", response_class=HTMLResponse)
 async def new_project(request: Request, tx: Act) -> Response:
     """Enter the project of the form, or show the form again with what is wrong."""
+    _require_owner(tx)
     form = await request.form()
     values = {name: str(value) for name, value in form.items()}
     said: dict[str, Any] = {
@@ -450,7 +456,8 @@ async def new_project(request: Request, tx: Act) -> Response:
     try:
         asked = ProjectAsked.model_validate(said)
     except ValidationError as fault:
-        return await _project_form(request, tx, values=values, errors=_errors(fault))
+        errors = _errors(request, fault)
+        return await _project_form(request, tx, values=values, errors=errors)
     project_id = await drafting.create_project(tx, asked.terms())
     return RedirectResponse(f"/desk/projects/{project_id}", 303)
 
@@ -551,6 +558,7 @@ async def edit_lot(request: Request, tx: Act, lot_id: UUID) -> Response:
 @router.post("/desk/lots/{lot_id}/documents", response_class=HTMLResponse)
 async def add_documents(request: Request, tx: Act, lot_id: UUID) -> Response:
     """Put the files of the form among a draft's tender documents."""
+    await notice_board.draft(tx, lot_id)
     async with request.form(max_files=8, max_fields=8, max_part_size=FILE_MAX) as form:
         for file in form.getlist("files"):
             if isinstance(file, UploadFile) and file.filename:
@@ -596,6 +604,8 @@ async def _project_form(
     values: dict[str, str],
     errors: list[tuple[str, str]],
 ) -> HTMLResponse:
+    if tx.actor.role not in (Role.TENDEREE, Role.AGENCY):
+        raise NotPermitted("only a tenderee or its agency begins a project")
     other = Role.AGENCY if tx.actor.role is Role.TENDEREE else Role.TENDEREE
     rows = await tx.session.execute(
         select(col(OrganisationRow.id), col(OrganisationRow.name))
@@ -657,7 +667,7 @@ def _again(
         tx,
         values={name: str(value) for name, value in form.items()},
         forms=[one for one in SecurityForm if str(one) in chosen],
-        errors=_errors(fault),
+        errors=_errors(request, fault),
         lot_id=lot_id,
         project_id=project_id,
     )
@@ -759,8 +769,17 @@ LABELS: Final = {
 """What a field of the forms asks for, said again where it was not met."""
 
 
-def _errors(fault: ValidationError) -> list[tuple[str, str]]:
-    """Each faulty field once, with what it asks for."""
+def _require_owner(tx: Transaction) -> None:
+    if tx.actor.role not in (Role.TENDEREE, Role.AGENCY):
+        raise NotPermitted("projects are entered by tenderees and agencies")
+
+
+def _errors(request: Request, fault: ValidationError) -> list[tuple[str, str]]:
+    """Each faulty field once, with what it asks for; a program gets the faults themselves."""
+    if not prefers_page(request):
+        raise RequestValidationError(
+            [{**error, "loc": ("body", *error["loc"])} for error in fault.errors()]
+        )
     found: dict[str, str] = {}
     for error in fault.errors():
         place = [str(part) for part in error["loc"]]
