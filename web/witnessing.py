@@ -87,7 +87,7 @@ async def own_clock() -> datetime:
 
 def demo_clock(platform_url: str) -> Now:
     """This machine's time moved by a demo platform's offset, which may only grow."""
-    offset = timedelta(0)
+    offset: timedelta | None = None
 
     async def shifted() -> datetime:
         nonlocal offset
@@ -99,9 +99,9 @@ def demo_clock(platform_url: str) -> Now:
             raise BrokenSeal("that platform is not a demo")
         seen = parse_instant(told["now"]) - machine_clock()
         slack = timedelta(seconds=5)
-        if seen < offset - slack:
+        if offset is not None and seen < offset - slack:
             raise BrokenSeal("the demo clock ran backwards")
-        offset = max(offset, seen)
+        offset = seen if offset is None else max(offset, seen)
         return machine_clock() + offset
 
     return shifted

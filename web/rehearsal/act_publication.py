@@ -235,8 +235,21 @@ async def _faults(stage: Stage, project: str) -> None:
             number, what, article, bool(grounds), grounds[0]["reason"] if grounds else str(problem)
         )
         await stage["agency"].delete(f"/api/v1/lots/{lot}/draft")
-    problem = await stage.refused(
-        lambda: stage["unverified"].post(
+    problem = await _unverified(stage)
+    stage.expect(
+        5,
+        "an unverified organisation cannot publish",
+        MEASURES_14,
+        problem is not None and any("14" in refusal["article"] for refusal in problem.refusals),
+        "" if problem is None else str(problem),
+    )
+
+
+async def _unverified(stage: Stage) -> Problem | None:
+    """What an organisation that nobody has verified hears when it wants to publish."""
+    own = stage.players["unverified"]
+    try:
+        project = await own.client.post(
             "/api/v1/projects",
             {
                 "code": "RH-2026-002",
@@ -245,17 +258,15 @@ async def _faults(stage: Stage, project: str) -> None:
                 "category": "works",
                 "region": "310100",
                 "funding_source": "自筹",
-                "tenderee": stage.players["unverified"].organisation_id,
+                "tenderee": own.organisation_id,
             },
-        ),
-    )
-    stage.expect(
-        5,
-        "an unverified organisation cannot publish",
-        MEASURES_14,
-        problem is not None and any("14" in refusal["article"] for refusal in problem.refusals),
-        "" if problem is None else str(problem),
-    )
+        )
+        terms = a_lot("未核验单位的标段", a_plan(await stage.now()))
+        lot = await own.client.post(f"/api/v1/projects/{project['id']}/lots", terms)
+        await _publish(own.client, lot["id"], own.key)
+    except Problem as problem:
+        return problem
+    return None
 
 
 async def _refusal(stage: Stage, lot: str) -> Problem | None:

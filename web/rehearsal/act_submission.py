@@ -302,7 +302,7 @@ async def _parts(stage: Stage, lot: str) -> None:
         14,
         "a submit with a missing part is refused, naming it",
         MEASURES_27,
-        problem is not None and "1" in named,
+        problem is not None and "bid" in named,
         named,
     )
     await client.put_part(upload, 0, parts[0])
