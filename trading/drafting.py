@@ -30,6 +30,7 @@ from kernel.store.parties import (
     organisation,
     organisations_by_id,
     take_part,
+    verification_refusals,
     verified_statement,
 )
 from kernel.store.tables import MembershipRow, PersonRow
@@ -144,6 +145,9 @@ async def create_project(tx: Transaction, terms: ProjectTerms) -> ProjectId:
     own = terms.tenderee_id if tx.actor.role is Role.TENDEREE else terms.agency_id
     if own != tx.actor.party:
         refusals.append(Refusal("not_own_project", BIDDING_LAW[12], "只能以本单位名义建立招标项目"))
+    refusals += verification_refusals(
+        verified=(tenderee if tx.actor.role is Role.TENDEREE else agency or tenderee).verified
+    )
     if Role.TENDEREE not in tenderee.roles:
         refusals.append(Refusal("no_tenderee", BIDDING_LAW[8], f"{tenderee.name}未登记为招标人"))
     if agency is not None and (Role.AGENCY not in agency.roles or agency.id == tenderee.id):

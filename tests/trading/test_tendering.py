@@ -166,16 +166,20 @@ async def test_a_bid_security_above_two_percent_is_refused(store: Store, cast: C
 async def test_an_unverified_organisation_cannot_publish(store: Store, cast: Cast) -> None:
     owner = await a_player(store, Role.TENDEREE, verified=False)
     own_cast = replace(cast, tenderee=owner)
-    project_id = await a_project(store, own_cast, agency_id=None)
-    async with transaction(store, actor=owner.actor, now=NOW) as tx:
-        lot_id = await drafting.draft_lot(tx, project_id, lot_terms())
+    with pytest.raises(Refused) as refused:
+        await a_project(store, own_cast, agency_id=None)
+    assert codes(refused) == {"organisation_unverified"}
+    assert "第14条" in str(refused.value.refusals[0].article)
 
-    async with transaction(store, actor=owner.actor, now=NOW) as tx:
+    # Nor does an agency publish for it.
+    async with transaction(store, actor=cast.agency.actor, now=NOW) as tx:
+        project_id = await drafting.create_project(tx, project_terms(own_cast))
+    _, lot_id = await a_draft(store, own_cast, project_id)
+    async with transaction(store, actor=cast.agency.actor, now=NOW) as tx:
         papers = await tendering.publication_papers(tx, lot_id)
-
     assert "organisation_unverified" in {refusal.code for refusal in papers.refusals}
     with pytest.raises(Refused) as refused:
-        await publish(store, owner, lot_id)
+        await publish(store, cast.agency, lot_id)
     assert "organisation_unverified" in codes(refused)
 
 

@@ -32,7 +32,6 @@ from starlette.datastructures import FormData, UploadFile
 from kernel.access import Role
 from kernel.crypto.digests import b64u, canonical, instant_text
 from kernel.errors import NotPermitted
-from kernel.errors import NotPermitted
 from kernel.identifiers import PartyId, PersonId
 from kernel.money import parse_yuan, yuan_text
 from kernel.store.parties import organisation
@@ -604,8 +603,6 @@ async def _project_form(
     values: dict[str, str],
     errors: list[tuple[str, str]],
 ) -> HTMLResponse:
-    if tx.actor.role not in (Role.TENDEREE, Role.AGENCY):
-        raise NotPermitted("only a tenderee or its agency begins a project")
     other = Role.AGENCY if tx.actor.role is Role.TENDEREE else Role.TENDEREE
     rows = await tx.session.execute(
         select(col(OrganisationRow.id), col(OrganisationRow.name))
