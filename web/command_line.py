@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,14 +31,7 @@ from web import background as background_process
 from web import benches, doctoring, handbook, keeping_copies, premises, seal_command, witnessing
 from web.app import create_app
 from web.rehearsal import playing
-from web.verifying import (
-    draw_transcript,
-    evaluation_record,
-    log_export,
-    opening_record,
-    receipt_proof,
-)
-from web.verifying.verdicts import Verdict
+from web.verifying.offline_checks import verify_app
 
 OK, USAGE, MISSING, AUTH, CONFLICT, UNVERIFIED, NETWORK, LATE = 0, 2, 3, 4, 5, 6, 7, 8
 
@@ -49,10 +41,6 @@ main = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
-)
-verify_app = typer.Typer(
-    help="Check a receipt, an opening, a draw, an evaluation or a whole log, without the platform.",
-    no_args_is_help=True,
 )
 main.add_typer(verify_app, name="verify")
 
@@ -356,70 +344,6 @@ def bench(
 def docs() -> None:
     """Write the README's generated tables anew."""
     talk.print("The README was renewed." if handbook.write() else "The README is current.")
-
-
-def _verdict(result: Verdict, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(result.plain(), ensure_ascii=False))
-    else:
-        for check in result.checks:
-            mark = "[green]✓[/]" if check.passed else "[red]✗[/]"
-            talk.print(f"{mark} {check.what}" + (f" — {check.detail}" if check.detail else ""))
-        talk.print("[green]verified[/]" if result.ok else "[red]NOT verified[/]")
-    raise typer.Exit(OK if result.ok else UNVERIFIED)
-
-
-FileArgument = Annotated[Path, typer.Argument(exists=True, help="The file to check.")]
-FolderArgument = Annotated[Path, typer.Argument(exists=True, help="The folder to check.")]
-LogOption = Annotated[str, typer.Option("--log", help="The log's verifier key.")]
-WitnessOption = Annotated[
-    list[str] | None, typer.Option("--witness", help="A witness's verifier key; repeat it.")
-]
-QuorumOption = Annotated[int, typer.Option("--quorum", help="Witnesses that must agree.")]
-
-
-@verify_app.command("receipt")
-def verify_receipt(
-    file: FileArgument,
-    log: LogOption,
-    witness: WitnessOption = None,
-    quorum: QuorumOption = 2,
-    deadline: Annotated[
-        datetime | None, typer.Option("--deadline", help="The deadline the witnesses must precede.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Check a receipt: the bid stood in the log, and who saw it when."""
-    _verdict(
-        receipt_proof.verify(
-            file.read_text(), log=log, witnesses=witness or [], quorum=quorum, deadline=deadline
-        ),
-        as_json=as_json,
-    )
-
-
-@verify_app.command("opening")
-def verify_opening(folder: FolderArgument, as_json: JsonOption = False) -> None:
-    """Check an opening record: every price again, from the sealed sheets and the secrets."""
-    _verdict(opening_record.verify(folder), as_json=as_json)
-
-
-@verify_app.command("draw")
-def verify_draw(file: FileArgument, as_json: JsonOption = False) -> None:
-    """Check a draw: derive the whole ranking again from the transcript."""
-    _verdict(draw_transcript.verify(file.read_bytes()), as_json=as_json)
-
-
-@verify_app.command("evaluation")
-def verify_evaluation(file: FileArgument, as_json: JsonOption = False) -> None:
-    """Check an evaluation record: commitments, totals and ranking, computed again."""
-    _verdict(evaluation_record.verify(file.read_bytes()), as_json=as_json)
-
-
-@verify_app.command("log")
-def verify_log(folder: FolderArgument, as_json: JsonOption = False) -> None:
-    """Check a whole exported log: every leaf, the root, the checkpoints and their cosignatures."""
-    _verdict(log_export.verify(folder), as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ async def _download(stage: Stage, folder: Path) -> int:
 async def verified(what: str, path: Path, *options: str) -> bool:
     """Whether `sunbid verify` agrees, in a process of its own with nothing of the platform's."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "web.command_line", "verify", what, str(path), *options),
+        *(sys.executable, "-m", "web.verifying.offline_checks", what, str(path), *options),
         stderr=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         env={"PYTHONPATH": str(Path(__file__).resolve().parents[2]), "PATH": "/usr/bin:/bin"},

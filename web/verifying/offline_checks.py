@@ -1,0 +1,103 @@
+"""`sunbid verify`: every check that asks the platform nothing.
+
+It needs no database, no network and no private key; `python -m web.verifying.offline_checks` runs
+it with nothing else of the platform loaded. It leaves with 0 where everything holds, and with 6
+where anything does not.
+"""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from web.verifying import (
+    draw_transcript,
+    evaluation_record,
+    log_export,
+    opening_record,
+    receipt_proof,
+)
+from web.verifying.verdicts import Verdict
+
+OK, UNVERIFIED = 0, 6
+
+verify_app = typer.Typer(
+    help="Check a receipt, an opening, a draw, an evaluation or a whole log, without the platform.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+talk = Console(stderr=True)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Answer as JSON on standard output.")]
+
+
+def _verdict(result: Verdict, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(result.plain(), ensure_ascii=False))
+    else:
+        for check in result.checks:
+            mark = "[green]✓[/]" if check.passed else "[red]✗[/]"
+            talk.print(f"{mark} {check.what}" + (f" — {check.detail}" if check.detail else ""))
+        talk.print("[green]verified[/]" if result.ok else "[red]NOT verified[/]")
+    raise typer.Exit(OK if result.ok else UNVERIFIED)
+
+
+FileArgument = Annotated[Path, typer.Argument(exists=True, help="The file to check.")]
+FolderArgument = Annotated[Path, typer.Argument(exists=True, help="The folder to check.")]
+LogOption = Annotated[str, typer.Option("--log", help="The log's verifier key.")]
+WitnessOption = Annotated[
+    list[str] | None, typer.Option("--witness", help="A witness's verifier key; repeat it.")
+]
+QuorumOption = Annotated[int, typer.Option("--quorum", help="Witnesses that must agree.")]
+
+
+@verify_app.command("receipt")
+def verify_receipt(
+    file: FileArgument,
+    log: LogOption,
+    witness: WitnessOption = None,
+    quorum: QuorumOption = 2,
+    deadline: Annotated[
+        datetime | None, typer.Option("--deadline", help="The deadline the witnesses must precede.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a receipt: the bid stood in the log, and who saw it when."""
+    _verdict(
+        receipt_proof.verify(
+            file.read_text(), log=log, witnesses=witness or [], quorum=quorum, deadline=deadline
+        ),
+        as_json=as_json,
+    )
+
+
+@verify_app.command("opening")
+def verify_opening(folder: FolderArgument, as_json: JsonOption = False) -> None:
+    """Check an opening record: every price again, from the sealed sheets and the secrets."""
+    _verdict(opening_record.verify(folder), as_json=as_json)
+
+
+@verify_app.command("draw")
+def verify_draw(file: FileArgument, as_json: JsonOption = False) -> None:
+    """Check a draw: derive the whole ranking again from the transcript."""
+    _verdict(draw_transcript.verify(file.read_bytes()), as_json=as_json)
+
+
+@verify_app.command("evaluation")
+def verify_evaluation(file: FileArgument, as_json: JsonOption = False) -> None:
+    """Check an evaluation record: commitments, totals and ranking, computed again."""
+    _verdict(evaluation_record.verify(file.read_bytes()), as_json=as_json)
+
+
+@verify_app.command("log")
+def verify_log(folder: FolderArgument, as_json: JsonOption = False) -> None:
+    """Check a whole exported log: every leaf, the root, the checkpoints and their cosignatures."""
+    _verdict(log_export.verify(folder), as_json=as_json)
+
+
+if __name__ == "__main__":
+    verify_app()
