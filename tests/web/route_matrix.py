@@ -178,22 +178,6 @@ ROUTES: dict[str, Line] = {
     "GET /api/v1/lots/{lot_id}/share-request": Allowed(Role.CUSTODIAN),
     "POST /api/v1/lots/{lot_id}/shares": Allowed(Role.CUSTODIAN, statement="shares"),
     "GET /custodian": Allowed(Role.CUSTODIAN),
-    # ── the bid desk ──
-    "POST /api/v1/lots/{lot_id}/uploads": Allowed(
-        Role.BIDDER, body={"envelope": "bid", "size": 1, "parts": ["00" * 32]}
-    ),
-    "GET /api/v1/lots/{lot_id}/uploads": Allowed(Role.BIDDER),
-    "GET /api/v1/uploads/{upload_id}": Allowed(Role.BIDDER),
-    "PUT /api/v1/uploads/{upload_id}/header": Allowed(Role.BIDDER),
-    "PUT /api/v1/uploads/{upload_id}/parts/{number}": Allowed(Role.BIDDER),
-    "DELETE /api/v1/uploads/{upload_id}": Allowed(Role.BIDDER),
-    "POST /api/v1/lots/{lot_id}/bids": Allowed(Role.BIDDER, statement="submission"),
-    "GET /api/v1/lots/{lot_id}/submissions/{submission_id}": Allowed(Role.BIDDER),
-    "GET /api/v1/lots/{lot_id}/bids/mine": Allowed(Role.BIDDER),
-    "GET /api/v1/receipts/{entry_id}": SIGNED_IN,
-    "GET /api/v1/lots/{lot_id}/sealing-package": ANYONE,
-    "GET /bids": Allowed(Role.BIDDER),
-    "GET /lots/{lot_id}/bid": Allowed(Role.BIDDER),
     # ── the expert desk ──
     "POST /api/v1/experts": Allowed(Role.EXPERT),
     "POST /api/v1/experts/{expert_id}/verification": Allowed(Role.CENTRE_STAFF),
