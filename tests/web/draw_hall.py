@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
+import uvicorn
 from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 
@@ -14,7 +20,15 @@ from kernel.store.transaction import Store
 from tests.draw_cast import DrawHouse, Expert
 from tests.tenders import Player
 from tests.web.tender_house import client_of
-from web import frame, problems, request_scope, same_origin, security_headers, visitor_choices
+from web import (
+    frame,
+    live,
+    problems,
+    request_scope,
+    same_origin,
+    security_headers,
+    visitor_choices,
+)
 from web.client import Client
 from web.draw_work import DrawParty, announcement_of, countersignature
 from web.pages import STATIC
@@ -23,9 +37,16 @@ from web.routes import expert_desk, public_hall, sign_in_gate
 
 def draw_hall(store: Store, settings: Settings) -> FastAPI:
     """The desk, guarded as in the whole house."""
-    app = FastAPI(dependencies=[Depends(request_scope.known_parameters)])
+
+    @asynccontextmanager
+    async def following(app: FastAPI) -> AsyncIterator[None]:
+        async with live.hub_following(store) as hub:
+            app.state.hub = hub
+            yield
+
+    app = FastAPI(lifespan=following, dependencies=[Depends(request_scope.known_parameters)])
     app.state.store, app.state.settings = store, settings
-    for place in (expert_desk, public_hall, sign_in_gate):
+    for place in (expert_desk, public_hall, sign_in_gate, live):
         app.include_router(place.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.answer_with_problems(app)
@@ -35,6 +56,28 @@ def draw_hall(store: Store, settings: Settings) -> FastAPI:
     same_origin.guard(app, settings)
     security_headers.guard(app)
     return app
+
+
+@asynccontextmanager
+async def open_hall(store: Store) -> AsyncIterator[str]:
+    """The desk under a port of its own, which it knows to be its origin; its address."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    address = f"http://localhost:{listening.getsockname()[1]}"
+    settings = store.settings.model_copy(update={"origin": address})
+    app = draw_hall(replace(store, settings=settings), settings)
+    config = uvicorn.Config(
+        app, log_level="error", ws="websockets-sansio", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.01)
+    try:
+        yield address
+    finally:
+        server.should_exit = True
+        await serving
+        listening.close()
 
 
 class Heard(httpx.ASGITransport):
