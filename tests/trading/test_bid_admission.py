@@ -97,7 +97,7 @@ def test_a_bid_before_the_deadline_is_never_late(early_by: timedelta) -> None:
     assert codes(replace(IN_TIME, received_at=DEADLINE - early_by)) == []
 
 
-@pytest.mark.parametrize("state", set(LotState) - {LotState.OPEN})
+@pytest.mark.parametrize("state", sorted(set(LotState) - {LotState.OPEN}))
 def test_a_lot_that_is_not_open_takes_no_bid(state: LotState) -> None:
     assert codes(replace(IN_TIME, lot_state=state)) == ["lot_not_open"]
 
