@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -9,14 +10,17 @@ from contextlib import asynccontextmanager
 import httpx
 from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
+from playwright.async_api import Browser, Page
 
 from kernel.access import Role
+from kernel.crypto.digests import b64u
+from kernel.crypto.signing import PrivateKey
 from kernel.settings import Settings
 from kernel.store.registering import Registered
 from kernel.store.transaction import Store
 from tests.sign_ins import token_for
 from tests.tenders import Player
-from tests.web.browser import served
+from tests.web.browser import open_page, served
 from web import frame, live, problems, request_scope, same_origin, security_headers, visitor_choices
 from web.client import Client
 from web.pages import STATIC
@@ -99,3 +103,33 @@ async def submitted(
             headers={**HTML, "Authorization": f"Bearer {await token_of(app.state.store, who)}"},
             **more,  # type: ignore[arg-type]  # httpx's own keywords, such as `files`
         )
+
+
+@asynccontextmanager
+async def signed_in(
+    store: Store, browser: Browser, address: str, who: Player, *, expected: str = ""
+) -> AsyncIterator[Page]:
+    """A page whose browser holds the player's key and session."""
+    async with open_page(browser, f"{address}/register", expected=expected) as shown:
+        await shown.evaluate(_key_script(who.key))
+        token = await token_of(store, who)
+        await shown.set_extra_http_headers({"Authorization": f"Bearer {token}"})
+        yield shown
+
+
+def _key_script(key: PrivateKey) -> str:
+    """Puts a player's key into the browser's own store, as signing in there would have."""
+    numbers = key.key_handle.private_numbers()
+    jwk = {
+        "kty": "EC",
+        "crv": "P-256",
+        "d": b64u(numbers.private_value.to_bytes(32, "big")),
+        "x": b64u(key.public_bytes[1:33]),
+        "y": b64u(key.public_bytes[33:]),
+    }
+    return f"""async () => {{
+      const {{ keepKey }} = await import("/static/passkey.js");
+      const privateKey = await crypto.subtle.importKey(
+        "jwk", {json.dumps(jwk)}, {{ name: "ECDSA", namedCurve: "P-256" }}, false, ["sign"]);
+      await keepKey({{ keyid: "{key.keyid}", privateKey, publicKey: "", capacities: [] }});
+    }}"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fastapi import FastAPI
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from kernel.access import Role
 from kernel.settings import Settings
@@ -12,7 +12,14 @@ from kernel.store.transaction import Store
 from tests.decisions import a_bar, barred
 from tests.tenders import Player, a_player
 from tests.web.browser import assert_axe_clean, assert_no_overflow, chromium, open_page
-from tests.web.tender_house import client_of, open_tender_house, page, tender_house, token_of
+from tests.web.tender_house import (
+    client_of,
+    open_tender_house,
+    page,
+    signed_in,
+    tender_house,
+    token_of,
+)
 from web.client import Problem
 
 __all__ = ["chromium"]
@@ -102,3 +109,34 @@ async def test_the_register_holds_at_every_width_and_axe_finds_nothing(
                     await shown.goto(f"{address}/bars")
                     await assert_no_overflow(shown)
                     await assert_axe_clean(shown)
+
+
+@pytest.mark.browser
+async def test_a_supervisor_signs_a_decision_in_the_browser(
+    store: Store,
+    settings: Settings,
+    supervisor: Player,
+    bidder: Player,
+    chromium: Browser,
+) -> None:
+    async with (
+        open_tender_house(store, settings) as address,
+        signed_in(store, chromium, address, supervisor) as shown,
+    ):
+        await shown.goto(f"{address}/bars")
+        form = shown.locator("form[data-sign=bar]")
+        await form.get_by_label("单位").select_option(str(bidder.party))
+        await form.get_by_label("作出决定的机关").fill("江城市发展和改革委员会")
+        await form.get_by_label("决定书文号").fill("江发改罚〔2026〕7号")
+        await form.get_by_label("所依据的条文").fill("《中华人民共和国招标投标法》第五十三条")
+        await form.get_by_label("违法事实").fill("与他人串通投标")
+        await form.get_by_label("投标", exact=True).check()
+        for label, day in (
+            ("决定日期", "2026-03-02"),
+            ("禁止期起", "2026-03-02"),
+            ("禁止期止", "2027-09-01"),
+        ):
+            await form.get_by_label(label).fill(day)
+        await form.get_by_role("button").click()
+        await expect(shown.locator("main")).to_contain_text("江发改罚〔2026〕7号")
+        await expect(shown.get_by_role("heading", name="串标建设有限公司")).to_be_visible()

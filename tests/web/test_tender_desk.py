@@ -12,16 +12,16 @@ from uuid import uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, FilePayload, expect
 from sqlalchemy import select
 from sqlmodel import col
 
 from kernel.access import Role
-from kernel.crypto.digests import b64u, instant_text, sha256
+from kernel.crypto.digests import instant_text, parse_instant, sha256
 from kernel.crypto.signing import PrivateKey
 from kernel.settings import Settings
 from kernel.store.tables import JournalRow
-from kernel.store.transaction import Store
+from kernel.store.transaction import Store, transaction
 from tests.tenders import (
     NOW,
     SHEET_FIELDS,
@@ -46,10 +46,12 @@ from tests.web.tender_house import (
     client_of,
     open_tender_house,
     page,
+    signed_in,
     submitted,
     tender_house,
     token_of,
 )
+from trading import due_lots
 from trading.tables import LotRow
 from web.client import Client, Problem
 
@@ -499,36 +501,43 @@ async def test_a_lot_is_signed_and_published_in_the_browser(
     store: Store, settings: Settings, cast: Cast, chromium: Browser
 ) -> None:
     _, lot_id = await a_draft(store, cast)
-    async with open_tender_house(store, settings) as address:
-        script = _key_script(cast.agency.key)
-        async with open_page(chromium, f"{address}/register", script=script) as shown:
-            await shown.wait_for_function("window.keyKept === true")
-            token = await token_of(store, cast.agency)
-            await shown.set_extra_http_headers({"Authorization": f"Bearer {token}"})
-            await shown.goto(f"{address}/desk/lots/{lot_id}")
-            await shown.get_by_role("button", name="签名并发布").click()
-            await shown.wait_for_url(f"{address}/notices/{lot_id}")
-            await expect(shown.get_by_role("heading", level=1)).to_contain_text("施工总承包")
+    async with (
+        open_tender_house(store, settings) as address,
+        signed_in(store, chromium, address, cast.agency) as shown,
+    ):
+        await shown.goto(f"{address}/desk/lots/{lot_id}")
+        await shown.get_by_role("button", name="签名并发布").click()
+        await shown.wait_for_url(f"{address}/notices/{lot_id}")
+        await expect(shown.get_by_role("heading", level=1)).to_contain_text("施工总承包")
     async with store.sessions() as session:
         assert (await session.get_one(LotRow, lot_id)).state == "open"
 
 
-def _key_script(key: PrivateKey) -> str:
-    """Puts a player's key into the browser's own store, as signing in there would have."""
-    numbers = key.key_handle.private_numbers()
-    jwk = {
-        "kty": "EC",
-        "crv": "P-256",
-        "d": b64u(numbers.private_value.to_bytes(32, "big")),
-        "x": b64u(key.public_bytes[1:33]),
-        "y": b64u(key.public_bytes[33:]),
-    }
-    return f"""
-      addEventListener("load", async () => {{
-        const {{ keepKey }} = await import("/static/passkey.js");
-        const privateKey = await crypto.subtle.importKey(
-          "jwk", {json.dumps(jwk)}, {{ name: "ECDSA", namedCurve: "P-256" }}, false, ["sign"]);
-        await keepKey({{ keyid: "{key.keyid}", privateKey, publicKey: "", capacities: [] }});
-        window.keyKept = true;
-      }});
-    """
+@pytest.mark.browser
+async def test_a_clarification_is_refused_and_then_moves_the_deadline_in_the_browser(
+    store: Store, settings: Settings, cast: Cast, chromium: Browser
+) -> None:
+    lot = await a_published_lot(store, cast)
+    async with transaction(store, actor=cast.staff.actor) as tx:
+        await due_lots.jump_clock(tx, NOW + timedelta(days=7, hours=2), reason="演示快进")
+    async with (
+        open_tender_house(store, settings) as address,
+        signed_in(store, chromium, address, cast.agency, expected="409") as shown,
+    ):
+        await shown.goto(f"{address}/desk/lots/{lot.lot_id}")
+        form = shown.locator("form[data-clarify]")
+        await form.get_by_label("标题").fill("第1号澄清")
+        await form.get_by_label("内容").fill("工程量清单第12项数量更正。")
+        await form.get_by_label("附件").set_input_files(
+            FilePayload(name="更正.txt", mimeType="text/plain", buffer=b"3200")
+        )
+        await form.get_by_role("button", name="签名并发布澄清").click()
+        await expect(form.get_by_role("alert")).to_contain_text("实施条例》第21条")
+
+        await form.get_by_label("顺延投标截止").fill("2026-03-25T09:30")
+        await form.get_by_role("button", name="签名并发布澄清").click()
+        await shown.wait_for_url(f"{address}/notices/{lot.lot_id}#published")
+        await expect(shown.locator("main")).to_contain_text("更正.txt")
+    async with store.sessions() as session:
+        row = await session.get_one(LotRow, lot.lot_id)
+    assert row.bids_due_at == parse_instant("2026-03-25T01:30:00Z")
