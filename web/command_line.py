@@ -149,19 +149,27 @@ def serve() -> None:
     """Answer HTTP; started by `up`, which owns the database."""
     structured_logs()
     settings = settings_with()
-    engine = premises.lines_of(settings).engine("app")
-    app = create_app(premises.store_over(engine, settings), settings)
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        ws="websockets-sansio",
-        ws_per_message_deflate=False,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
+    async def work() -> int:
+        engine = premises.lines_of(settings).engine("app")
+        app = create_app(premises.store_over(engine, settings), settings)
+        config = uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
+        try:
+            await uvicorn.Server(config).serve()
+        finally:
+            await engine.dispose()
+        return OK
+
+    run(work())
 
 
 @main.command(hidden=True)
@@ -172,20 +180,26 @@ def background() -> None:
     lines = premises.lines_of(settings)
 
     async def work() -> int:
-        store = premises.store_over(lines.engine("app"), settings)
+        engine, log_engine = lines.engine("app"), lines.engine("log", pool_size=4)
         task = asyncio.create_task(
             background_process.run(
-                store,
-                log_engine=lines.engine("log", pool_size=4),
+                premises.store_over(engine, settings),
+                log_engine=log_engine,
                 signer=founding.read_keys(settings).log_signer,
                 settings=settings,
             )
         )
         stopped = asyncio.create_task(_until_told_to_stop())
         await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            await task
-        task.cancel()
+        try:
+            if task.done():
+                await task
+        finally:
+            task.cancel()
+            stopped.cancel()
+            await asyncio.gather(task, stopped, return_exceptions=True)
+            await engine.dispose()
+            await log_engine.dispose()
         return OK
 
     run(work())
