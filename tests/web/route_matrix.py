@@ -202,7 +202,7 @@ ROUTES: dict[str, Line] = {
     "GET /api/v1/draws/{draw_id}/transcript": ANYONE,
     "GET /api/v1/draws/{draw_id}/calls": Allowed(Role.CENTRE_STAFF, Role.SUPERVISOR),
     "GET /api/v1/calls/mine": Allowed(Role.EXPERT),
-    "POST /api/v1/calls/{call_id}/answer": Allowed(Role.EXPERT, statement="draw-decline"),
+    "POST /api/v1/calls/{call_id}/answer": Allowed(Role.EXPERT, statement="draw-answer"),
     "POST /api/v1/calls/{call_id}/no-answer": Allowed(Role.CENTRE_STAFF),
     "GET /experts": ANYONE,
     "GET /draws/{draw_id}": ANYONE,

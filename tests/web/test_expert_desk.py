@@ -83,13 +83,13 @@ def an_application(pool: Player, **changes: Any) -> dict[str, Any]:
     }
 
 
-async def status(awaited: Awaitable[Any]) -> tuple[int, frozenset[str]]:
+async def status(awaited: Awaitable[Any]) -> tuple[int, set[str]]:
     """With which status and codes an act is turned away; 200 where it is not."""
     try:
         await awaited
     except Problem as problem:
-        return problem.status, problem.codes
-    return 200, frozenset()
+        return problem.status, set(problem.codes)
+    return 200, set()
 
 
 # ── enrolling ─────────────────────────────────────────────────────────────────────────────────
