@@ -120,6 +120,7 @@ class Registered:
     in_force: bool
 
 
+@by(*Role)
 async def standing_of(
     tx: Transaction,
     *,

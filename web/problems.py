@@ -122,6 +122,8 @@ _HTTP_KINDS: Final[Mapping[int, Kind]] = {
     503: UNAVAILABLE,
 }
 
+_ALL_KINDS: Final = (*KINDS.values(), *_HTTP_KINDS.values(), DEFECT, UNREADABLE, Kind(400, "http"))
+
 _OUTRUN_STATES: Final = frozenset({"23505", "40001", "40P01", "55P03", "57014"})
 """SQLSTATEs of two that met: unique violation, serialization, deadlock, lock and statement time."""
 
@@ -249,6 +251,23 @@ def answer_database(request: Request, error: DBAPIError) -> Response:
     return answer_defect(request, error)
 
 
+async def explain(request: Request, code: str) -> Response:
+    """What a kind of problem means: where the `type` of every problem leads."""
+    kind = next((one for one in _ALL_KINDS if one.code == code), None)
+    if kind is None:
+        raise NotFound("no such kind of problem")
+    language = _language_of(request)
+    told = {
+        "code": kind.code,
+        "status": kind.status,
+        "title": say(f"problem.{kind.code}", language),
+        "text": say(f"problem.{kind.code}.text", language),
+    }
+    if prefers_page(request):
+        return render(request, "problem_kind.html", told=told)
+    return JSONResponse(told)
+
+
 def trace_id_of(request: Request) -> str:
     """The id under which this request is found in the log; the same however often it is asked."""
     if not hasattr(request.state, "trace_id"):
@@ -334,6 +353,7 @@ def answer_with_problems(app: FastAPI) -> None:
     async def on_defect(request: Request, error: Exception) -> Response:
         return answer_defect(request, error)
 
+    app.add_api_route("/problems/{code}", explain, methods=["GET"], include_in_schema=False)
     app.add_exception_handler(PlatformError, on_platform_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)

@@ -506,6 +506,7 @@ async def revoke_credential(tx: Transaction, keyid: str, *, reason: str) -> None
     tx.record(CredentialRevoked(PersonId(row.person_id), keyid=keyid, reason=reason))
 
 
+@by(Role.PUBLIC, *MEMBERS)
 async def known_person(tx: Transaction, newcomer: Newcomer) -> PersonId | None:
     """The person this newcomer already is, by identity number, or None."""
     return (await _known(tx, newcomer)).person_id

@@ -98,6 +98,12 @@ class Capacity:
 # ── challenges ────────────────────────────────────────────────────────────────────────────────
 
 
+@by(Role.PUBLIC)
+async def ask_to_sign_in(tx: Transaction) -> Challenge:
+    """A challenge for whoever wants to sign in by a key."""
+    return await issue_challenge(tx, Purpose.SIGN_IN)
+
+
 async def issue_challenge(
     tx: Transaction,
     purpose: Purpose,

@@ -236,4 +236,5 @@ ROUTES: dict[str, Line] = {
     "GET /rules": ANYONE,
     "GET /api/v1/rules": ANYONE,
     "GET /_ui": ANYONE,
+    "GET /problems/{code}": ANYONE,
 }

@@ -34,7 +34,7 @@ from kernel.statute import BIDDING_LAW, BIDDING_REGULATION
 from kernel.store.founding import NotFounded
 from kernel.store.transaction import NotDurable
 from web import problems
-from web.problems import KINDS, prefers_page, trace_id_of
+from web.problems import prefers_page, trace_id_of
 from web.words import CATALOGUE
 
 SECRET = "postgresql://sunbid:hunter2@db"  # what must never be told
@@ -270,8 +270,18 @@ def test_no_accept_header_breaks_the_answer(accept: str) -> None:
     assert trace_id_of(request) == trace_id_of(request)
 
 
+async def test_the_type_of_a_problem_leads_to_what_it_means(http: httpx.AsyncClient) -> None:
+    TROUBLE["x"] = Refused(GROUNDS)
+    address = (await http.get("/trouble/x")).json()["type"]
+    told = (await http.get(address)).json()
+    assert (told["code"], told["status"]) == ("refused", 409)
+    page = await http.get(address, headers={"Accept": "text/html", "Accept-Language": "en"})
+    assert page.status_code == 200
+    assert told["text"] in page.text
+    assert (await http.get("/problems/unheard-of")).status_code == 404
+
+
 def test_every_kind_of_problem_has_words() -> None:
-    kinds = [*KINDS.values(), *problems._HTTP_KINDS.values(), problems.DEFECT, problems.UNREADABLE]
-    for kind in kinds:
+    for kind in problems._ALL_KINDS:
         assert f"problem.{kind.code}" in CATALOGUE
         assert f"problem.{kind.code}.text" in CATALOGUE

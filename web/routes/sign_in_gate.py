@@ -23,7 +23,7 @@ from kernel.refusals import Refusal
 from kernel.store import passkeys, registering, signing_in
 from kernel.store.parties import ROLE_NAMES, Organisation, organisation
 from kernel.store.registering import Newcomer, Registered
-from kernel.store.signing_in import Capacity, Purpose, Session
+from kernel.store.signing_in import Capacity, Session
 from kernel.store.tables import CredentialRow, OrganisationRow, PersonRow
 from kernel.store.transaction import Transaction
 from web.call_limit import limited
@@ -196,7 +196,7 @@ async def post_revocation(asked: RevocationAsked, tx: Act) -> None:
 @router.post("/api/v1/challenges", status_code=201, dependencies=Limited)
 async def post_challenge(tx: Visit) -> JSONResponse:
     """A fresh challenge to be signed within two minutes."""
-    challenge = await signing_in.issue_challenge(tx, Purpose.SIGN_IN)
+    challenge = await signing_in.ask_to_sign_in(tx)
     return JSONResponse(
         {
             "challenge": b64u(challenge.nonce),
