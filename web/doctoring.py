@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import asyncpg
 from rich.console import Console
+from rich.markup import escape
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel.clock import machine_clock, unshifted_clock
@@ -41,6 +44,24 @@ class Finding:
 async def examine(settings: Settings, *, as_json: bool, talk: Console) -> int:
     """Look at everything, print it, and leave with 5 where something is wrong."""
     findings = [_space(settings.data), _keys(settings), _cryptography()]
+    if settings.database_url or (settings.data / "postgres").exists():
+        findings += await _database(settings)
+    else:
+        # Looking must not make one.
+        findings.append(Finding("database", True, "none yet; `sunbid up` makes it"))
+    if as_json:
+        print(json.dumps([_plain(one) for one in findings], ensure_ascii=False))
+    else:
+        for one in findings:
+            mark = "[green]✓[/]" if one.well else "[red]✗[/]"
+            talk.print(f"{mark} {one.what}: {escape(one.found)}")
+            if not one.well and one.remedy:
+                talk.print(f"    → {escape(one.remedy)}")
+    return DONE if all(one.well for one in findings) else UNWELL
+
+
+async def _database(settings: Settings) -> list[Finding]:
+    findings: list[Finding] = []
     try:
         async with reached(settings) as place:
             engine = connect(place.owner_url, role=place.role, pool_size=1)
@@ -49,19 +70,10 @@ async def examine(settings: Settings, *, as_json: bool, talk: Console) -> int:
                     findings.append(await look(engine, settings))
             finally:
                 await engine.dispose()
-    except (PlatformError, OSError) as error:
-        findings.append(
-            Finding("database", False, str(error), "start it, or set SUNBID_DATABASE_URL")
-        )
-    if as_json:
-        print(json.dumps([_plain(one) for one in findings], ensure_ascii=False))
-    else:
-        for one in findings:
-            mark = "[green]✓[/]" if one.well else "[red]✗[/]"
-            talk.print(f"{mark} {one.what}: {one.found}")
-            if not one.well and one.remedy:
-                talk.print(f"    → {one.remedy}")
-    return DONE if all(one.well for one in findings) else UNWELL
+    except (PlatformError, OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
+        remedy = "start it, or set SUNBID_DATABASE_URL"
+        findings.append(Finding("database", False, str(error).splitlines()[0], remedy))
+    return findings
 
 
 def _plain(finding: Finding) -> dict[str, object]:
@@ -90,6 +102,10 @@ def _keys(settings: Settings) -> Finding:
     path = settings.data / "keys" / "platform.json"
     if not path.exists():
         return Finding("platform keys", True, "none yet; founding makes them")
+    try:
+        founding.read_keys(settings)
+    except (ValueError, LookupError, PlatformError):
+        return Finding("platform keys", False, "not readable", "restore them from a backup")
     mode = path.stat().st_mode & 0o777
     return Finding(
         "platform keys",
@@ -129,7 +145,7 @@ async def _founded(engine: AsyncEngine, settings: Settings) -> Finding:
         row = (await connection.execute(text("SELECT demo, log_vkey FROM kernel.platform"))).one()
     try:
         same = founding.read_keys(settings).log_signer.vkey == row.log_vkey
-    except founding.NotFounded:
+    except (ValueError, LookupError, PlatformError):
         same = False
     return Finding(
         "platform",

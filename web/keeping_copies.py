@@ -13,10 +13,14 @@ import hashlib
 import json
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import obstore
+from obstore.store import LocalStore, from_url
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -29,15 +33,30 @@ from kernel.errors import BrokenSeal, NotFound, Outrun
 from kernel.settings import Settings
 from kernel.store.database import connect
 from kernel.store.transparency_log import latest_note
+from trading.uploading import DRAWER
 from web.premises import Reached, reached
 
+VERSION = "sunbid-backup/1"
 MANIFEST = "manifest.json"
 DUMP = "database.dump"
+LIST = "documents.txt"
+DOCUMENTS = "documents"
 DONE, UNVERIFIED = 0, 6
+
+NAMED = (
+    ("", "SELECT digest FROM trading.tender_document"),
+    ("", "SELECT scheme_digest FROM trading.lot WHERE scheme_digest IS NOT NULL"),
+    ("", "SELECT report_digest FROM trading.taken_report"),
+    (f"{DRAWER}/", "SELECT unnest(parts) FROM trading.bid_envelope"),
+)
+"""Which documents the database names, and in what drawer they lie."""
 
 
 async def back_up(settings: Settings, target: Path, *, talk: Console) -> int:
-    """Copy everything into a new folder; the platform may go on running."""
+    """Copy everything into a new folder; the platform may go on running.
+
+    A document that is not what its name says is copied all the same, and makes the answer 6.
+    """
     if target.exists() and any(target.iterdir()):
         raise Outrun(f"{target} is not empty")
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -53,19 +72,24 @@ async def back_up(settings: Settings, target: Path, *, talk: Console) -> int:
         talk.print("Copying the database…")
         await _run(place, "pg_dump", "--format=custom", f"--file={target / DUMP}")
     # Documents are copied after the dump: a row in it never lacks its file.
-    count = _copy_documents(settings.data / "documents", target / "documents", talk)
-    if (settings.data / "keys").exists():
-        shutil.copytree(settings.data / "keys", target / "keys")
+    copied = await _copy_documents(_shelf(settings), _folder(target / DOCUMENTS), talk)
+    (target / LIST).write_text("".join(f"{name}\n" for name in copied.names))
+    if _keys(settings.data).exists():
+        shutil.copytree(_keys(settings.data), _keys(target))
     manifest = {
-        "v": "sunbid-backup/1",
+        "v": VERSION,
         "taken_at": taken_at,
         "checkpoint": note,
         "dump_sha256": _digest(target / DUMP),
-        "documents": count,
+        "documents": len(copied.names),
+        "documents_sha256": _digest(target / LIST),
     }
     (target / MANIFEST).write_text(json.dumps(manifest, indent=1))
-    talk.print(f"Backed up to {target}: {count} documents, checkpoint of size {_size(note)}.")
-    return DONE
+    await asyncio.to_thread(os.sync)
+    talk.print(
+        f"Backed up to {target}: {len(copied.names)} documents, checkpoint of size {_size(note)}."
+    )
+    return _told(copied.faults, talk)
 
 
 async def restore(
@@ -76,8 +100,11 @@ async def restore(
     `checkpoint` is a later one from somebody else: a log that is shorter was rolled back.
     """
     manifest = _manifest(source)
-    if _digest(source / DUMP) != manifest["dump_sha256"]:
-        raise BrokenSeal("the dump is not the one that was made")
+    for name, digest in ((DUMP, "dump_sha256"), (LIST, "documents_sha256")):
+        if not (source / name).exists() or _digest(source / name) != manifest.get(digest):
+            raise BrokenSeal(f"{name} is not the one that was made")
+    if _keys(settings.data).exists():
+        raise Outrun(f"{settings.data} holds the keys of a platform already")
     settings.data.mkdir(parents=True, exist_ok=True)
     async with reached(settings) as place:
         engine = connect(place.owner_url, role=place.role, pool_size=1)
@@ -91,19 +118,27 @@ async def restore(
                 place,
                 "pg_restore",
                 "--no-owner",
+                "--single-transaction",
                 "--exit-on-error",
                 f"--dbname={_database(place)}",
                 str(source / DUMP),
             )
-            _copy_documents(source / "documents", settings.data / "documents", talk)
-            if (source / "keys").exists():
-                shutil.copytree(source / "keys", settings.data / "keys", dirs_exist_ok=True)
-            faults = await compare(engine, settings, manifest, checkpoint)
+            faults = await _put_back_documents(settings, source, talk)
+            if _keys(source).exists():
+                shutil.copytree(_keys(source), _keys(settings.data))
+            faults += await compare(engine, settings, manifest, checkpoint)
         finally:
             await engine.dispose()
+    if not faults:
+        talk.print("Restored and verified.")
+    return _told(faults, talk)
+
+
+def _told(faults: list[str], talk: Console) -> int:
     for fault in faults:
-        talk.print(f"[red]✗[/] {fault}")
-    talk.print("Restored and verified." if not faults else "[red]Restored, but NOT as it was.[/]")
+        talk.print(f"[red]✗[/] {escape(fault)}")
+    if faults:
+        talk.print("[red]This copy is NOT as it should be.[/]")
     return UNVERIFIED if faults else DONE
 
 
@@ -116,9 +151,12 @@ async def compare(
         rows = await connection.execute(text("SELECT hash FROM kernel.log_leaf ORDER BY index"))
         hashes = [row[0] for row in rows]
         vkey = (await connection.execute(text("SELECT log_vkey FROM kernel.platform"))).scalar_one()
-        documents = await connection.execute(text("SELECT digest FROM kernel.document"))
-        lost = [d.hex() for (d,) in documents if not _has(settings.data / "documents", d.hex())]
-    if lost:
+        named = {
+            f"{drawer}{digest.hex()[:2]}/{digest.hex()}"
+            for drawer, query in NAMED
+            for (digest,) in await connection.execute(text(query))
+        }
+    if lost := sorted(named - set(await _names(_shelf(settings)))):
         faults.append(f"{len(lost)} documents are missing, {lost[0]} first")
     if manifest["checkpoint"]:
         faults += _compare_with(hashes, manifest["checkpoint"], vkey, "the copy's own checkpoint")
@@ -146,24 +184,64 @@ def _manifest(source: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads((source / MANIFEST).read_text())
     except FileNotFoundError:
         raise NotFound(f"{source} holds no backup") from None
+    except ValueError:
+        raise BrokenSeal(f"{MANIFEST} is damaged") from None
+    if not isinstance(manifest, dict) or manifest.get("v") != VERSION:
+        raise BrokenSeal(f"{MANIFEST} is not that of a backup")
     return manifest
 
 
-def _copy_documents(source: Path, target: Path, talk: Console) -> int:
-    files = [path for path in source.rglob("*") if path.is_file()] if source.exists() else []
+@dataclass(slots=True)
+class _Copied:
+    """What was copied, by name, and what was found wrong on the way."""
+
+    names: list[str]
+    faults: list[str]
+
+
+def _shelf(settings: Settings) -> Any:
+    """Where the documents are: every drawer of it, in a folder or a service."""
+    return from_url(settings.blob_url) if settings.blob_url else _folder(settings.data / DOCUMENTS)
+
+
+def _folder(path: Path) -> Any:
+    path.mkdir(parents=True, exist_ok=True)
+    return LocalStore(str(path.absolute()), mkdir=True)
+
+
+def _keys(folder: Path) -> Path:
+    return folder / "keys"
+
+
+async def _names(shelf: Any) -> list[str]:
+    return sorted([one["path"] async for page in obstore.list(shelf) for one in page])
+
+
+async def _copy_documents(source: Any, target: Any, talk: Console) -> _Copied:
+    copied = _Copied(await _names(source), [])
     with Progress(console=talk, transient=True) as progress:
-        task = progress.add_task("Copying documents", total=len(files))
-        for path in files:
-            copy = target / path.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            if not copy.exists():
-                shutil.copy2(path, copy)
+        task = progress.add_task("Copying documents", total=len(copied.names))
+        for name in copied.names:
+            answer = await obstore.get_async(source, name)
+            content = bytes(await answer.bytes_async())
+            if await asyncio.to_thread(_is_damaged, name, content):
+                copied.faults.append(f"document {name} is damaged")
+            await obstore.put_async(target, name, content)
             progress.advance(task)
-    return len(files)
+    return copied
 
 
-def _has(folder: Path, name: str) -> bool:
-    return (folder / name[:2] / name).exists()
+async def _put_back_documents(settings: Settings, source: Path, talk: Console) -> list[str]:
+    copied = await _copy_documents(_folder(source / DOCUMENTS), _shelf(settings), talk)
+    listed = set((source / LIST).read_text().split())
+    lost = sorted(listed - set(copied.names))
+    return copied.faults + (
+        [f"the copy lacks {len(lost)} documents, {lost[0]} first"] if lost else []
+    )
+
+
+def _is_damaged(name: str, content: bytes) -> bool:
+    return hashlib.sha256(content).hexdigest() != name.rpartition("/")[2]
 
 
 def _digest(path: Path) -> str:
@@ -193,9 +271,12 @@ async def _run(place: Reached, program: str, *arguments: str) -> None:
     if place.role:
         environment["PGOPTIONS"] = f"-c role={place.role}"
     path = str(place.tools / program) if place.tools else program
-    process = await asyncio.create_subprocess_exec(
-        path, *arguments, env=environment, stderr=asyncio.subprocess.PIPE
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            path, *arguments, env=environment, stderr=asyncio.subprocess.PIPE
+        )
+    except FileNotFoundError:
+        raise NotFound(f"{program} is not installed on this machine") from None
     _, said = await process.communicate()
     if process.returncode:
         raise BrokenSeal(f"{program} failed: {said.decode(errors='replace').strip()[-500:]}")

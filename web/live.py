@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import asyncpg
+import structlog
 from fastapi import APIRouter, Query, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse
 from sqlalchemy import make_url, text
@@ -31,13 +32,18 @@ from web import same_origin
 from web.request_scope import actor_of, session_lives
 
 router = APIRouter()
+log = structlog.get_logger()
 
 PAGE: Final = 200
 BELL_PATIENCE_S: Final = 1.0
-SEND_PATIENCE_S: Final = 10.0
-SESSION_CHECK_S: Final = 4.0
+SEND_PATIENCE_S: Final = 3.0
+CLOSE_PATIENCE_S: Final = 1.0
+SESSION_CHECK_S: Final = 2.5
+"""With the bell's patience and one slow answer, an ended session's socket is gone within 5 s."""
 
-NOT_SIGNED_IN, NOT_YOURS, TOO_SLOW = 4401, 4403, 4429
+NOT_SIGNED_IN, NOT_YOURS, TOO_SLOW, TRY_AGAIN = 4401, 4403, 4429, 1013
+GONE: Final = (WebSocketDisconnect, RuntimeError)
+"""What sending to, or hearing from, a socket that is closed raises."""
 
 
 class Hub:
@@ -182,18 +188,33 @@ async def live(socket: WebSocket, view: str, after: int = 0) -> None:
         await socket.close(NOT_YOURS)
         return
     await socket.accept()
-    sender = asyncio.create_task(_send(socket, actor, view, max(after, 0)))
+    tasks = [
+        asyncio.create_task(_send(socket, actor, view, max(after, 0))),
+        asyncio.create_task(_hear(socket)),
+    ]
     try:
-        while True:
-            # Whatever a client says here is ignored: acts come over HTTP.
-            if (await socket.receive())["type"] == "websocket.disconnect":
-                break
-    except WebSocketDisconnect:
-        pass
+        # Whoever ends first ends both: a listener who went, or news that cannot be sent any more.
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        sender.cancel()
-        with suppress(asyncio.CancelledError):
-            await sender
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    if any(isinstance(one, Exception) and not isinstance(one, GONE) for one in ended):
+        # The browser must not sit before a silent line: it comes again, and resumes.
+        log.error("a socket's news broke off", errors=[repr(one) for one in ended if one])
+        await _close(socket, TRY_AGAIN)
+
+
+async def _hear(socket: WebSocket) -> None:
+    """Ignore whatever a client says here, until it goes: acts come over HTTP."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def _close(socket: WebSocket, code: int) -> None:
+    """Say why, if the other side still takes anything; it may not."""
+    with suppress(TimeoutError, *GONE):
+        await asyncio.wait_for(socket.close(code), CLOSE_PATIENCE_S)
 
 
 async def _send(socket: WebSocket, actor: Actor, view: str, seen: int) -> None:
@@ -202,20 +223,22 @@ async def _send(socket: WebSocket, actor: Actor, view: str, seen: int) -> None:
     while True:
         async with hub.store.sessions() as session:
             page = await read_view(session, view, after=seen, limit=PAGE)
-        for entry in page:
+        for entry in (*page, None):
+            if actor.session_id is not None and monotonic_s() - checked > SESSION_CHECK_S:
+                checked = monotonic_s()
+                if not await session_lives(hub.store, actor.session_id):
+                    await _close(socket, NOT_SIGNED_IN)
+                    return
+            if entry is None:
+                break
             try:
                 await asyncio.wait_for(
                     socket.send_text(json.dumps(message(view, entry), ensure_ascii=False)),
                     SEND_PATIENCE_S,
                 )
             except TimeoutError:
-                await socket.close(TOO_SLOW)
+                await _close(socket, TOO_SLOW)
                 return
             seen = entry.number
-        if actor.session_id is not None and monotonic_s() - checked > SESSION_CHECK_S:
-            checked = monotonic_s()
-            if not await session_lives(hub.store, actor.session_id):
-                await socket.close(NOT_SIGNED_IN)
-                return
         if len(page) < PAGE:
             await hub.wait()

@@ -41,8 +41,13 @@ async def download(
             if level == 0:
                 await _tile(client, folder, None, number, size)
         level += 1
-    await _entries(client, folder / "entries.jsonl", size)
-    keys = {"log": log_vkey, "witnesses": list(witness_vkeys), "quorum": quorum}
+    view = await _entries(client, folder / "entries.jsonl", size)
+    keys = {
+        "log": log_vkey,
+        "witnesses": list(witness_vkeys),
+        "quorum": quorum,
+        "view": view,
+    }
     (folder / "keys.json").write_text(json.dumps(keys, indent=1))
     return size
 
@@ -56,17 +61,22 @@ async def _tile(client: Client, folder: Path, level: int | None, number: int, si
         target.write_bytes(content)
 
 
-async def _entries(client: Client, path: Path, size: int) -> None:
+async def _entries(client: Client, path: Path, size: int) -> str:
+    """Write the entries up to the first that this tree does not hold yet; the view they are of.
+
+    Their numbers are dense, so that a line lost from the export shows.
+    """
     after = 0
     with path.open("w") as file:
         while True:
-            page = (await client.get("/api/v1/log/entries", after=after))["entries"]
-            for entry in page:
-                if entry["index"] is not None and entry["index"] < size:
-                    file.write(json.dumps(entry) + "\n")
-            if not page:
-                return
-            after = page[-1]["number"]
+            told = await client.get("/api/v1/log/entries", after=after)
+            for entry in told["entries"]:
+                if entry["index"] is None or entry["index"] >= size:
+                    return str(told["view"])
+                file.write(json.dumps(entry) + "\n")
+                after = entry["number"]
+            if not told["entries"]:
+                return str(told["view"])
 
 
 def _size(note: str) -> int:

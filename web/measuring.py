@@ -1,13 +1,14 @@
 """Health, readiness and metrics that leak nothing before a lot is closed.
 
-Requests are counted by method, status class and kind of place only. There is no label for a route,
-a lot or a role, and no gauge of bids, uploads or listeners: a counter that moves when one bidder
-submits would tell the others.
+Only requests that read a place open to all are counted, by the class of their status. There is no
+label for a route, a lot or a role, and no gauge of bids, uploads or listeners: a counter that moves
+when one bidder submits would tell the others.
 """
 
 import asyncio
 from typing import Any, Final
 
+import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -19,6 +20,7 @@ from kernel.clock import monotonic_s
 from kernel.store.transaction import Store
 
 router = APIRouter()
+log = structlog.get_logger()
 
 REGISTRY: Final = CollectorRegistry()
 REQUESTS: Final = Counter(
@@ -52,11 +54,13 @@ async def readyz(request: Request) -> JSONResponse:
     store: Store = request.app.state.store
     try:
         async with asyncio.timeout(READY_PATIENCE_S), store.sessions() as session:
-            await session.execute(text("SELECT only_one FROM kernel.platform"))
+            founded = await session.execute(text("SELECT only_one FROM kernel.platform"))
+            ready = founded.first() is not None
     except Exception:
-        # Whatever the reason, the balancer must stop sending; the reason is in the server's log.
-        return JSONResponse({"ready": False}, status_code=503)
-    return JSONResponse({"ready": True})
+        # Whatever the reason, the balancer must stop sending.
+        log.warning("not ready", exc_info=True)
+        ready = False
+    return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
 
 
 @router.get("/metrics", include_in_schema=False)

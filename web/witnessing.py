@@ -26,9 +26,10 @@ from starlette.routing import Route
 
 from kernel.clock import machine_clock
 from kernel.crypto import merkle
-from kernel.crypto.digests import b64, parse_instant, unb64
+from kernel.crypto.digests import Malformed, b64, parse_instant, unb64
 from kernel.crypto.notes import (
     Checkpoint,
+    CheckpointOffer,
     WitnessSigner,
     open_checkpoint,
     parse_vkey,
@@ -38,16 +39,19 @@ from kernel.errors import BrokenSeal
 
 BODY_MAX = 64 * 1024
 SIZE_TYPE = "text/x.tlog.size"
+SLACK_S = 5
+"""How far a clock may step back when it is corrected."""
 
 Now = Callable[[], Awaitable[datetime]]
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """The last tree a witness signed."""
+    """The last tree a witness signed, and the second on its clock."""
 
     size: int
     root: bytes
+    at_unix: int = 0
 
 
 class Memory:
@@ -62,14 +66,15 @@ class Memory:
             kept = json.loads(self._path.read_text())
         except FileNotFoundError:
             return Signed(0, merkle.EMPTY_ROOT)
-        return Signed(kept["size"], unb64(kept["root"]))
+        return Signed(kept["size"], unb64(kept["root"]), kept["at_unix"])
 
     def keep(self, signed: Signed) -> None:
         """Put it on the disk before anything is signed."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         new = self._path.with_suffix(".new")
         with new.open("w") as file:
-            json.dump({"size": signed.size, "root": b64(signed.root)}, file)
+            kept = {"size": signed.size, "root": b64(signed.root), "at_unix": signed.at_unix}
+            json.dump(kept, file)
             file.flush()
             os.fsync(file.fileno())
         new.rename(self._path)
@@ -98,7 +103,7 @@ def demo_clock(platform_url: str) -> Now:
         if not told["demo"]:
             raise BrokenSeal("that platform is not a demo")
         seen = parse_instant(told["now"]) - machine_clock()
-        slack = timedelta(seconds=5)
+        slack = timedelta(seconds=SLACK_S)
         if offset is not None and seen < offset - slack:
             raise BrokenSeal("the demo clock ran backwards")
         offset = seen if offset is None else max(offset, seen)
@@ -107,52 +112,75 @@ def demo_clock(platform_url: str) -> Now:
     return shifted
 
 
+class Witness:
+    """One witness: its key, what it signed last, and its clock."""
+
+    def __init__(self, signer: WitnessSigner, *, log_vkey: str, memory: Memory, now: Now) -> None:
+        self._signer = signer
+        self._log_vkey = log_vkey
+        self._memory = memory
+        self._now = now
+        self._one_at_a_time = asyncio.Lock()
+
+    async def add_checkpoint(self, request: Request) -> Response:
+        """Cosign an offered checkpoint, or say why not."""
+        body = b""
+        async for piece in request.stream():
+            body += piece
+            if len(body) > BODY_MAX:
+                return PlainTextResponse("too large\n", 413)
+        try:
+            offer = read_offer(body)
+            seen = open_checkpoint(offer.note, self._log_vkey, ())
+        except Malformed as error:
+            return PlainTextResponse(f"{error}\n", 400)
+        except BrokenSeal as error:
+            return PlainTextResponse(f"{error}\n", 403)
+        if offer.old_size > seen.size:
+            return PlainTextResponse("the proof is of a larger tree\n", 400)
+        async with self._one_at_a_time:
+            return await self._judge(offer, Checkpoint(seen.origin, seen.size, seen.root))
+
+    async def _judge(self, offer: CheckpointOffer, seen: Checkpoint) -> Response:
+        last = self._memory.last()
+        split = seen.size == last.size and seen.root != last.root
+        if offer.old_size != last.size or split:
+            return Response(f"{last.size}\n", 409, media_type=SIZE_TYPE)
+        try:
+            merkle.verify_consistency(
+                older=last.size,
+                newer=seen.size,
+                older_root=last.root,
+                newer_root=seen.root,
+                proof=offer.proof,
+            )
+        except BrokenSeal as error:
+            return PlainTextResponse(f"{error}\n", 422)
+        try:
+            at_unix = int((await self._now()).timestamp())
+        except (BrokenSeal, httpx.HTTPError, KeyError, ValueError):
+            return PlainTextResponse("the time is not known\n", 503)
+        if at_unix < last.at_unix - SLACK_S:
+            return PlainTextResponse("the clock ran backwards\n", 503)
+        self._memory.keep(Signed(seen.size, seen.root, max(at_unix, last.at_unix)))
+        return PlainTextResponse(self._signer.cosign(seen, at_unix))
+
+    async def state(self, _: Request) -> Response:
+        """Who this is, and what it signed last."""
+        last = self._memory.last()
+        origin = parse_vkey(self._log_vkey).name
+        told = (self._signer.vkey, origin, str(last.size), b64(last.root))
+        return PlainTextResponse("".join(f"{line}\n" for line in told))
+
+
 def create_witness(
     signer: WitnessSigner, *, log_vkey: str, memory: Memory, now: Now = own_clock
 ) -> Starlette:
     """The witness as a web application with one address, `POST /add-checkpoint`."""
-    one_at_a_time = asyncio.Lock()
-    origin = parse_vkey(log_vkey).name
-
-    async def add_checkpoint(request: Request) -> Response:
-        body = await request.body()
-        if len(body) > BODY_MAX:
-            return PlainTextResponse("too large\n", 413)
-        try:
-            offer = read_offer(body)
-            seen = open_checkpoint(offer.note, log_vkey, ())
-        except BrokenSeal as error:
-            return PlainTextResponse(f"{error}\n", 403)
-        async with one_at_a_time:
-            last = memory.last()
-            if offer.old_size != last.size:
-                return Response(f"{last.size}\n", 409, media_type=SIZE_TYPE)
-            if seen.size < last.size:
-                return PlainTextResponse("the tree is smaller than the one signed\n", 400)
-            try:
-                merkle.verify_consistency(
-                    older=last.size,
-                    newer=seen.size,
-                    older_root=last.root,
-                    newer_root=seen.root,
-                    proof=offer.proof,
-                )
-                at = await now()
-            except BrokenSeal as error:
-                return PlainTextResponse(f"{error}\n", 422)
-            except (httpx.HTTPError, KeyError, ValueError):
-                return PlainTextResponse("the time is not known\n", 503)
-            memory.keep(Signed(seen.size, seen.root))
-            signed = Checkpoint(seen.origin, seen.size, seen.root)
-            return PlainTextResponse(signer.cosign(signed, int(at.timestamp())))
-
-    async def state(_: Request) -> Response:
-        last = memory.last()
-        return PlainTextResponse(f"{signer.vkey}\n{origin}\n{last.size}\n{b64(last.root)}\n")
-
+    witness = Witness(signer, log_vkey=log_vkey, memory=memory, now=now)
     return Starlette(
         routes=[
-            Route("/add-checkpoint", add_checkpoint, methods=["POST"]),
-            Route("/", state, methods=["GET"]),
+            Route("/add-checkpoint", witness.add_checkpoint, methods=["POST"]),
+            Route("/", witness.state, methods=["GET"]),
         ]
     )

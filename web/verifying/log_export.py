@@ -1,9 +1,12 @@
 """Checking a whole exported log: every leaf, every root, every signature, every opened entry.
 
-An export is a folder: `keys.json` (the log's and the witnesses' verifier keys and the quorum),
-`checkpoint` (the newest, cosigned), `checkpoints/` (older ones, cosigned), `tile/` (C2SP
-tlog-tiles, hash tiles and `entries` tiles), `entries.jsonl` (what opens leaves: record, salt,
-index) and, where rows are compared, what the platform showed elsewhere.
+An export is a folder: `keys.json` (the log's and the witnesses' verifier keys, the quorum, the view
+the entries are of), `checkpoint` (the newest, cosigned), `checkpoints/` (older ones, cosigned),
+`tile/` (C2SP tlog-tiles, hash tiles and `entries` tiles) and `entries.jsonl` (what opens leaves:
+number in the view, record, salt, index).
+
+Where the view is `all`, every leaf whose fillers' key is disclosed must open as one entry or one
+filler. Another view leaves closed what its reader may not know; how much that is, is told.
 """
 
 from __future__ import annotations
@@ -17,17 +20,20 @@ from typing import Any
 from kernel.crypto import merkle
 from kernel.crypto.digests import unb64, unb64u
 from kernel.crypto.notes import VerifiedCheckpoint, open_checkpoint
-from kernel.crypto.receipts import filler_commitment, filler_record, filler_salt, leaf_data
+from kernel.crypto.receipts import filler_commitment, filler_leaf, leaf_data
 from kernel.errors import BrokenSeal
 from web.verifying.verdicts import Verdict
 
 TILE_WIDTH = 256
+WHOLE = "all"
+"""The view of an export that leaves nothing out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One leaf that was opened: where it stands and what it commits to."""
+    """One leaf that was opened: its number in the view, where it stands, what it commits to."""
 
+    number: int
     index: int
     record: bytes
     salt: bytes
@@ -69,7 +75,14 @@ def verify(folder: Path) -> Verdict:
         "the opened entries can be read", lambda: list(read_entries(folder / "entries.jsonl"))
     )
     if opened is not None:
-        _check_opened(verdict, opened, leaves)
+        verdict.holds(
+            "the opened entries have the form of entries",
+            lambda: _check_opened(verdict, opened, leaves),
+        )
+        verdict.holds(
+            "the fillers' keys have the form of keys",
+            lambda: _check_fillers(verdict, opened, leaves, whole=keys["view"] == WHOLE),
+        )
     verdict.found["size"] = newest.size
     return verdict
 
@@ -80,6 +93,7 @@ def _keys(folder: Path) -> dict[str, Any]:
         "log": str(keys["log"]),
         "witnesses": tuple(map(str, keys["witnesses"])),
         "quorum": int(keys["quorum"]),
+        "view": str(keys["view"]),
     }
 
 
@@ -110,8 +124,9 @@ def read_entries(path: Path) -> Iterable[Opened]:
     """The opened entries of the export."""
     for line in path.read_text().splitlines():
         told = json.loads(line)
-        if told["index"] is not None:
-            yield Opened(int(told["index"]), unb64(told["record"]), unb64u(told["salt"]))
+        yield Opened(
+            int(told["number"]), int(told["index"]), unb64(told["record"]), unb64u(told["salt"])
+        )
 
 
 def _same_tiles(folder: Path, hashes: list[bytes]) -> None:
@@ -136,12 +151,17 @@ def _prefix(older: VerifiedCheckpoint, hashes: list[bytes]) -> None:
 
 
 def _check_opened(verdict: Verdict, opened: list[Opened], leaves: list[bytes]) -> None:
+    verdict.check(
+        "no entry of the view is left out",
+        [entry.number for entry in opened] == list(range(1, len(opened) + 1)),
+    )
     places = [entry.index for entry in opened]
     verdict.check("no leaf is opened twice", len(places) == len(set(places)))
     wrong = [
         entry.index
         for entry in opened
-        if entry.index >= len(leaves) or leaf_data(entry.salt, entry.record) != leaves[entry.index]
+        if not 0 <= entry.index < len(leaves)
+        or leaf_data(entry.salt, entry.record) != leaves[entry.index]
     ]
     verdict.check(
         f"all {len(opened)} opened entries are the ones the log committed to",
@@ -150,29 +170,57 @@ def _check_opened(verdict: Verdict, opened: list[Opened], leaves: list[bytes]) -
     )
     ids = [entry.told["id"] for entry in opened]
     verdict.check("no entry stands in the log twice", len(ids) == len(set(ids)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run of fillers whose key was disclosed."""
+
+    number: int
+    key: bytes
+    first: int
+    end: int
+
+
+def _check_fillers(
+    verdict: Verdict, opened: list[Opened], leaves: list[bytes], *, whole: bool
+) -> None:
+    facts = [(entry.told["kind"], entry.told["facts"]) for entry in opened]
     committed = {
-        entry.told["facts"]["number"]: entry.told["facts"]["commitment"]
-        for entry in opened
-        if entry.told["kind"] == "FillerKeyCommitted"
+        told["number"]: unb64u(told["commitment"])
+        for kind, told in facts
+        if kind == "FillerKeyCommitted"
     }
-    known = set(places)
-    unexplained = 0
-    for entry in opened:
-        if entry.told["kind"] != "FillerKeyDisclosed":
-            continue
-        facts = entry.told["facts"]
-        number, key = facts["number"], unb64u(facts["key"])
+    runs = [
+        _Run(told["number"], unb64u(told["key"]), told["first_index"], told["end_index"])
+        for kind, told in facts
+        if kind == "FillerKeyDisclosed"
+    ]
+    for run in runs:
         verdict.check(
-            f"the fillers' key {number} is the one committed to beforehand",
-            number in committed and unb64u(committed[number]) == filler_commitment(number, key),
+            f"the fillers' key {run.number} is the one committed to",
+            committed.get(run.number) == filler_commitment(run.number, run.key),
         )
-        for index in range(facts["first_index"], facts["end_index"]):
-            filler = leaf_data(filler_salt(key, index), filler_record(number))
-            is_filler = index < len(leaves) and leaves[index] == filler
-            if is_filler == (index in known):
-                unexplained += 1
+    ends = {run.number: run.end for run in runs}
     verdict.check(
-        "every disclosed leaf is exactly one entry or one filler",
-        unexplained == 0,
-        f"{unexplained} are not" if unexplained else "",
+        "each run of fillers begins where the one before it ended",
+        all(run.first == ends.get(run.number - 1, run.first) for run in runs)
+        and all(run.first == 0 for run in runs if run.number == 1)
+        and len(ends) == len(runs),
     )
+    known = {entry.index for entry in opened}
+    both, neither = 0, 0
+    for run in runs:
+        for index in range(run.first, min(run.end, len(leaves))):
+            is_filler = leaves[index] == filler_leaf(run.number, run.key, index)
+            both += is_filler and index in known
+            neither += not is_filler and index not in known
+    verdict.check("no filler was opened as an entry", not both, f"{both} were" if both else "")
+    if whole:
+        verdict.check(
+            "every disclosed leaf is exactly one entry or one filler",
+            not neither,
+            f"{neither} are neither" if neither else "",
+        )
+    verdict.found["disclosed_fillers_until"] = max(ends.values(), default=0)
+    verdict.found["closed_to_this_reader"] = neither

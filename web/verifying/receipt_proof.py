@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from kernel.crypto.digests import instant_text, parse_instant
-from kernel.crypto.receipts import verify_proof, witnessed_before
+from kernel.crypto.digests import Malformed, instant_text, parse_instant
+from kernel.crypto.receipts import VerifiedProof, verify_proof, witnessed_before
 from web.verifying.verdicts import Verdict
 
 
@@ -32,7 +33,7 @@ def verify(
     )
     if proven is None:
         return verdict
-    record = verdict.holds("the record can be read", lambda: json.loads(proven.record))
+    record = verdict.holds("the record can be read", lambda: _entry(proven.record))
     if record is None:
         return verdict
     cosigned = proven.checkpoint.cosignatures
@@ -41,21 +42,41 @@ def verify(
         len(cosigned) >= quorum,
         f"{len(cosigned)} did",
     )
-    facts = record.get("facts", {})
-    if deadline is None and "deadline" in facts:
-        deadline = parse_instant(facts["deadline"])
-    if deadline is not None:
-        verdict.found["deadline"] = instant_text(deadline)
-        if "received_at" in facts:
-            verdict.check(
-                "the platform received it before the deadline",
-                parse_instant(facts["received_at"]) < deadline,
-            )
-        verdict.found["proven"] = (
-            "before the deadline"
-            if witnessed_before(proven, deadline, quorum)
-            else "in the witnessed cut"
-        )
+    verdict.holds(
+        "its times can be read", lambda: _judge_times(verdict, proven, record, deadline, quorum)
+    )
     verdict.found["record"] = record
     verdict.found["witnesses"] = dict(cosigned)
     return verdict
+
+
+def _entry(record: bytes) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(record)
+    if not isinstance(told, dict) or not isinstance(told["facts"], dict):
+        raise Malformed("not an entry of the journal")
+    return told
+
+
+def _judge_times(
+    verdict: Verdict,
+    proven: VerifiedProof,
+    record: dict[str, Any],
+    deadline: datetime | None,
+    quorum: int,
+) -> None:
+    facts = record["facts"]
+    if deadline is None and "deadline" in facts:
+        deadline = parse_instant(facts["deadline"])
+    if deadline is None:
+        return
+    verdict.found["deadline"] = instant_text(deadline)
+    if "received_at" in facts:
+        verdict.check(
+            "the platform received it before the deadline",
+            parse_instant(facts["received_at"]) < deadline,
+        )
+    verdict.found["proven"] = (
+        "before the deadline"
+        if witnessed_before(proven, deadline, quorum)
+        else "in the witnessed cut"
+    )
