@@ -467,7 +467,9 @@ class Client:
                     renewed = True
                     continue
                 problem = _problem(answer)
-                if last or not _passes(problem):
+                # Whoever is told to wait has been done nothing for, so asking again is safe.
+                told_to_wait = problem.status == 429 and turn < TRIES - 1
+                if not told_to_wait and (last or not _passes(problem)):
                     raise problem
                 pause_s = max(pause_s, _retry_after_s(answer))
             await asyncio.sleep(pause_s)

@@ -145,6 +145,12 @@ async def test_an_act_that_never_left_is_sent_again(bidder: Client, line: BadLin
     assert len(line.passed) == 1
 
 
+async def test_an_act_that_was_told_to_wait_is_sent_again(bidder: Client, line: BadLine) -> None:
+    line.before = [429, 429]
+    assert (await bidder.post("/api/v1/passkeys/registration-options"))["challenge"]
+    assert len(line.passed) == 1
+
+
 async def test_an_act_with_a_key_is_repeated_and_done_once(bidder: Client, line: BadLine) -> None:
     line.after = [httpx.ReadError("cut"), httpx.ReadTimeout("slow")]
     path = "/api/v1/passkeys/registration-options"
