@@ -205,6 +205,43 @@ SHEET_FIELDS: tuple[dict[str, Any], ...] = (
 )
 
 
+SCHEME: dict[str, Any] = {
+    "v": "ebid-score-scheme/1",
+    "method": "comprehensive_evaluation",
+    "items": [
+        {
+            "id": "construction",
+            "name": "施工组织设计",
+            "kind": "subjective",
+            "part": "technical",
+            "highest": "25",
+            "bands": [
+                {"name": "优", "min": "20", "max": "25"},
+                {"name": "良", "min": "10", "max": "19.99"},
+            ],
+        },
+        {
+            "id": "records",
+            "name": "类似工程业绩",
+            "kind": "objective",
+            "part": "business",
+            "highest": "15",
+            "step": "3",
+        },
+    ],
+    "price": {
+        "points": "60",
+        "benchmark": {
+            "averaging": "M2",
+            "deduction": {"method": "D1", "above": "2", "below": "1"},
+            "entering": "valid",
+        },
+    },
+    "round": {"stage": "total", "places": 2, "how": "half_up"},
+    "ties": ["lower_price", "higher_technical"],
+}
+
+
 def lot_terms(**changes: Any) -> LotTerms:
     terms = LotTerms(
         name="施工总承包一标段",
@@ -213,7 +250,7 @@ def lot_terms(**changes: Any) -> LotTerms:
         ceiling_price=Decimal("128460000.00"),
         bid_security=Decimal("800000.00"),
         security_forms=(SecurityForm.BANK_GUARANTEE, SecurityForm.INSURANCE),
-        scheme={"v": "sunbid-scheme/1", "method": "comprehensive", "name": "综合评估法"},
+        scheme=SCHEME,
         sheet_fields=SHEET_FIELDS,
         notice={
             "content": "新建日处理10万吨污水处理设施及配套管网",

@@ -528,6 +528,12 @@ async def project(tx: Transaction, project_id: UUID) -> Project:
 
 
 @by(Role.TENDEREE, Role.AGENCY)
+async def own_project(tx: Transaction, project_id: UUID) -> Project:
+    """One of the acting organisation's projects, drafts included; `NotFound` for another's."""
+    return await _project(tx, await drafting.owned_project(tx, project_id))
+
+
+@by(Role.TENDEREE, Role.AGENCY)
 async def own_projects(tx: Transaction) -> tuple[Project, ...]:
     """The acting organisation's projects, the newest first, drafts included."""
     owner = ProjectRow.tenderee_id if tx.actor.role is Role.TENDEREE else ProjectRow.agency_id

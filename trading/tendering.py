@@ -9,7 +9,7 @@ told who took the documents, which is why a clarification goes to everybody.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -151,8 +151,17 @@ class _Tender:
 
 
 @by(Role.TENDEREE, Role.AGENCY)
-async def publication_papers(tx: Transaction, lot_id: UUID) -> Papers:
-    """The papers of a draft as they would have to be signed now, and every ground against it."""
+async def publication_papers(
+    tx: Transaction,
+    lot_id: UUID,
+    *,
+    grounds: Sequence[Refusal] = (),
+    cautions: Sequence[Caution] = (),
+) -> Papers:
+    """The papers of a draft as they would have to be signed now, and every ground against it.
+
+    `grounds` and `cautions` are what was found elsewhere, such as in the evaluation scheme.
+    """
     lot, project = await lots.owned(tx, lot_id)
     _require_state(lot, LotState.DRAFT)
     tender = await _tender(tx, lot, project)
@@ -169,14 +178,19 @@ async def publication_papers(tx: Transaction, lot_id: UUID) -> Papers:
         timetable,
         policy,
         {**notice, "signed_at": signed_at},
-        tuple(refusals),
-        tuple(security_cautions(_contents(tx, tender))),
+        (*refusals, *grounds),
+        (*security_cautions(_contents(tx, tender)), *cautions),
     )
 
 
 @by(Role.TENDEREE, Role.AGENCY)
-async def publish_lot(tx: Transaction, lot_id: UUID, papers: SignedPapers) -> Published:
-    """Publish a draft with its signed papers, or say every ground on which it may not be."""
+async def publish_lot(
+    tx: Transaction, lot_id: UUID, papers: SignedPapers, *, grounds: Sequence[Refusal] = ()
+) -> Published:
+    """Publish a draft with its signed papers, or say every ground on which it may not be.
+
+    `grounds` are refusals found elsewhere, such as in the evaluation scheme.
+    """
     lot, project = await locked_own_lot(tx, lot_id)
     tender = await _tender(tx, lot, project)
     timetable = await verified_statement(tx, papers.timetable, "timetable")
@@ -194,6 +208,7 @@ async def publish_lot(tx: Transaction, lot_id: UUID, papers: SignedPapers) -> Pu
         *_grounds(tx, tender, times),
         *policy_refusals(policy.payload, tender.policy),
         *_notice_differences(notice.payload, proposed),
+        *grounds,
     ]
     if refusals:
         raise Refused(refusals)

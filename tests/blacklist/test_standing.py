@@ -1,5 +1,5 @@
-"""Bidding Law 53, 54, 56, 60; Bidding Regulation 67, 68, 71, 72; Procurement Law 77; Procurement
-Regulation 75.
+"""Bidding Law 53, 54, 56, 60; Bidding Regulation 67, 68, 71, 72; Government Procurement Law 77;
+Government Procurement Regulation 75.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from kernel.store.tables import JournalRow
 from kernel.store.transaction import Store, transaction
 from tests.tenders import (
     NOW,
+    SCHEME,
     SHEET_FIELDS,
     Cast,
     Player,
@@ -77,7 +78,7 @@ def a_lot(**changes: Any) -> dict[str, Any]:
         "ceiling_price": "128460000.00",
         "bid_security": "800000.00",
         "security_forms": ["bank_guarantee", "insurance"],
-        "scheme": {"v": "sunbid-scheme/1", "name": "综合评估法"},
+        "scheme": SCHEME,
         "sheet_fields": list(SHEET_FIELDS),
         "notice": {
             "content": "新建污水处理设施",
@@ -215,6 +216,27 @@ async def test_nineteen_days_are_refused_with_the_article_and_twenty_are_publish
     assert ground["article"] == "《中华人民共和国招标投标法》第24条"
     await agency.put(f"/api/v1/lots/{lot_id}/draft", a_lot())
     await sign_and_publish(agency, str(lot_id))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "code"),
+    [
+        ({"name": "综合评估法"}, "scheme_malformed"),
+        ({**SCHEME, "items": SCHEME["items"][:1]}, "sum_not_100"),
+    ],
+)
+async def test_a_scheme_that_cannot_be_scored_by_keeps_a_lot_from_being_published(
+    house: FastAPI, store: Store, cast: Cast, scheme: dict[str, Any], code: str
+) -> None:
+    _, lot_id = await a_draft(store, cast)
+    agency = await client_of(house, cast.agency)
+    await agency.put(f"/api/v1/lots/{lot_id}/draft", a_lot(scheme=scheme))
+
+    papers = await agency.get(f"/api/v1/lots/{lot_id}/publication")
+    assert {one["code"] for one in papers["refusals"]} == {code}
+    with pytest.raises(Problem) as problem:
+        await sign_and_publish(agency, str(lot_id))
+    assert problem.value.codes == {code}
 
 
 async def test_a_late_clarification_moves_the_deadline_over_http(

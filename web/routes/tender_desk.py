@@ -29,11 +29,20 @@ from sqlalchemy import select
 from sqlmodel import col
 from starlette.datastructures import FormData, UploadFile
 
+from evaluation.rules.scheme_document import parse_scheme
+from evaluation.rules.score_scheme import (
+    Procured,
+    SchemeSwitches,
+    scheme_cautions,
+    scheme_refusals,
+)
 from kernel.access import Role
-from kernel.crypto.digests import b64u, canonical, instant_text
+from kernel.crypto.digests import Malformed, b64u, canonical, instant_text
 from kernel.errors import NotPermitted
 from kernel.identifiers import PartyId, PersonId
 from kernel.money import parse_yuan, yuan_text
+from kernel.refusals import Caution, Refusal
+from kernel.statute import BIDDING_LAW, Regime
 from kernel.store.parties import organisation
 from kernel.store.registering import id_of
 from kernel.store.tables import MembershipRow, OrganisationRow, PersonRow
@@ -67,6 +76,13 @@ CONTACT_WORDS: Final = (
     "agency_address",
     "agency_contact",
 )
+PROCURED: Final = {
+    WorkKind.WORKS: Procured.WORKS,
+    WorkKind.SURVEY_AND_DESIGN: Procured.SERVICES,
+    WorkKind.GOODS: Procured.GOODS,
+    WorkKind.SERVICES: Procured.SERVICES,
+}
+"""What a project's category means to the rules of scoring."""
 OWN_WORDS: Final = tuple(key for key in REQUIRED_WORDS if key not in KNOWN_WORDS)
 DEFAULT_FORMS: Final = (
     SecurityForm.TRANSFER,
@@ -372,7 +388,7 @@ async def post_custodian_key(tx: Act, lot_id: UUID, raw: Signed) -> dict[str, st
 @router.get("/api/v1/lots/{lot_id}/publication")
 async def get_publication(tx: Act, lot_id: UUID) -> dict[str, Any]:
     """What has to be signed to publish a draft now, and every ground against it."""
-    papers = await tendering.publication_papers(tx, lot_id)
+    papers = await _papers(tx, lot_id)
     return {
         "timetable": papers.timetable,
         "opening_policy": papers.opening_policy,
@@ -385,7 +401,8 @@ async def get_publication(tx: Act, lot_id: UUID) -> dict[str, Any]:
 @router.post("/api/v1/lots/{lot_id}/publication", status_code=201)
 async def post_publication(tx: Act, lot_id: UUID, asked: PublicationAsked) -> dict[str, str]:
     """Publish a draft with its signed papers."""
-    done = await tendering.publish_lot(tx, lot_id, asked.papers())
+    grounds, _ = _scheme_judged(await notice_board.draft(tx, lot_id))
+    done = await tendering.publish_lot(tx, lot_id, asked.papers(), grounds=grounds)
     return {
         "timetable": b64u(done.timetable_digest),
         "opening_policy": b64u(done.policy_digest),
@@ -464,11 +481,10 @@ async def new_project(request: Request, tx: Act) -> Response:
 @router.get("/desk/projects/{project_id}", response_class=HTMLResponse)
 async def desk_project_page(request: Request, tx: Act, project_id: UUID) -> HTMLResponse:
     """One of the acting organisation's projects, with its drafts."""
-    await drafting.owned_project(tx, project_id)
     return render(
         request,
         "tender_desk/project.html",
-        project=await notice_board.project(tx, project_id),
+        project=await notice_board.own_project(tx, project_id),
         procedures=PROCEDURE_NAMES,
         region_name=region_name,
         role=tx.actor.role,
@@ -479,7 +495,7 @@ async def desk_project_page(request: Request, tx: Act, project_id: UUID) -> HTML
 @router.get("/desk/projects/{project_id}/lots/new", response_class=HTMLResponse)
 async def new_lot_page(request: Request, tx: Act, project_id: UUID) -> HTMLResponse:
     """The form for a new lot."""
-    project = await drafting.owned_project(tx, project_id)
+    project = await notice_board.own_project(tx, project_id)
     values = {"region": project.region_code, "sheet_fields": _sheet_text(DEFAULT_SHEET)}
     values |= {"release_window_min": "30", "publicity_days": "3", "validity_days": "90"}
     return _lot_form(request, tx, values=values, forms=list(DEFAULT_FORMS), project_id=project_id)
@@ -488,7 +504,7 @@ async def new_lot_page(request: Request, tx: Act, project_id: UUID) -> HTMLRespo
 @router.post("/desk/projects/{project_id}/lots/new", response_class=HTMLResponse)
 async def new_lot(request: Request, tx: Act, project_id: UUID) -> Response:
     """Draft the lot of the form, or show the form again with what is wrong."""
-    await drafting.owned_project(tx, project_id)
+    await notice_board.own_project(tx, project_id)
     form = await request.form()
     try:
         asked = LotAsked.model_validate(_lot_said(form))
@@ -512,7 +528,7 @@ async def desk_lot_page(request: Request, tx: Act, lot_id: UUID) -> Response:
             region_name=region_name,
             now=tx.now,
         )
-    papers = await tendering.publication_papers(tx, lot_id)
+    papers = await _papers(tx, lot_id)
     return render(
         request,
         "tender_desk/lot.html",
@@ -591,6 +607,32 @@ async def choose_custodians(request: Request, tx: Act, lot_id: UUID) -> Response
         nominations.append(Nomination(PersonId(id_of(person)), own.id, shares))
     await drafting.name_custodians(tx, lot_id, nominations)
     return RedirectResponse(f"/desk/lots/{lot_id}#custodians", 303)
+
+
+# ── the scheme, which evaluation knows how to read ────────────────────────────────────────────
+
+
+async def _papers(tx: Transaction, lot_id: UUID) -> Papers:
+    grounds, cautions = _scheme_judged(await notice_board.draft(tx, lot_id))
+    return await tendering.publication_papers(tx, lot_id, grounds=grounds, cautions=cautions)
+
+
+def _scheme_judged(draft: Draft) -> tuple[list[Refusal], list[Caution]]:
+    """What stands against the draft's scheme, and what is unusual in it."""
+    if not draft.scheme:
+        return [], []
+    try:
+        scheme = parse_scheme(dict(draft.scheme))
+    except Malformed as fault:
+        reason = f"评标办法不能识别：{fault}"
+        return [Refusal("scheme_malformed", BIDDING_LAW[19], reason)], []
+    regime = (
+        Regime.PROCUREMENT
+        if draft.line.procedure is Procedure.PROCUREMENT_OPEN_TENDER
+        else Regime.TENDERING
+    )
+    switches = SchemeSwitches(regime, PROCURED[draft.line.category])
+    return scheme_refusals(scheme, switches), scheme_cautions(scheme, switches)
 
 
 # ── forms ─────────────────────────────────────────────────────────────────────────────────────
