@@ -26,11 +26,13 @@ GOOD_USCC = ("91350100M000100Y43", "91330106673959654P", "91110000802100433B")
 
 
 def signed(key: PrivateKey, kind: str, payload: dict[str, Any]) -> bytes:
+    """A statement of that kind, signed by the key."""
     said = {"v": f"ebid-{kind}/1", "signed_at": SIGNED_AT, **payload}
     return key.sign(payload_type(kind), canonical(said)).to_bytes()
 
 
 def a_registration(key: PrivateKey, **changes: Any) -> bytes:
+    """An organisation's registration, signed by its first person."""
     payload: dict[str, Any] = {
         "uscc": GOOD_USCC[0],
         "name": "江城建设工程有限公司",
@@ -46,6 +48,7 @@ def a_registration(key: PrivateKey, **changes: Any) -> bytes:
 
 
 def a_membership(key: PrivateKey, organisation_id: UUID, **changes: Any) -> bytes:
+    """A person's request to act for an organisation."""
     payload: dict[str, Any] = {
         "organisation": str(organisation_id),
         "roles": ["bidder"],
@@ -58,11 +61,13 @@ def a_membership(key: PrivateKey, organisation_id: UUID, **changes: Any) -> byte
 
 
 async def registered(store: Store, key: PrivateKey, **changes: Any) -> Registered:
+    """An organisation that has registered and waits for the centre."""
     async with transaction(store, actor=PUBLIC) as tx:
         return await register(tx, registration_of(a_registration(key, **changes)))
 
 
 async def the_centre(store: Store, key: PrivateKey) -> Actor:
+    """The trading centre, installed, with its first member of staff."""
     asked = registration_of(
         a_registration(
             key,
@@ -77,10 +82,12 @@ async def the_centre(store: Store, key: PrivateKey) -> Actor:
 
 
 def acting(who: Registered, role: Role = Role.BIDDER) -> Actor:
+    """The person acting for the organisation."""
     return Actor(role, who.person_id, who.organisation_id)
 
 
 def codes(refused: pytest.ExceptionInfo[Refused]) -> set[str]:
+    """The codes of all grounds."""
     return {refusal.code for refusal in refused.value.refusals}
 
 
