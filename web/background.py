@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from expert_pool import drawing
 from kernel.crypto.notes import LogSigner
 from kernel.settings import Settings
 from kernel.store.journal import BELL
@@ -31,6 +32,7 @@ from web import reactions
 log = structlog.get_logger()
 
 PATIENCE_S = 1.0
+OVERDUE_DRAWS_EVERY_S = 5
 
 
 async def run(
@@ -42,6 +44,14 @@ async def run(
         _woken(lambda: due_lots.wake(store)),
         "interval",
         seconds=1,
+        max_instances=1,
+        coalesce=True,
+        misfire_grace_time=None,
+    )
+    metronome.add_job(
+        _woken(lambda: drawing.void_overdue(store)),
+        "interval",
+        seconds=OVERDUE_DRAWS_EVERY_S,
         max_instances=1,
         coalesce=True,
         misfire_grace_time=None,
