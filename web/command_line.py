@@ -9,16 +9,23 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import structlog
 import typer
 import uvicorn
+from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from kernel.crypto.digests import b64u, unb64u
 from kernel.crypto.notes import WitnessSigner
@@ -28,16 +35,30 @@ from kernel.randomness import random_bytes
 from kernel.settings import Settings
 from kernel.store import founding
 from web import background as background_process
-from web import benches, doctoring, handbook, keeping_copies, premises, seal_command, witnessing
+from web import doctoring, handbook, keeping_copies, premises, seal_command, witnessing
 from web.app import create_app
+from web.client import Unreachable
 from web.rehearsal import playing
 from web.verifying.offline_checks import verify_app
 
+BENCHES = "tests.benchmarks.benches"
+"""Where a checkout has its benchmarks; what is installed without the tests has none."""
+
 OK, USAGE, MISSING, AUTH, CONFLICT, UNVERIFIED, NETWORK, LATE = 0, 2, 3, 4, 5, 6, 7, 8
+
+OUT_OF_REACH = (
+    ConnectionError,
+    TimeoutError,
+    socket.gaierror,
+    httpx.TransportError,
+    InterfaceError,
+    OperationalError,
+    Unreachable,
+)
+"""What a line that does not hold raises."""
 
 main = typer.Typer(
     name="sunbid",
-    help="sunbid 阳光交易: electronic bidding and remote evaluation that nobody has to trust.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
@@ -56,7 +77,13 @@ PortOption = Annotated[int | None, typer.Option("--port", help="Port of the HTTP
 def settings_with(**changes: Any) -> Settings:
     """The settings from the environment, with what the command line says on top."""
     told = {name: value for name, value in changes.items() if value is not None}
-    settings = Settings(**told)
+    try:
+        settings = Settings(**told)
+    except ValidationError as error:
+        for one in error.errors():
+            name = "_".join(("SUNBID", *map(str, one["loc"]))).upper()
+            talk.print(f"[red]{escape(name)}[/]: {escape(one['msg'])}")
+        raise typer.Exit(USAGE) from None
     if settings.failpoints and not settings.testing:
         talk.print("[red]SUNBID_FAILPOINTS is set, but this start is not a test.[/]")
         raise typer.Exit(USAGE)
@@ -71,8 +98,11 @@ def run(work: Coroutine[Any, Any, int]) -> None:
     except KeyboardInterrupt:
         code = 130
     except PlatformError as error:
-        talk.print(f"[red]{type(error).__name__}[/]: {error}")
+        talk.print(f"[red]{type(error).__name__}[/]: {escape(str(error))}")
         code = code_for(error)
+    except OUT_OF_REACH as error:
+        talk.print(f"[red]out of reach[/]: {escape(str(error))}")
+        code = NETWORK
     raise typer.Exit(code)
 
 
@@ -89,6 +119,18 @@ def code_for(error: PlatformError) -> int:
             return AUTH
         case _:
             return CONFLICT
+
+
+@main.callback()
+def begin() -> None:
+    """sunbid 阳光交易: electronic bidding and remote evaluation that nobody has to trust."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.dev.ConsoleRenderer(colors=talk.is_terminal and not talk.no_color),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )
 
 
 def structured_logs() -> None:
@@ -144,11 +186,21 @@ def _origin_of(port: int | None, demo: bool) -> dict[str, str | None]:
     return {"origin": origin, "log_origin": "demo.sunbid.local/log" if demo else None}
 
 
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to us, so that a graceful stop is no death by signal."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take no signal, and raise none again behind the shutdown."""
+        yield
+
+
 @main.command(hidden=True)
 def serve() -> None:
     """Answer HTTP; started by `up`, which owns the database."""
     structured_logs()
     settings = settings_with()
+
     async def work() -> int:
         engine = premises.lines_of(settings).engine("app")
         app = create_app(premises.store_over(engine, settings), settings)
@@ -163,11 +215,15 @@ def serve() -> None:
             server_header=False,
             timeout_graceful_shutdown=10,
         )
+        server = _Server(config)
+        stopped = asyncio.create_task(_until_told_to_stop())
+        stopped.add_done_callback(lambda _: setattr(server, "should_exit", True))
         try:
-            await uvicorn.Server(config).serve()
+            await server.serve()
         finally:
+            stopped.cancel()
             await engine.dispose()
-        return OK
+        return OK if server.started else CONFLICT
 
     run(work())
 
@@ -343,15 +399,32 @@ def bench(
     names: Annotated[list[str] | None, typer.Argument(help="Benchmarks; all by default.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure the platform against a named limit in the same run."""
-    results = asyncio.run(benches.measure(names or list(benches.BENCHES), talk=talk))
-    if as_json:
-        typer.echo(json.dumps([result.plain() for result in results], ensure_ascii=False))
-        return
-    table = Table("benchmark", "value", "unit", "against", "ratio", "target", "met")
-    for result in results:
-        table.add_row(*(str(cell) for cell in result.row()))
-    Console().print(table)
+    """Measure the platform against a named peer in the same run: seal-open, submits.
+
+    Example: sunbid bench seal-open --json
+    """
+    try:
+        benches = import_module(BENCHES)
+    except ModuleNotFoundError:
+        talk.print("[red]Benchmarks are run from a checkout; this installation has none.[/]")
+        raise typer.Exit(MISSING) from None
+    if unknown := set(names or ()) - set(benches.BENCHES):
+        talk.print(f"[red]no such benchmark: {escape(', '.join(sorted(unknown)))}[/];")
+        talk.print(f"there are {', '.join(benches.BENCHES)}")
+        raise typer.Exit(USAGE)
+
+    async def work() -> int:
+        results = await benches.measure(names or list(benches.BENCHES), talk=talk)
+        if as_json:
+            typer.echo(json.dumps([result.plain() for result in results], ensure_ascii=False))
+            return OK
+        table = Table("benchmark", "value", "unit", "against", "ratio", "target", "met")
+        for result in results:
+            table.add_row(*(str(cell) for cell in result.row()))
+        Console().print(table)
+        return OK
+
+    run(work())
 
 
 @main.command(hidden=True)

@@ -52,7 +52,7 @@ LogOption = Annotated[str, typer.Option("--log", help="The log's verifier key.")
 WitnessOption = Annotated[
     list[str] | None, typer.Option("--witness", help="A witness's verifier key; repeat it.")
 ]
-QuorumOption = Annotated[int, typer.Option("--quorum", help="Witnesses that must agree.")]
+QuorumOption = Annotated[int, typer.Option("--quorum", min=1, help="Witnesses that must agree.")]
 
 
 @verify_app.command("receipt")
@@ -62,14 +62,23 @@ def verify_receipt(
     witness: WitnessOption = None,
     quorum: QuorumOption = 2,
     deadline: Annotated[
-        datetime | None, typer.Option("--deadline", help="The deadline the witnesses must precede.")
+        datetime | None,
+        typer.Option(
+            "--deadline",
+            formats=["%Y-%m-%dT%H:%M:%S%z"],
+            help="The deadline the witnesses must precede, with its offset from UTC.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a receipt: the bid stood in the log, and who saw it when."""
     _verdict(
         receipt_proof.verify(
-            file.read_text(), log=log, witnesses=witness or [], quorum=quorum, deadline=deadline
+            file.read_text(errors="replace"),
+            log=log,
+            witnesses=witness or [],
+            quorum=quorum,
+            deadline=deadline,
         ),
         as_json=as_json,
     )
