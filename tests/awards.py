@@ -232,7 +232,7 @@ async def objected(
 
 
 async def answered(
-    store: Store, who: Player, lot_id: object, raised: Raised, *, now: datetime, **changes: Any
+    store: Store, who: Player, lot_id: Any, raised: Raised, *, now: datetime, **changes: Any
 ) -> Answered:
     said = {
         "v": "ebid-answer/1",
@@ -243,7 +243,7 @@ async def answered(
     }
     raw = signed(who, "answer", {**said, **changes})
     async with transaction(store, actor=who.actor, now=now) as tx:
-        return await objecting.answer_objection(tx, raised.id, raw)
+        return await objecting.answer_objection(tx, lot_id, raised.id, raw)
 
 
 def award_statement(

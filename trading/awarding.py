@@ -317,6 +317,13 @@ async def report_in_force(tx: Transaction, lot_id: UUID) -> Report | None:
     return Report(row, tuple(ranking), tuple(rejected))
 
 
+def points_text(points: Decimal) -> str:
+    """The points without zeros that say nothing, but with two places at least."""
+    shown = points.normalize()
+    places = max(2, -int(shown.as_tuple().exponent))
+    return f"{shown:.{places}f}"
+
+
 # ── what the acts above are made of ───────────────────────────────────────────────────────────
 
 
@@ -352,7 +359,7 @@ def _ranked(row: RankedBidRow) -> dict[str, object]:
         "name": row.name,
         "rank": row.rank,
         "price": yuan_text(row.price),
-        "total": _points(row.total),
+        "total": points_text(row.total),
     }
 
 
@@ -366,17 +373,10 @@ def _rejected(row: RejectedBidRow) -> dict[str, object]:
     }
 
 
-def _points(points: Decimal) -> str:
-    """The points without zeros that say nothing, but with two places at least."""
-    shown = points.normalize()
-    places = max(2, -int(shown.as_tuple().exponent))
-    return f"{shown:.{places}f}"
-
-
 def _words_about(row: RankedBidRow, sheet: dict[str, Any]) -> dict[str, str]:
     days = sheet.get("duration_days")
     return {
-        "evaluation": f"综合得分{_points(row.total)}分，排名第{row.rank}",
+        "evaluation": f"综合得分{points_text(row.total)}分，排名第{row.rank}",
         "manager": str(sheet.get("manager", "")),
         "period": "" if days is None else f"{days}日历天",
         "qualification": "经评标委员会评审，符合招标文件规定的资格能力条件",

@@ -135,16 +135,18 @@ async def raise_objection(tx: Transaction, lot_id: LotId, raw: bytes) -> Raised:
 
 
 @by(Role.TENDEREE, Role.AGENCY)
-async def answer_objection(tx: Transaction, objection_id: ObjectionId, raw: bytes) -> Answered:
+async def answer_objection(
+    tx: Transaction, lot_id: LotId, objection_id: ObjectionId, raw: bytes
+) -> Answered:
     """Answer an objection; the lot goes on where nothing else holds it.
 
     A late answer is taken with a caution, since silence would harm more.
     """
     objection = await tx.session.get(ObjectionRow, objection_id)
-    if objection is None:
+    if objection is None or objection.lot_id != lot_id:
         raise NotFound("no such objection")
-    lot = await lots.lock(tx, objection.lot_id)
-    await lots.owned(tx, lot.id)
+    lot = await lots.lock(tx, lot_id)
+    await lots.owned(tx, lot_id)
     statement = await verified_statement(tx, raw, "answer")
     words = _answer_in(statement, objection)
     about = ObjectionKind(objection.about)
@@ -158,7 +160,7 @@ async def answer_objection(tx: Transaction, objection_id: ObjectionId, raw: byte
         about, answered_at=tx.now, due_at=objection.answer_due_at, switches=switches
     )
 
-    await take_part(tx, lot.id)
+    await take_part(tx, lot_id)
     tx.session.add(
         ObjectionAnswerRow(
             objection_id=objection_id,
@@ -173,7 +175,7 @@ async def answer_objection(tx: Transaction, objection_id: ObjectionId, raw: byte
 
     tx.record(
         ObjectionAnswered(
-            lot.id,
+            lot_id,
             objection_id=objection_id,
             about=about,
             statement_digest=statement.digest,

@@ -319,7 +319,9 @@ async def test_only_the_lots_owner_answers_and_only_once(store: Store) -> None:
     assert codes(refused) == {"answered"}
     with pytest.raises(NotFound):
         async with transaction(store, actor=tender.cast.agency.actor) as tx:
-            await objecting.answer_objection(tx, ObjectionId(random_id()), b"{}")
+            await objecting.answer_objection(
+                tx, LotId(tender.lot_id), ObjectionId(random_id()), b"{}"
+            )
 
 
 async def test_whoever_bids_for_a_lot_objects_for_one_organisation_only(store: Store) -> None:

@@ -1,0 +1,533 @@
+"""What may be seen of results: candidates and award for everyone, objections for those concerned.
+
+Before the candidates are published nothing of the report is here, for nobody. Who objects is told
+to those concerned with the lot, and never before its close, not even to supervisors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlmodel import col
+
+from kernel.access import Role, by
+from kernel.crypto.digests import strict_json
+from kernel.crypto.signing import Envelope
+from kernel.errors import NotFound
+from kernel.events import plain
+from kernel.identifiers import LotId, ObjectionId
+from kernel.store.parties import organisation_names
+from kernel.store.tables import CredentialRow
+from kernel.store.transaction import Transaction
+from trading import lots
+from trading.awarding import Report, points_text, report_in_force
+from trading.counted_bids import counted_bids
+from trading.handover import BEFORE_CLOSE, READABLE_OUTCOMES, switches_for
+from trading.rules.lot_lifecycle import LotState
+from trading.rules.objection_window import ObjectionKind, documents_objection_until
+from trading.tables import (
+    AwardNoticeRow,
+    AwardRow,
+    CandidatesRow,
+    LotRow,
+    ObjectionAnswerRow,
+    ObjectionRow,
+    OpenedBidRow,
+    OpeningRow,
+    ProjectRow,
+)
+
+ANYONE: Final = tuple(Role)
+LIST_MAX: Final = 100
+
+TOLD: Final = frozenset(
+    {LotState.CANDIDATES_PUBLISHED, LotState.CLEARED_FOR_AWARD, LotState.AWARDED}
+)
+"""The states in which a lot's result is public."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedBid:
+    """One bid as the result shows it; `words` are what the notice says of a candidate."""
+
+    bidder_id: UUID
+    name: str
+    rank: int
+    price: Decimal
+    total: Decimal
+    parts: tuple[tuple[str, Decimal], ...]
+    candidate: bool
+    words: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FallenBid:
+    """A bid that takes no place: rejected by the committee, or never opened."""
+
+    bidder_id: UUID
+    name: str
+    price: Decimal | None
+    ground: str
+    article: str
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwardTold:
+    """An award as everyone may know it."""
+
+    winner_id: UUID
+    winner: str
+    rank: int
+    price: Decimal
+    awarded_at: datetime
+    contract_due_on: date
+    report_due_on: date | None
+    set_aside: tuple[dict[str, str], ...]
+    cautions: tuple[dict[str, Any], ...]
+    digest: bytes
+    entry_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The result of one lot as anyone may see it now; empty before candidates are published.
+
+    `owned` says whether the reader acts for the lot's tenderee or agency.
+    """
+
+    lot_id: LotId
+    number: int
+    lot_name: str
+    project_id: UUID
+    project_code: str
+    project_name: str
+    tenderee: str
+    agency: str
+    state: LotState
+    suspended: bool
+    brakes: tuple[str, ...]
+    published_at: datetime | None
+    bids_due_at: datetime | None
+    opened_at: datetime | None
+    recorded_at: datetime | None
+    ceiling_price: Decimal | None
+    owned: bool
+    objections: tuple[ObjectionTold, ...]
+    reported_at: datetime | None = None
+    report_digest: bytes | None = None
+    candidates_at: datetime | None = None
+    candidates_until: datetime | None = None
+    candidates_digest: bytes | None = None
+    candidates_entry: UUID | None = None
+    objection_channel: str = ""
+    cautions: tuple[dict[str, Any], ...] = ()
+    ranking: tuple[PlacedBid, ...] = ()
+    rejected: tuple[FallenBid, ...] = ()
+    unopened: tuple[FallenBid, ...] = ()
+    award: AwardTold | None = None
+
+    @property
+    def candidates(self) -> tuple[PlacedBid, ...]:
+        """Those recommended, the first in rank first."""
+        return tuple(one for one in self.ranking if one.candidate)
+
+    @property
+    def told(self) -> bool:
+        """Whether the result is public."""
+        return bool(self.ranking)
+
+    def plain(self) -> dict[str, Any]:
+        """The result as JSON."""
+        told = plain({name: getattr(self, name) for name in self.__slots__})
+        assert isinstance(told, dict)
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectionTold:
+    """An objection as this reader may see it; what he may not see is None."""
+
+    id: ObjectionId
+    lot_id: LotId
+    lot_name: str
+    about: ObjectionKind
+    waits: bool
+    raised_at: datetime
+    answer_due_at: datetime
+    answered_at: datetime | None
+    late: bool
+    objector: str | None
+    words: str | None
+    answer: str | None
+    may_answer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectableLot:
+    """A lot to which this bidder may object now: to what, and until when."""
+
+    lot_id: LotId
+    lot_name: str
+    project_name: str
+    about: ObjectionKind
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ResultLine:
+    """One lot as the list of results shows it."""
+
+    lot_id: LotId
+    lot_name: str
+    project_name: str
+    project_code: str
+    tenderee: str
+    state: LotState
+    suspended: bool
+    candidates_until: datetime | None
+    winner: str
+    price: Decimal | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OwnNotice:
+    """What one bidder was told of an award: the award notice, or the result notice."""
+
+    result: Result
+    bidder: str
+    won: bool
+    noticed_at: datetime
+    entry_id: UUID
+    own_rank: int | None
+    own_total: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedResult:
+    """The signed statements of a result, and the keys that check them."""
+
+    candidates: bytes | None
+    award: bytes | None
+    signers: dict[str, bytes]
+
+
+# ── results ───────────────────────────────────────────────────────────────────────────────────
+
+
+@by(*ANYONE)
+async def result(tx: Transaction, lot_id: LotId) -> Result:
+    """The result of a published lot, as far as it is public; `NotFound` for a draft."""
+    lot = await tx.session.get(LotRow, lot_id)
+    if lot is None or lot.published_at is None:
+        raise NotFound("no such lot")
+    project = await tx.session.get_one(ProjectRow, lot.project_id)
+    opening = await tx.session.get(OpeningRow, lot_id)
+    names = await organisation_names(
+        tx.session, [id for id in (project.tenderee_id, project.agency_id) if id is not None]
+    )
+    bare: dict[str, Any] = {
+        "lot_id": lot_id,
+        "number": lot.number,
+        "lot_name": lot.name,
+        "project_id": project.id,
+        "project_code": project.code,
+        "project_name": project.name,
+        "tenderee": names[project.tenderee_id],
+        "agency": names[project.agency_id] if project.agency_id else "",
+        "state": LotState(lot.state),
+        "suspended": lot.suspended,
+        "brakes": tuple(lot.brakes.values()),
+        "published_at": lot.published_at,
+        "bids_due_at": lot.bids_due_at,
+        "opened_at": opening and opening.opened_at,
+        "recorded_at": opening and opening.recorded_at,
+        "ceiling_price": lot.ceiling_price,
+        "owned": lots.owns(tx, project),
+        "objections": await objections_to(tx, lot_id),
+    }
+    report = await report_in_force(tx, lot_id)
+    bare["reported_at"] = report and report.row.taken_at
+    published = await tx.session.get(CandidatesRow, (lot_id, report.row.round if report else 0))
+    if report is None or published is None or lot.state not in TOLD:
+        return Result(**bare)
+    notice = _said_in(published.statement)
+    opened = (
+        await tx.session.scalars(select(OpenedBidRow).where(col(OpenedBidRow.lot_id) == lot_id))
+    ).all()
+    return Result(
+        **bare,
+        report_digest=report.row.report_digest,
+        candidates_at=published.published_at,
+        candidates_until=published.until,
+        candidates_digest=published.digest,
+        candidates_entry=await lots.entry_of(tx, lot_id, "CandidatesPublished"),
+        objection_channel=str(notice["objections"]),
+        cautions=tuple(published.cautions),
+        ranking=_ranking(report, notice),
+        rejected=_rejected(report, opened),
+        unopened=await _unopened(tx, opened),
+        award=await _award(tx, lot_id, report),
+    )
+
+
+@by(*ANYONE)
+async def results(tx: Transaction) -> list[ResultLine]:
+    """The lots whose result is public, the newest first."""
+    rows = await tx.session.execute(
+        select(LotRow, ProjectRow, CandidatesRow, AwardRow)
+        .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
+        .join(CandidatesRow, col(CandidatesRow.lot_id) == col(LotRow.id))
+        .outerjoin(AwardRow, col(AwardRow.lot_id) == col(LotRow.id))
+        .where(col(LotRow.state).in_(TOLD))
+        .order_by(col(CandidatesRow.published_at).desc())
+        .limit(LIST_MAX)
+    )
+    found = {lot.id: (lot, project, published, award) for lot, project, published, award in rows}
+    names = await organisation_names(
+        tx.session,
+        {project.tenderee_id for _, project, _, _ in found.values()}
+        | {award.winner_id for *_, award in found.values() if award is not None},
+    )
+    lines = [
+        ResultLine(
+            LotId(lot.id),
+            lot.name,
+            project.name,
+            project.code,
+            names[project.tenderee_id],
+            LotState(lot.state),
+            lot.suspended,
+            published.until,
+            names[award.winner_id] if award is not None else "",
+            award.price if award is not None else None,
+            award.awarded_at if award is not None else published.published_at,
+        )
+        for lot, project, published, award in found.values()
+    ]
+    return sorted(lines, key=lambda line: line.at, reverse=True)
+
+
+@by(*ANYONE)
+async def signed_result(tx: Transaction, lot_id: LotId) -> SignedResult:
+    """The statements as they were signed, once they are public; `NotFound` before."""
+    lot = await tx.session.get(LotRow, lot_id)
+    report = await report_in_force(tx, lot_id)
+    if lot is None or report is None or lot.state not in TOLD:
+        raise NotFound("no result yet")
+    published = await tx.session.get(CandidatesRow, (lot_id, report.row.round))
+    award = await tx.session.get(AwardRow, lot_id)
+    statements = [one.statement for one in (published, award) if one is not None]
+    keyids = {
+        signature.keyid
+        for statement in statements
+        for signature in Envelope.from_bytes(statement).signatures
+    }
+    return SignedResult(
+        None if published is None else published.statement,
+        None if award is None else award.statement,
+        await _keys(tx, keyids),
+    )
+
+
+@by(Role.BIDDER)
+async def own_notice(tx: Transaction, lot_id: LotId) -> OwnNotice:
+    """What the acting bidder was told of the award; `NotFound` where it was told nothing."""
+    row = await tx.session.get(AwardNoticeRow, (lot_id, tx.actor.party))
+    if row is None:
+        raise NotFound("no notice for you")
+    seen = await result(tx, lot_id)
+    place = next((one for one in seen.ranking if one.bidder_id == tx.actor.party), None)
+    names = await organisation_names(tx.session, [tx.actor.party])
+    return OwnNotice(
+        seen,
+        names[tx.actor.party],
+        row.won,
+        row.noticed_at,
+        row.entry_id,
+        None if place is None else place.rank,
+        None if place is None else place.total,
+    )
+
+
+# ── objections ────────────────────────────────────────────────────────────────────────────────
+
+
+@by(*ANYONE)
+async def objections_to(tx: Transaction, lot_id: LotId) -> tuple[ObjectionTold, ...]:
+    """The objections to one lot, each as far as this reader may see it."""
+    return await _objections(tx, col(ObjectionRow.lot_id) == lot_id)
+
+
+@by(Role.TENDEREE, Role.AGENCY, Role.BIDDER, Role.SUPERVISOR)
+async def objections_at_hand(tx: Transaction) -> tuple[ObjectionTold, ...]:
+    """The objections that concern the actor: to its own lots, its own, or all for a supervisor."""
+    if tx.actor.role is Role.SUPERVISOR:
+        return await _objections(tx, col(ObjectionRow.id).is_not(None))
+    if tx.actor.role is Role.BIDDER:
+        return await _objections(tx, col(ObjectionRow.objector_id) == tx.actor.party)
+    owner = ProjectRow.tenderee_id if tx.actor.role is Role.TENDEREE else ProjectRow.agency_id
+    own_lots = (
+        select(col(LotRow.id))
+        .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
+        .where(col(owner) == tx.actor.party)
+    )
+    return await _objections(tx, col(ObjectionRow.lot_id).in_(own_lots))
+
+
+@by(Role.BIDDER)
+async def objectable_lots(tx: Transaction) -> tuple[ObjectableLot, ...]:
+    """Where this bidder may still object: to documents on offer, to results of lots it bid for."""
+    rows = await tx.session.execute(
+        select(LotRow, ProjectRow)
+        .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
+        .where(
+            or_(
+                col(LotRow.state) == LotState.OPEN,
+                col(LotRow.state) == LotState.CANDIDATES_PUBLISHED,
+            )
+        )
+        .order_by(col(LotRow.published_at).desc())
+        .limit(LIST_MAX)
+    )
+    found = []
+    for lot, project in rows.all():
+        about, until = ObjectionKind.RESULT, lot.candidates_until
+        if lot.state == LotState.OPEN and lot.bids_due_at is not None:
+            about = ObjectionKind.DOCUMENTS
+            until = documents_objection_until(lot.bids_due_at, await switches_for(tx, lot))
+        elif not await _bid_for(tx, lot):
+            continue
+        if until is not None and tx.now < until:
+            found.append(ObjectableLot(LotId(lot.id), lot.name, project.name, about, until))
+    return tuple(found)
+
+
+# ── what the views above are made of ──────────────────────────────────────────────────────────
+
+
+async def _objections(tx: Transaction, condition: ColumnElement[bool]) -> tuple[ObjectionTold, ...]:
+    rows = (
+        await tx.session.execute(
+            select(ObjectionRow, ObjectionAnswerRow, LotRow, ProjectRow)
+            .join(LotRow, col(LotRow.id) == col(ObjectionRow.lot_id))
+            .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
+            .outerjoin(
+                ObjectionAnswerRow, col(ObjectionAnswerRow.objection_id) == col(ObjectionRow.id)
+            )
+            .where(condition)
+            .order_by(col(ObjectionRow.raised_at).desc())
+            .limit(LIST_MAX)
+        )
+    ).all()
+    names = await organisation_names(tx.session, {row.objector_id for row, *_ in rows})
+    found = []
+    for row, answer, lot, project in rows:
+        owner = lots.owns(tx, project)
+        own = tx.actor.party_id is not None and row.objector_id == tx.actor.party_id
+        concerned = own or owner or tx.actor.role is Role.SUPERVISOR or await _bid_for(tx, lot)
+        named = own or (concerned and lot.state not in BEFORE_CLOSE)
+        found.append(
+            ObjectionTold(
+                id=ObjectionId(row.id),
+                lot_id=LotId(lot.id),
+                lot_name=lot.name,
+                about=ObjectionKind(row.about),
+                waits=row.waits,
+                raised_at=row.raised_at,
+                answer_due_at=row.answer_due_at,
+                answered_at=None if answer is None else answer.answered_at,
+                late=answer is not None and answer.late,
+                objector=names[row.objector_id] if named else None,
+                words=row.words if concerned else None,
+                answer=answer.words if answer is not None and concerned else None,
+                may_answer=owner and answer is None,
+            )
+        )
+    return tuple(found)
+
+
+async def _bid_for(tx: Transaction, lot: LotRow) -> bool:
+    """Whether the actor's organisation is one of the lot's bidders, once they are known."""
+    if tx.actor.role is not Role.BIDDER or lot.state in BEFORE_CLOSE:
+        return False
+    bids = await counted_bids(tx.session, lot.id)
+    return any(bid.bidder_id == tx.actor.party_id for bid in bids)
+
+
+def _said_in(statement: bytes) -> dict[str, Any]:
+    told = strict_json(Envelope.from_bytes(statement).payload)
+    assert isinstance(told, dict)
+    return told
+
+
+def _ranking(report: Report, notice: dict[str, Any]) -> tuple[PlacedBid, ...]:
+    fixed = {"bidder", "name", "rank", "price", "total"}
+    words = {
+        one["bidder"]: {key: str(one[key]) for key in one.keys() - fixed}
+        for one in notice["candidates"]
+    }
+    return tuple(
+        PlacedBid(
+            row.bidder_id,
+            row.name,
+            row.rank,
+            row.price,
+            Decimal(points_text(row.total)),
+            tuple((one["label"], Decimal(one["points"])) for one in row.parts),
+            row.candidate,
+            words.get(str(row.bidder_id), {}),
+        )
+        for row in report.ranking
+    )
+
+
+def _rejected(report: Report, opened: Sequence[OpenedBidRow]) -> tuple[FallenBid, ...]:
+    prices = {row.bid_id: row.price for row in opened}
+    return tuple(
+        FallenBid(row.bidder_id, row.name, prices[row.bid_id], row.ground, row.article, row.page)
+        for row in report.rejected
+    )
+
+
+async def _unopened(tx: Transaction, opened: Sequence[OpenedBidRow]) -> tuple[FallenBid, ...]:
+    unread = [row for row in opened if row.outcome not in READABLE_OUTCOMES]
+    names = await organisation_names(tx.session, [row.bidder_id for row in unread])
+    return tuple(
+        FallenBid(row.bidder_id, names[row.bidder_id], None, row.reason, row.article, "")
+        for row in unread
+    )
+
+
+async def _award(tx: Transaction, lot_id: LotId, report: Report) -> AwardTold | None:
+    row = await tx.session.get(AwardRow, lot_id)
+    if row is None:
+        return None
+    names: dict[UUID, str] = {one.bidder_id: one.name for one in report.ranking}
+    return AwardTold(
+        row.winner_id,
+        names[row.winner_id],
+        row.rank,
+        row.price,
+        row.awarded_at,
+        row.contract_due_on,
+        row.report_due_on,
+        tuple({**one, "name": names[UUID(one["bidder"])]} for one in row.set_aside),
+        tuple(row.cautions),
+        row.digest,
+        await lots.entry_of(tx, lot_id, "AwardPublished"),
+    )
+
+
+async def _keys(tx: Transaction, keyids: Iterable[str]) -> dict[str, bytes]:
+    rows: Sequence[CredentialRow] = (
+        await tx.session.scalars(select(CredentialRow).where(col(CredentialRow.keyid).in_(keyids)))
+    ).all()
+    return {row.keyid: row.public_key for row in rows}

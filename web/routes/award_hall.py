@@ -1,0 +1,173 @@
+"""The award hall: candidates, the award, and why this one; for everybody, with the signed papers.
+
+Owners hand bids over, publish the candidates and make the award here, each by a statement of their
+own key. The page shows nothing of a report before its candidates are published.
+"""
+
+from typing import Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from expert_pool import draw_history
+from kernel.access import Role
+from kernel.crypto.digests import b64, b64u, instant_text
+from kernel.identifiers import LotId
+from kernel.money import yuan_text
+from kernel.store.transaction import Transaction
+from trading import award_views, awarding, handover
+from trading.award_views import Result
+from trading.rules.lot_lifecycle import LotState
+from trading.rules.winner_choice import GROUND_NAMES
+from web.pages import render
+from web.request_scope import Act, ActRoute, Signed
+
+router = APIRouter(route_class=ActRoute)
+
+NO_STORE: Final = {"Cache-Control": "no-store"}
+BEFORE_OPENING: Final = frozenset({LotState.OPEN, LotState.CLOSING})
+REPORTED: Final = frozenset({LotState.EVALUATED, *award_views.TOLD})
+PUBLICITY_OVER: Final = frozenset({LotState.CLEARED_FOR_AWARD, LotState.AWARDED})
+
+
+# ── for programs ──────────────────────────────────────────────────────────────────────────────
+
+
+@router.post("/api/v1/lots/{lot_id}/handover", status_code=204)
+async def hand_over(tx: Act, lot_id: UUID) -> None:
+    """Hand the opened bids over to the committee."""
+    await handover.hand_over(tx, LotId(lot_id))
+
+
+@router.get("/api/v1/lots/{lot_id}/candidates/draft")
+async def candidates_draft(tx: Act, lot_id: UUID) -> JSONResponse:
+    """The notice of candidates as the report makes it, for its publisher to sign."""
+    proposed = await awarding.candidates_notice(tx, LotId(lot_id))
+    return JSONResponse(proposed, headers=NO_STORE)
+
+
+@router.post("/api/v1/lots/{lot_id}/candidates", status_code=201)
+async def publish_candidates(tx: Act, lot_id: UUID, raw: Signed) -> dict[str, Any]:
+    """Publish the candidates; they stay published for the days of the timetable."""
+    done = await awarding.publish_candidates(tx, LotId(lot_id), raw)
+    return {
+        "digest": b64u(done.digest),
+        "until": instant_text(done.until),
+        "cautions": [one.as_json() for one in done.cautions],
+    }
+
+
+@router.post("/api/v1/lots/{lot_id}/award", status_code=201)
+async def make_award(tx: Act, lot_id: UUID, raw: Signed) -> dict[str, Any]:
+    """Name the winner; everybody is told in this very act."""
+    done = await awarding.award(tx, LotId(lot_id), raw)
+    due = done.report_due_on
+    return {
+        "winner": str(done.winner_id),
+        "name": done.winner,
+        "rank": done.rank,
+        "price": yuan_text(done.price),
+        "contract_due_on": done.contract_due_on.isoformat(),
+        "report_due_on": None if due is None else due.isoformat(),
+        "told": done.told,
+        "cautions": [one.as_json() for one in done.cautions],
+    }
+
+
+@router.get("/api/v1/lots/{lot_id}/award")
+async def get_award(tx: Act, lot_id: UUID) -> JSONResponse:
+    """The result as far as it is public, with the signed papers and the keys that check them."""
+    seen = await award_views.result(tx, LotId(lot_id))
+    told = seen.plain()
+    if seen.told:
+        papers = await award_views.signed_result(tx, LotId(lot_id))
+        told["statements"] = {
+            name: b64(statement)
+            for name, statement in (("candidates", papers.candidates), ("award", papers.award))
+            if statement is not None
+        }
+        told["signers"] = {keyid: b64u(key) for keyid, key in papers.signers.items()}
+    return JSONResponse(told, headers=NO_STORE)
+
+
+# ── pages ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.get("/awards", response_class=HTMLResponse, include_in_schema=False)
+async def awards_page(request: Request, tx: Act) -> HTMLResponse:
+    """Every result there is, the newest first."""
+    lines = await award_views.results(tx)
+    return render(request, "award_hall/awards.html", results=lines, now=tx.now)
+
+
+@router.get("/awards/{lot_id}", response_class=HTMLResponse, include_in_schema=False)
+async def award_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
+    """One lot's result as a page."""
+    return await _rendered(request, tx, lot_id, "award_hall/award.html")
+
+
+@router.get("/awards/{lot_id}/board", response_class=HTMLResponse, include_in_schema=False)
+async def award_board(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
+    """The part of the page that changes, fetched again whenever something happens."""
+    return await _rendered(request, tx, lot_id, "award_hall/board.html")
+
+
+@router.get("/awards/{lot_id}/notice", response_class=HTMLResponse, include_in_schema=False)
+async def notice_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
+    """What the acting bidder was told: the award notice, or the notice of the result."""
+    told = await award_views.own_notice(tx, LotId(lot_id))
+    return render(request, "award_hall/award_notice.html", notice=told, now=tx.now)
+
+
+async def _rendered(request: Request, tx: Transaction, lot_id: UUID, template: str) -> HTMLResponse:
+    seen = await award_views.result(tx, LotId(lot_id))
+    return render(
+        request,
+        template,
+        result=seen,
+        steps=_steps(seen),
+        proposed=await _proposed(tx, seen),
+        grounds=GROUND_NAMES,
+        draws=await draw_history.draws_of_lot(tx, LotId(lot_id)),
+        may_award=seen.owned and tx.actor.role is Role.TENDEREE,
+        may_object=tx.actor.role is Role.BIDDER and _objectable(seen, tx),
+        role=tx.actor.role,
+        now=tx.now,
+        live_view=f"{lot_id}/public",
+    )
+
+
+async def _proposed(tx: Transaction, seen: Result) -> dict[str, Any] | None:
+    """The notice of candidates to be signed, for those who may publish it now."""
+    if seen.state is not LotState.EVALUATED or not seen.owned:
+        return None
+    return await awarding.candidates_notice(tx, seen.lot_id)
+
+
+def _objectable(seen: Result, tx: Transaction) -> bool:
+    until = seen.candidates_until
+    return seen.state is LotState.CANDIDATES_PUBLISHED and until is not None and tx.now < until
+
+
+def _steps(seen: Result) -> list[dict[str, Any]]:
+    """The lot's way to its award: what is behind it, where it is, and what comes."""
+    award = seen.award
+    over = seen.candidates_until if seen.state in PUBLICITY_OVER else None
+    steps: list[dict[str, Any]] = [
+        {"key": "published", "at": seen.published_at, "done": True},
+        {"key": "deadline", "at": seen.bids_due_at, "done": seen.state not in BEFORE_OPENING},
+        {"key": "opened", "at": seen.opened_at, "done": seen.opened_at is not None},
+        {"key": "recorded", "at": seen.recorded_at, "done": seen.recorded_at is not None},
+        {"key": "reported", "at": seen.reported_at, "done": seen.state in REPORTED},
+        {"key": "candidates", "at": seen.candidates_at, "done": seen.told},
+        {"key": "standstill", "at": seen.candidates_until, "done": over is not None},
+        {"key": "awarded", "at": award and award.awarded_at, "done": award is not None},
+    ]
+    if seen.state in (LotState.FAILED, LotState.CANCELLED):
+        behind = [step for step in steps if step["done"]]
+        return [*behind, {"key": str(seen.state), "at": None, "done": False, "current": True}]
+    coming = next((step for step in steps if not step["done"]), None)
+    if coming is not None:
+        coming["current"] = True
+    return steps

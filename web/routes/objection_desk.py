@@ -1,0 +1,75 @@
+"""The objection desk: who is concerned objects here, and the tenderee answers in its days.
+
+Everybody may read who may object to what and until when. The words of an objection are for those
+concerned; who objects stays with the objector until the lot is closed.
+"""
+
+from typing import Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from kernel.access import Role
+from kernel.crypto.digests import instant_text
+from kernel.events import plain
+from kernel.identifiers import LotId, ObjectionId
+from trading import award_views, objecting
+from trading.award_views import ObjectionTold
+from trading.rules.objection_window import OBJECTION_ARTICLES
+from web.pages import render
+from web.request_scope import Act, ActRoute, Signed
+
+router = APIRouter(route_class=ActRoute)
+
+CONCERNED: Final = (Role.TENDEREE, Role.AGENCY, Role.BIDDER, Role.SUPERVISOR)
+NO_STORE: Final = {"Cache-Control": "no-store"}
+
+
+@router.post("/api/v1/lots/{lot_id}/objections", status_code=201)
+async def post_objection(tx: Act, lot_id: UUID, raw: Signed) -> dict[str, Any]:
+    """Object to the documents, the opening or the result."""
+    raised = await objecting.raise_objection(tx, LotId(lot_id), raw)
+    return {
+        "id": str(raised.id),
+        "about": str(raised.about),
+        "answer_due_at": instant_text(raised.answer_due_at),
+        "waits": raised.waits,
+    }
+
+
+@router.get("/api/v1/lots/{lot_id}/objections")
+async def get_objections(tx: Act, lot_id: UUID) -> JSONResponse:
+    """The objections to a lot, each as far as this reader may see it."""
+    seen = await award_views.result(tx, LotId(lot_id))
+    return JSONResponse({"objections": [_told(one) for one in seen.objections]}, headers=NO_STORE)
+
+
+@router.post("/api/v1/lots/{lot_id}/objections/{objection_id}/answer", status_code=201)
+async def post_answer(tx: Act, lot_id: UUID, objection_id: UUID, raw: Signed) -> dict[str, Any]:
+    """Answer an objection; the lot goes on where nothing else holds it."""
+    done = await objecting.answer_objection(tx, LotId(lot_id), ObjectionId(objection_id), raw)
+    return {"id": str(done.id), "cautions": [one.as_json() for one in done.cautions]}
+
+
+@router.get("/objections", response_class=HTMLResponse, include_in_schema=False)
+async def desk_page(request: Request, tx: Act) -> HTMLResponse:
+    """The desk: what waits for an answer, what may be objected to, and how it works."""
+    concerned = tx.actor.role in CONCERNED
+    objectable = await award_views.objectable_lots(tx) if tx.actor.role is Role.BIDDER else ()
+    return render(
+        request,
+        "objection_desk/desk.html",
+        objections=await award_views.objections_at_hand(tx) if concerned else (),
+        objectable=objectable,
+        concerned=concerned,
+        role=tx.actor.role,
+        articles={str(kind): article for kind, article in OBJECTION_ARTICLES.items()},
+        now=tx.now,
+    )
+
+
+def _told(one: ObjectionTold) -> dict[str, Any]:
+    told = plain(one)
+    assert isinstance(told, dict)
+    return told
