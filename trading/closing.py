@@ -40,15 +40,15 @@ from kernel.store.transaction import Store, Transaction, transaction
 from kernel.store.transparency_log import padded
 from kernel.working_days import beijing_day
 from trading import lots, uploading
-from trading.bidding import (
+from trading.counted_bids import CountedBid, counted_bids
+from trading.events import LotClosed, LotClosing, LotFailed
+from trading.judging import (
     Outcome,
     failure_refusal,
     judge_intent,
     kept_refusal,
     platform_failure,
 )
-from trading.counted_bids import CountedBid, counted_bids
-from trading.events import LotClosed, LotClosing, LotFailed
 from trading.rules.lot_lifecycle import LotMove, LotState
 from trading.rules.opening_quorum import opening_refusals
 from trading.rules.procedures import Procedure, switches_of

@@ -96,6 +96,15 @@ class Whole:
     payload_sha256: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An upload with its header, and what it digests to where that is computed."""
+
+    upload: UploadRow
+    header: bytes
+    whole: Whole | None
+
+
 def sealed_drawer(documents: Documents) -> Documents:
     """Where payloads lie, apart from everything that can be asked for by its digest."""
     return documents.drawer(DRAWER)
@@ -342,11 +351,12 @@ async def _take_out(store: Store, upload: UploadRow, digest: bytes) -> None:
 
 async def uploads_of(
     tx: Transaction, lot_id: UUID, bidder_id: UUID, head: bytes
-) -> Sequence[tuple[UploadRow, UploadHeaderRow]]:
+) -> Sequence[Sent]:
     """A bidder's uploads whose header has this digest, the newest first."""
     rows = await tx.session.execute(
-        select(UploadRow, UploadHeaderRow)
+        select(UploadRow, UploadHeaderRow, UploadWholeRow)
         .join(UploadHeaderRow, col(UploadHeaderRow.upload_id) == col(UploadRow.id))
+        .outerjoin(UploadWholeRow, col(UploadWholeRow.upload_id) == col(UploadRow.id))
         .where(
             col(UploadRow.lot_id) == lot_id,
             col(UploadRow.bidder_id) == bidder_id,
@@ -355,7 +365,14 @@ async def uploads_of(
         )
         .order_by(col(UploadRow.begun_at).desc(), col(UploadRow.id))
     )
-    return [(upload, header) for upload, header in rows]
+    return [
+        Sent(
+            upload,
+            header.header,
+            None if whole is None else Whole(whole.payload_root, whole.payload_sha256),
+        )
+        for upload, header, whole in rows
+    ]
 
 
 async def missing_parts(tx: Transaction, upload: UploadRow) -> tuple[int, ...]:

@@ -61,8 +61,8 @@ from tests.sealed_bids import (
 )
 from tests.tenders import Player, signed
 from trading import bidding, lots, reception
-from trading.bidding import Outcome
 from trading.counted_bids import counted_bids
+from trading.judging import Outcome
 from trading.reception import Reception
 from trading.rules.lot_lifecycle import LotMove
 from trading.rules.opening_policy import policy_keys

@@ -38,9 +38,9 @@ from tests.sealed_bids import (
     uploaded,
 )
 from tests.tenders import Player
-from trading import bidding, closing, reception, uploading
-from trading.bidding import Outcome
+from trading import closing, reception, uploading
 from trading.closing import cut_digest, intent_commitment, padded_commitments
+from trading.judging import Outcome, judge_intent
 from trading.reception import Reception
 from trading.rules.lot_lifecycle import LotState
 from trading.tables import LotRow
@@ -384,6 +384,6 @@ async def test_nobody_can_judge_a_submission_a_second_time(
     [(bidder, _, raw)] = await bidders_with_bids(store, counter, tender, 1)
     answer = await submitted(store, counter, bidder, tender, raw)
     await closed(store, tender)
-    again = await bidding.judge_intent(store, answer.intent_id)
+    again = await judge_intent(store, answer.intent_id)
     assert again == answer.judgement
     assert again.outcome is Outcome.ACCEPTED
