@@ -13,5 +13,7 @@ from kernel.store.sound_log import log_faults
 
 async def faults_of(owner: AsyncEngine) -> list[str]:
     """Every invariant that does not hold, in words; empty where all do."""
-    async with owner.connect() as connection:
+    async with owner.connect() as line:
+        # One snapshot for all questions: the log goes on growing while they are asked.
+        connection = await line.execution_options(isolation_level="REPEATABLE READ")
         return [*await log_faults(connection), *await bid_faults(connection)]
