@@ -17,7 +17,7 @@ from kernel.crypto.digests import b64, unb64
 from kernel.store.database import connect
 from web import keeping_copies
 from web.log_download import download
-from web.premises import Premises, reached
+from web.premises import reached
 from web.rehearsal.stage import Stage
 from web.verifying import log_export
 
@@ -30,7 +30,7 @@ async def take_early_copy(stage: Stage) -> None:
     await keeping_copies.back_up(stage.settings, target, talk=stage.talk)
 
 
-async def check_everything(stage: Stage, place: Premises) -> None:
+async def check_everything(stage: Stage) -> None:
     """Verify every artefact offline, then tamper and be found out."""
     stage.talk.rule("校验 The strangers' check")
     folder = stage.out / "log"

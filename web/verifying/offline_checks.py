@@ -15,7 +15,6 @@ from rich.console import Console
 
 from web.verifying import (
     draw_transcript,
-    evaluation_record,
     log_export,
     opening_record,
     receipt_proof,
@@ -25,7 +24,7 @@ from web.verifying.verdicts import Verdict
 OK, UNVERIFIED = 0, 6
 
 verify_app = typer.Typer(
-    help="Check a receipt, an opening, a draw, an evaluation or a whole log, without the platform.",
+    help="Check a receipt, an opening, a draw or a whole log, without the platform.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -94,12 +93,6 @@ def verify_opening(folder: FolderArgument, as_json: JsonOption = False) -> None:
 def verify_draw(file: FileArgument, as_json: JsonOption = False) -> None:
     """Check a draw: derive the whole ranking again from the transcript."""
     _verdict(draw_transcript.verify(file.read_bytes()), as_json=as_json)
-
-
-@verify_app.command("evaluation")
-def verify_evaluation(file: FileArgument, as_json: JsonOption = False) -> None:
-    """Check an evaluation record: commitments, totals and ranking, computed again."""
-    _verdict(evaluation_record.verify(file.read_bytes()), as_json=as_json)
 
 
 @verify_app.command("log")
