@@ -58,6 +58,23 @@ from kernel.store.tables import PlatformRow
 from kernel.store.transaction import Store, Transaction, transaction
 from kernel.store.transparency_log import is_witnessed
 
+__all__ = [
+    "CallOutcome",
+    "Capacity",
+    "DrawRequest",
+    "DrawnExpert",
+    "Interested",
+    "Stratum",
+    "announce",
+    "drawn_experts",
+    "replace",
+    "request_refusals",
+    "shortage_refusals",
+    "threshold_of",
+    "void",
+    "void_overdue",
+]
+
 COMMIT_WITHIN: Final = timedelta(minutes=20)
 CONFIRM_WITHIN: Final = timedelta(minutes=40)
 REVEAL_WITHIN: Final = timedelta(minutes=60)

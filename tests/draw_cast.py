@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlmodel import col, select
 
 from expert_pool import calling, contributing, draw_history, drawing, enrolling
@@ -27,6 +28,7 @@ from kernel.randomness import random_id
 from kernel.store.tables import PlatformRow
 from kernel.store.transaction import Store, transaction
 from kernel.store.transparency_log import proof_of
+from tests.decisions import barred
 from tests.tenders import Player, a_player, a_uscc, signed
 from trading.events import LotClosed
 from web.custodian_work import Trust
@@ -331,3 +333,29 @@ async def a_draw_house(
         lot_id,
         close_entry,
     )
+
+
+async def bar_expert(house: DrawHouse, expert: Expert) -> None:
+    """A decision that forbids that this expert is drawn."""
+    await barred(
+        house.store,
+        house.parties["supervisor"],
+        {"person": str(expert.player.person)},
+        misconduct="expert_misconduct",
+        article="《中华人民共和国招标投标法实施条例》第七十一条",
+        acts=["draw", "sign_in"],
+    )
+
+
+async def kinds_on_record(house: DrawHouse) -> list[str]:
+    """What is on record of the lot, in its order."""
+    await house.tick()
+    async with house.store.sessions() as session:
+        rows = await session.execute(
+            text(
+                "SELECT j.kind FROM kernel.journal j JOIN kernel.sequence s ON s.entry_id = j.id"
+                " WHERE j.subject_id = :lot ORDER BY s.position"
+            ),
+            {"lot": house.lot_id},
+        )
+        return [row[0] for row in rows]

@@ -1,6 +1,6 @@
 """A draw's transcript, checked without the platform, and every way of tampering with it found.
 
-Bidding Law 37; Conduct Opinions 14. RFC 6962 (pool and exclusions), RFC 5869 (the order).
+Bidding Law 37; Opinions on Conduct 14. RFC 6962 (pool and exclusions), RFC 5869 (the order).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The expert's desk over HTTP: enrolling, drawing, calling, and what nobody may learn.
 
-Bidding Law 22, 37; Bidding Regulation 45, 46; Committee Provisions 8; Conduct Opinions 14.
+Bidding Law 22, 37; Bidding Regulation 45, 46; Committee Provisions 8; Opinions on Conduct 14.
 """
 
 from __future__ import annotations
