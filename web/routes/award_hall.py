@@ -132,7 +132,6 @@ async def _rendered(request: Request, tx: Transaction, lot_id: UUID, template: s
         draws=await draw_history.draws_of_lot(tx, LotId(lot_id)),
         may_award=seen.owned and tx.actor.role is Role.TENDEREE,
         may_object=tx.actor.role is Role.BIDDER and _objectable(seen, tx),
-        role=tx.actor.role,
         now=tx.now,
         live_view=f"{lot_id}/public",
     )

@@ -63,7 +63,6 @@ async def desk_page(request: Request, tx: Act) -> HTMLResponse:
         objections=await award_views.objections_at_hand(tx) if concerned else (),
         objectable=objectable,
         concerned=concerned,
-        role=tx.actor.role,
         articles={str(kind): article for kind, article in OBJECTION_ARTICLES.items()},
         now=tx.now,
     )

@@ -1,0 +1,187 @@
+"""Objections over HTTP: Bidding Regulation 22, 44, 54; Bidding Law 22."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from playwright.async_api import Browser, expect
+
+from kernel.settings import Settings
+from kernel.store.transaction import Store
+from tests.awards import Evaluated, an_evaluated_lot, candidates_published, objected
+from tests.sealed_bids import a_bidder, a_tender
+from tests.tenders import NOW
+from tests.web.award_house import award_house, open_award_house
+from tests.web.browser import (
+    assert_axe_clean,
+    assert_no_overflow,
+    assert_targets_are_large_enough,
+    chromium,
+    open_page,
+)
+from tests.web.markup import faults_of, tree_of
+from tests.web.tender_house import client_of, page, signed_in, token_of
+from web.client import Problem
+
+__all__ = ["chromium"]
+
+PRICES = ("118600000.00", "121300000.00", "119950000.00")
+WORDS = "评标办法中的业绩加分与项目规模不相称，请修改。"
+
+
+@pytest.fixture
+async def house(store: Store, settings: Settings) -> FastAPI:
+    return award_house(store, settings)
+
+
+async def test_an_objection_is_raised_and_answered_over_http(store: Store, house: FastAPI) -> None:
+    tender = await a_tender(store)
+    bidder = await a_bidder(store)
+    lot = f"/api/v1/lots/{tender.lot_id}"
+    objector = await client_of(house, bidder)
+    said = {"lot": str(tender.lot_id), "about": "documents", "words": WORDS}
+
+    raised = await objector.post_statement(f"{lot}/objections", "objection", said)
+
+    assert (raised["waits"], raised["about"]) == (True, "documents")
+    told = await (await client_of(house)).get(f"/api/v1/lots/{tender.lot_id}")
+    assert (told["suspended"], told["suspended_for"]) == (
+        True,
+        ["对招标文件的异议，答复前暂停"],
+    )
+    answer = {"lot": said["lot"], "objection": raised["id"], "words": "已修改，见第1号澄清。"}
+    agency = await client_of(house, tender.cast.agency)
+    path = f"{lot}/objections/{raised['id']}/answer"
+    done = await agency.post_statement(path, "answer", answer)
+    assert done["cautions"] == []
+    with pytest.raises(Problem) as problem:
+        await agency.post_statement(path, "answer", answer)
+    assert [one["code"] for one in problem.value.refusals] == ["answered"]
+    told = await (await client_of(house)).get(f"/api/v1/lots/{tender.lot_id}")
+    assert told["suspended"] is False
+
+
+async def test_who_objects_before_the_close_is_told_to_nobody(store: Store, house: FastAPI) -> None:
+    tender = await a_tender(store)
+    bidder, other = await a_bidder(store), await a_bidder(store)
+    cast = tender.cast
+    await objected(
+        store,
+        bidder,
+        tender.lot_id,
+        "documents",
+        now=NOW + timedelta(days=1),
+        words=WORDS,
+    )
+    seen: dict[str, list[dict[str, Any]]] = {}
+    readers = {
+        "objector": bidder,
+        "agency": cast.agency,
+        "supervisor": cast.supervisor,
+        "other": other,
+        "public": None,
+    }
+    for name, who in readers.items():
+        client = await client_of(house, who)
+        answer = await client.get(f"/api/v1/lots/{tender.lot_id}/objections")
+        seen[name] = answer["objections"]
+    assert [one["objector"] for one in seen["objector"]] == [bidder.organisation]
+    assert {name: told[0]["objector"] for name, told in seen.items() if name != "objector"} == {
+        "agency": None,
+        "supervisor": None,
+        "other": None,
+        "public": None,
+    }
+    words = {name: told[0]["words"] for name, told in seen.items()}
+    assert words == {
+        "objector": WORDS,
+        "agency": WORDS,
+        "supervisor": WORDS,
+        "other": None,
+        "public": None,
+    }
+    for who in (cast.agency, cast.supervisor):
+        assert bidder.organisation not in await page(house, "/objections", who)
+
+
+async def test_after_the_close_those_concerned_read_who_objected(
+    store: Store, house: FastAPI
+) -> None:
+    evaluated: Evaluated = await an_evaluated_lot(store, PRICES)
+    published = await candidates_published(evaluated)
+    objector = evaluated.ranked[1].player
+    lot_id = evaluated.hall.lot_id
+    await objected(store, objector, lot_id, "result", now=published.until - timedelta(hours=1))
+    for who, told in (
+        (evaluated.agency, objector.organisation),
+        (evaluated.ranked[0].player, objector.organisation),
+        (await a_bidder(store), None),
+        (None, None),
+    ):
+        client = await client_of(house, who)
+        [one] = (await client.get(f"/api/v1/lots/{lot_id}/objections"))["objections"]
+        assert (one["objector"], one["words"] is None) == (told, told is None)
+
+
+async def test_the_desk_shows_each_reader_what_is_at_hand(store: Store, house: FastAPI) -> None:
+    tender = await a_tender(store)
+    bidder = await a_bidder(store)
+    desk = await page(house, "/objections", bidder)
+    assert "签名并提出" in desk
+    assert str(tender.lot_id) in desk
+    await objected(store, bidder, tender.lot_id, "documents", now=NOW + timedelta(days=1))
+    for who, needle in (
+        (tender.cast.agency, "签名并答复"),
+        (tender.cast.tenderee, "签名并答复"),
+        (tender.cast.supervisor, "全部异议"),
+        (bidder, "待答复"),
+        (None, "第22条"),
+    ):
+        shown = await page(house, "/objections", who)
+        assert needle in shown
+        assert faults_of(tree_of(shown)) == []
+    assert "签名并答复" not in await page(house, "/objections", tender.cast.supervisor)
+
+
+@pytest.mark.browser
+async def test_an_objection_is_signed_and_answered_in_the_browser(
+    store: Store, settings: Settings, chromium: Browser
+) -> None:
+    tender = await a_tender(store)
+    bidder = await a_bidder(store)
+    async with open_award_house(store, settings) as address:
+        async with signed_in(store, chromium, address, bidder) as shown:
+            await shown.goto(f"{address}/objections")
+            await shown.get_by_text("提出异议", exact=True).click()
+            await shown.get_by_label("异议的事实、理由和请求").fill(WORDS)
+            await shown.get_by_role("button", name="签名并提出").click()
+            await expect(shown.get_by_text("待答复")).to_be_visible()
+        async with signed_in(store, chromium, address, tender.cast.agency) as shown:
+            await shown.goto(f"{address}/objections")
+            await expect(shown.get_by_text(WORDS)).to_be_visible()
+            await shown.get_by_label("答复内容").fill("已修改，见第1号澄清。")
+            await shown.get_by_role("button", name="签名并答复").click()
+            await expect(shown.get_by_text("已答复")).to_be_visible()
+
+
+@pytest.mark.browser
+async def test_the_desk_fits_every_width_and_axe_finds_nothing(
+    store: Store, settings: Settings, chromium: Browser
+) -> None:
+    tender = await a_tender(store)
+    bidder = await a_bidder(store)
+    await objected(store, bidder, tender.lot_id, "documents", now=NOW + timedelta(days=1))
+    async with open_award_house(store, settings) as address:
+        for who in (tender.cast.agency, await a_bidder(store), None):
+            for width in (320, 1440):
+                async with open_page(chromium, f"{address}/register", width=width) as shown:
+                    if who is not None:
+                        token = await token_of(store, who)
+                        await shown.set_extra_http_headers({"Authorization": f"Bearer {token}"})
+                    await shown.goto(f"{address}/objections")
+                    await assert_no_overflow(shown)
+                    await assert_targets_are_large_enough(shown)
+                    await assert_axe_clean(shown)
