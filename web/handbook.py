@@ -99,10 +99,10 @@ def renewed(readme: str) -> str:
     """The README with its generated parts as they are now."""
     load_everything()
     for name, part in PARTS.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not pattern.search(readme):
             raise ValueError(f"the README has no place for {name}")
-        text = part()
+        text = part() + "\n"
         readme = pattern.sub(lambda found, text=text: found[1] + text + found[2], readme)  # type: ignore[misc]  # mypy cannot infer a lambda's default
     return readme
 
