@@ -90,9 +90,23 @@ def verify_opening(folder: FolderArgument, as_json: JsonOption = False) -> None:
 
 
 @verify_app.command("draw")
-def verify_draw(file: FileArgument, as_json: JsonOption = False) -> None:
-    """Check a draw: derive the whole ranking again from the transcript."""
-    _verdict(draw_transcript.verify(file.read_bytes()), as_json=as_json)
+def verify_draw(
+    file: FileArgument,
+    log: Annotated[
+        str | None, typer.Option("--log", help="The log's verifier key, if you know it.")
+    ] = None,
+    witness: WitnessOption = None,
+    quorum: QuorumOption = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a draw: derive the whole ranking again from the transcript.
+
+    Without --log the keys are those that the announcement names; compare them with ones you know.
+    """
+    trusted = None
+    if log is not None:
+        trusted = draw_transcript.TrustedLog(log, tuple(witness or ()), quorum)
+    _verdict(draw_transcript.verify(file.read_bytes(), trusted=trusted), as_json=as_json)
 
 
 @verify_app.command("log")
