@@ -33,7 +33,7 @@ from kernel.errors import BrokenSeal, NotFound, Outrun
 from kernel.settings import Settings
 from kernel.store.database import connect
 from kernel.store.transparency_log import latest_note
-from trading.uploading import DRAWER
+from trading.named_documents import documents_named
 from web.premises import Reached, reached
 
 VERSION = "sunbid-backup/1"
@@ -42,14 +42,6 @@ DUMP = "database.dump"
 LIST = "documents.txt"
 DOCUMENTS = "documents"
 DONE, UNVERIFIED = 0, 6
-
-NAMED = (
-    ("", "SELECT digest FROM trading.tender_document"),
-    ("", "SELECT scheme_digest FROM trading.lot WHERE scheme_digest IS NOT NULL"),
-    ("", "SELECT report_digest FROM trading.taken_report"),
-    (f"{DRAWER}/", "SELECT unnest(parts) FROM trading.bid_envelope"),
-)
-"""Which documents the database names, and in what drawer they lie."""
 
 
 async def back_up(settings: Settings, target: Path, *, talk: Console) -> int:
@@ -153,8 +145,7 @@ async def compare(
         vkey = (await connection.execute(text("SELECT log_vkey FROM kernel.platform"))).scalar_one()
         named = {
             f"{drawer}{digest.hex()[:2]}/{digest.hex()}"
-            for drawer, query in NAMED
-            for (digest,) in await connection.execute(text(query))
+            for drawer, digest in await documents_named(connection)
         }
     if lost := sorted(named - set(await _names(_shelf(settings)))):
         faults.append(f"{len(lost)} documents are missing, {lost[0]} first")

@@ -1,0 +1,24 @@
+"""Which documents trading names, and in what drawer they lie: what a backup must not lose."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trading.uploading import DRAWER
+
+NAMED = (
+    ("", "SELECT digest FROM trading.tender_document"),
+    ("", "SELECT scheme_digest FROM trading.lot WHERE scheme_digest IS NOT NULL"),
+    ("", "SELECT report_digest FROM trading.taken_report"),
+    (f"{DRAWER}/", "SELECT unnest(parts) FROM trading.bid_envelope"),
+)
+
+
+async def documents_named(connection: AsyncConnection) -> set[tuple[str, bytes]]:
+    """Every document a row refers to, as (drawer, digest)."""
+    return {
+        (drawer, digest)
+        for drawer, query in NAMED
+        for (digest,) in await connection.execute(text(query))
+    }
