@@ -91,7 +91,12 @@ class Scheduler:
             return
         gate = _Gate(actor, name, asyncio.get_running_loop().create_future())
         self.gates.append(gate)
-        await gate.opened
+        try:
+            await gate.opened
+        finally:
+            # Whoever is cancelled here, because its time was up, waits no longer.
+            if gate in self.gates:
+                self.gates.remove(gate)
 
     async def run(self, tick: Callable[[], None]) -> None:
         """Step the actors until all are done."""
@@ -237,6 +242,8 @@ class Story:
         async with self.store.sessions() as session:
             counted = await counted_bids(session, self.tender.lot_id)
             bids = await _rows(session, "trading.bid", self.tender.lot_id)
+            intents = await _rows(session, "trading.intent", self.tender.lot_id)
+            [cut] = await _rows(session, "trading.closing", self.tender.lot_id)
             open_intents = await closing.unjudged(session, self.tender.lot_id)
             kinds = await session.scalars(
                 text("SELECT kind FROM kernel.journal WHERE subject_id = :lot"),
@@ -247,6 +254,11 @@ class Story:
         assert not faults, faults
         assert not open_intents, "a closed lot has submissions nobody judged"
         assert recorded.count("LotClosing") == recorded.count("LotClosed") == 1
+        for row in intents:
+            commitment = closing.intent_commitment(
+                row["nonce"], row["statement_digest"], row["received_at"]
+            )
+            assert commitment in cut["commitments"], "received, and yet not in the cut"
         taken = {row["statement_digest"]: row for row in bids}
         for told in self.told:
             digest = sha256(told.raw)

@@ -148,7 +148,7 @@ async def answer_of(store: Store, reception: Reception, intent_id: UUID) -> Answ
         judgement = await _tried_again(lambda: judge_intent(store, intent_id))
     except (DBAPIError, OSError) as fault:
         # The intent is written: whoever asks again, or the closing, will have it judged.
-        log.warning("an intent was not judged at once", intent=str(intent_id), error=str(fault))
+        log.warning("an intent was not judged at once", error=type(fault).__name__)
     await failpoint("submit.judged")
     receipt = None
     if judgement is not None:

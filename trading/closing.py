@@ -145,7 +145,7 @@ async def drain(store: Store, lot_id: LotId) -> None:
                 async with asyncio.timeout(patience_s):
                     await judge_intent(store, intent_id)
             except (PlatformError, DBAPIError, PoolTimeout, OSError) as fault:
-                log.warning("not judged yet", intent=str(intent_id), error=type(fault).__name__)
+                log.warning("an intent was not judged yet", error=type(fault).__name__)
 
     while True:
         async with store.sessions() as session:
