@@ -36,6 +36,7 @@ from kernel.failpoints import failpoint
 from kernel.identifiers import EntryId
 from kernel.randomness import random_bytes, random_id, random_order
 from kernel.store import journal
+from kernel.store.database import lock_key
 from kernel.store.events import PLATFORM_ITSELF, FillerKeyCommitted, FillerKeyDisclosed
 
 SMALLEST_BATCH = 8
@@ -200,8 +201,14 @@ async def publish_once(connection: AsyncConnection, signer: LogSigner) -> str:
 async def keep_cosignature(
     connection: AsyncConnection, *, size: int, witness: str, line: str, at_unix: int, quorum: int
 ) -> None:
-    """Keep a witness's line; with the quorum complete, write the receipts' witnessed companions."""
+    """Keep a witness's line; with the quorum complete, write the receipts' witnessed companions.
+
+    One line at a time: two witnesses who answer at once would each miss the other's line.
+    """
     async with connection.begin():
+        await connection.execute(
+            text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key("cosignatures")}
+        )
         await connection.execute(
             text(
                 "INSERT INTO kernel.log_cosignature (size, witness, line, witnessed_at)"
@@ -291,7 +298,8 @@ async def disclose_fillers(connection: AsyncConnection) -> int:
                 " RETURNING number, key, first_index, end_index"
             )
         )
-        disclosed = [FillerKeyDisclosed(PLATFORM_ITSELF, *row) for row in rows]
+        # In their order, so that whoever has one of these keys has all that came before it.
+        disclosed = [FillerKeyDisclosed(PLATFORM_ITSELF, *row) for row in sorted(map(tuple, rows))]
         await _record(connection, disclosed)
     return len(disclosed)
 

@@ -201,12 +201,14 @@ def _check_fillers(
             f"the fillers' key {run.number} is the one committed to",
             committed.get(run.number) == filler_commitment(run.number, run.key),
         )
-    ends = {run.number: run.end for run in runs}
+    in_order = sorted(runs, key=lambda run: run.number)
+    verdict.check(
+        "the keys of all runs of fillers up to the last disclosed one are there",
+        [run.number for run in in_order] == list(range(1, len(runs) + 1)),
+    )
     verdict.check(
         "each run of fillers begins where the one before it ended",
-        all(run.first == ends.get(run.number - 1, run.first) for run in runs)
-        and all(run.first == 0 for run in runs if run.number == 1)
-        and len(ends) == len(runs),
+        [run.first for run in in_order] == [0, *(run.end for run in in_order)][: len(runs)],
     )
     known = {entry.index for entry in opened}
     both, neither = 0, 0
@@ -222,5 +224,5 @@ def _check_fillers(
             not neither,
             f"{neither} are neither" if neither else "",
         )
-    verdict.found["disclosed_fillers_until"] = max(ends.values(), default=0)
+    verdict.found["disclosed_fillers_until"] = max((run.end for run in runs), default=0)
     verdict.found["closed_to_this_reader"] = neither
