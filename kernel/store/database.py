@@ -75,6 +75,7 @@ def connect(url: str, *, role: str = "", pool_size: int = 10) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=0,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text goes to the log; what was bound may be sealed
         connect_args={"server_settings": settings},
         execution_options={_ROLE: role},
     )

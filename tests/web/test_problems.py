@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problems: one status each, all grounds told, nothing internal told."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -53,6 +53,13 @@ class Lost(Exception):
     def __init__(self, sqlstate: str) -> None:
         super().__init__(SECRET)
         self.sqlstate = sqlstate
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Defects are provoked here on purpose; their traces need not be drawn."""
+    with structlog.testing.capture_logs():
+        yield
 
 
 @pytest.fixture

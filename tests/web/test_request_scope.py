@@ -4,12 +4,13 @@ RFC 9110 (Content-Length, 413, 415); the Idempotency-Key draft of the IETF's HTT
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
+import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
@@ -45,6 +46,13 @@ router = APIRouter(route_class=ActRoute)
 plain = APIRouter()
 entered = asyncio.Event()
 go_on = asyncio.Event()
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Defects are provoked here on purpose; their traces need not be drawn."""
+    with structlog.testing.capture_logs():
+        yield
 
 
 class Body(BaseModel):
