@@ -272,6 +272,7 @@ async def test_the_list_is_searched_without_scripts(
         open_page(chromium, f"{address}/notices", javascript=False) as shown,
     ):
         await shown.fill("input[name=q]", "污水")
+        await shown.click("summary")
         await shown.select_option("select[name=stage]", "open")
         await shown.click("main button")
         assert re.search("stage=open", shown.url)
