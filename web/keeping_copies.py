@@ -209,11 +209,17 @@ async def _names(shelf: Any) -> list[str]:
 
 
 async def _copy_documents(source: Any, target: Any, talk: Console) -> _Copied:
-    copied = _Copied(await _names(source), [])
+    names = await _names(source)
+    copied = _Copied([], [])
     with Progress(console=talk, transient=True) as progress:
-        task = progress.add_task("Copying documents", total=len(copied.names))
-        for name in copied.names:
-            answer = await obstore.get_async(source, name)
+        task = progress.add_task("Copying documents", total=len(names))
+        for name in names:
+            try:
+                answer = await obstore.get_async(source, name)
+            except FileNotFoundError:
+                # Parts of abandoned uploads are swept while we copy; no row names them any more.
+                continue
+            copied.names.append(name)
             content = bytes(await answer.bytes_async())
             if await asyncio.to_thread(_is_damaged, name, content):
                 copied.faults.append(f"document {name} is damaged")
