@@ -135,7 +135,9 @@ async def submit(
                 reception.intake, actor, lot_id, raw, key=key, received_at=received_at
             )
         )
-    except TimeoutError:
+    except (TimeoutError, DBAPIError) as fault:
+        if isinstance(fault, DBAPIError) and not _is_transient(fault):
+            raise
         raise NotDurable("the submission could not be written down in time") from None
     await failpoint("submit.received")
     return await answer_of(store, reception, intent_id)
@@ -186,11 +188,15 @@ async def _tried_again(act: Callable[[], Awaitable[Result]]) -> Result:
         try:
             return await act()
         except DBAPIError as fault:
-            if getattr(fault.orig, "sqlstate", None) not in TRANSIENT:
+            if not _is_transient(fault):
                 raise
         except TimeoutError:
             continue
     return await act()
+
+
+def _is_transient(fault: DBAPIError) -> bool:
+    return getattr(fault.orig, "sqlstate", None) in TRANSIENT
 
 
 # ── receiving ────────────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ decrypting the others; its first member, `manifest.json`, names each file with s
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -55,6 +56,8 @@ PACKAGE_MAX: Final = 4 << 20
 SHEET_MAX: Final = 60_000
 NAME_MAX: Final = 200
 STEP: Final = 1 << 20
+ASKED_AGAIN: Final = 10
+ASKED_AGAIN_NAP_S: Final = 0.5
 SHEET, BID = "sheet", "bid"
 STATED: Final = (1980, 1, 1, 0, 0, 0)
 """The time every member of the ZIP file states: when a bid was written is nobody's business."""
@@ -461,7 +464,8 @@ async def deliver(
 ) -> dict[str, Any]:
     """Upload a sealed folder and submit it; the platform's answer, with receipt or promise.
 
-    May be repeated: what arrived is not sent again, and the same submission has the same receipt.
+    A promise is asked about for a while before it is handed on. May be repeated: what arrived is
+    not sent again, and the same submission has the same receipt.
     """
     described = _object((folder / "sealed.json").read_bytes())
     if described.get("v") != "sunbid-sealed/1":
@@ -474,6 +478,11 @@ async def deliver(
     answer: dict[str, Any] = await client.post_signed(
         f"/api/v1/lots/{lot_id}/bids", raw, idempotency_key=hashlib.sha256(raw).hexdigest()
     )
+    for _ in range(ASKED_AGAIN):
+        if "receipt" in answer:
+            break
+        await asyncio.sleep(ASKED_AGAIN_NAP_S)
+        answer = await client.get(text_of(answer["link"]))
     return answer
 
 

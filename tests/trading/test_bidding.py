@@ -35,9 +35,10 @@ from kernel.events import Audience
 from kernel.failpoints import FailpointHit, arm
 from kernel.randomness import random_bytes, random_id
 from kernel.store import founding
+from kernel.store.database import OWNER, connect
 from kernel.store.journal import read_view
 from kernel.store.parties import payload_type
-from kernel.store.transaction import Store, transaction
+from kernel.store.transaction import NotDurable, Store, transaction
 from kernel.store.views import own_acts, room
 from tests.conftest import Database
 from tests.newcomers import codes
@@ -763,3 +764,68 @@ async def test_a_clock_that_fails_fails_those_who_waited_and_nobody_after(store:
         assert [type(one) for one in answers] == [OSError] * 3
         broken = False
         await counter.clock.stamp()
+
+
+async def test_a_submission_waits_for_whoever_locks_the_lot_and_keeps_its_instant(
+    store: Store, tender: Tender, bidder: Player, counter: Reception, files: Files
+) -> None:
+    locked, release = asyncio.Event(), asyncio.Event()
+
+    async def amend() -> None:
+        async with transaction(store, actor=Actor(Role.PLATFORM)) as tx:
+            await lots.lock(tx, tender.lot_id)
+            locked.set()
+            await release.wait()
+
+    amending = asyncio.create_task(amend())
+    await locked.wait()
+    asyncio.get_running_loop().call_later(0.8, release.set)
+    raw = a_submission(tender, bidder, files)
+    answer = await submitted(store, counter, bidder, tender, raw)
+    assert answer.received_at == IN_TIME
+    await amending
+
+
+async def test_a_lot_that_stays_locked_promises_nothing_and_a_retry_succeeds(
+    store: Store, tender: Tender, bidder: Player, counter: Reception, files: Files
+) -> None:
+    raw = a_submission(tender, bidder, files)
+    async with transaction(store, actor=Actor(Role.PLATFORM)) as tx:
+        await lots.lock(tx, tender.lot_id)
+        with pytest.raises(NotDurable):
+            await submitted(store, counter, bidder, tender, raw)
+    assert await rows(store, "SELECT 1 FROM trading.intent") == []
+    answer = await submitted(store, counter, bidder, tender, raw)
+    assert answer.judgement is not None
+    assert answer.judgement.outcome is Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize("table", ["intent", "bid"])
+async def test_a_warning_on_commit_means_no_receipt_until_it_is_sent_again(
+    store: Store,
+    database: Database,
+    tender: Tender,
+    bidder: Player,
+    patient: Reception,
+    files: Files,
+    tick: Tick,
+    table: str,
+) -> None:
+    owner = connect(database.url(OWNER), pool_size=1)
+    async with owner.begin() as line:
+        await line.exec_driver_sql(
+            "CREATE FUNCTION trading.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " RAISE WARNING 'no standby has it' USING ERRCODE = '01000'; RETURN NULL; END $$"
+        )
+        await line.exec_driver_sql(
+            f"CREATE CONSTRAINT TRIGGER warns AFTER INSERT ON trading.{table}"
+            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION trading.warn()"
+        )
+    await owner.dispose()
+    raw = a_submission(tender, bidder, files)
+    with pytest.raises(NotDurable):
+        await submitted(store, patient, bidder, tender, raw, key="a")
+    async with ticking(tick):
+        answer = await submitted(store, patient, bidder, tender, raw, key="a")
+    assert answer.receipt
+    assert len(await rows(store, "SELECT 1 FROM trading.bid")) == 1

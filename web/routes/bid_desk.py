@@ -309,12 +309,13 @@ async def _answered(store: Store, actor: Actor, lot_id: UUID, answer: Answer) ->
         "received_at": instant_text(answer.received_at),
     }
     judgement = answer.judgement
-    if judgement is not None and answer.receipt is not None:
+    if judgement is not None:
         told["entry_id"] = str(judgement.entry_id)
         told["outcome"] = str(judgement.outcome)
         told["cautions"] = list(judgement.cautions)
-        told["receipt"] = answer.receipt
-        return JSONResponse(told, 201, headers=NO_STORE)
+        if answer.receipt is not None:
+            told["receipt"] = answer.receipt
+            return JSONResponse(told, 201, headers=NO_STORE)
     told["link"] = f"/api/v1/lots/{lot_id}/submissions/{answer.intent_id}"
     told["promise"] = await _promise(store, actor, lot_id, answer)
     return JSONResponse(told, 202, headers={"Location": told["link"], **RETRY_SOON})
