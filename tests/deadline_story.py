@@ -39,6 +39,7 @@ from trading.bidding import Answer, submit
 from trading.counted_bids import counted_bids
 from trading.judging import Outcome
 from trading.reception import Reception
+from trading.rules.closing_cut import intent_commitment
 from trading.rules.lot_lifecycle import LotState
 from trading.sound_bids import bid_faults
 from trading.tables import LotRow
@@ -255,7 +256,7 @@ class Story:
         assert not open_intents, "a closed lot has submissions nobody judged"
         assert recorded.count("LotClosing") == recorded.count("LotClosed") == 1
         for row in intents:
-            commitment = closing.intent_commitment(
+            commitment = intent_commitment(
                 row["nonce"], row["statement_digest"], row["received_at"]
             )
             assert commitment in cut["commitments"], "received, and yet not in the cut"

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -30,7 +30,6 @@ from sqlmodel import col
 
 from kernel.access import PLATFORM, Role, by
 from kernel.clock import unshifted_clock
-from kernel.crypto.digests import instant_text, labelled
 from kernel.errors import Outrun, PlatformError
 from kernel.failpoints import failpoint
 from kernel.identifiers import LotId
@@ -49,6 +48,7 @@ from trading.judging import (
     kept_refusal,
     platform_failure,
 )
+from trading.rules.closing_cut import cut_digest, intent_commitment
 from trading.rules.lot_lifecycle import LotMove, LotState
 from trading.rules.opening_quorum import opening_refusals
 from trading.rules.procedures import Procedure, switches_of
@@ -201,20 +201,10 @@ async def unjudged(session: AsyncSession, lot_id: UUID) -> Sequence[IntentRow]:
 # ── the cut ───────────────────────────────────────────────────────────────────────────────────
 
 
-def intent_commitment(nonce: bytes, submission: bytes, received_at: datetime) -> bytes:
-    """What stands for one submission in a cut; without the nonce it tells nothing."""
-    return labelled("ebid/1/intent", nonce, submission, instant_text(received_at).encode())
-
-
 def padded_commitments(commitments: Sequence[bytes]) -> list[bytes]:
     """The commitments in the order of their bytes, filled up with random ones to 8, 64, 512, …"""
     fillers = padded(len(commitments)) - len(commitments)
     return sorted([*commitments, *(random_bytes(32) for _ in range(fillers))])
-
-
-def cut_digest(salt: bytes, commitments: Sequence[bytes]) -> bytes:
-    """The digest by which a cut is committed to."""
-    return labelled("ebid/1/cut", salt, *commitments)
 
 
 # ── what they are made of ─────────────────────────────────────────────────────────────────────

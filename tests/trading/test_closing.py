@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from kernel.access import PLATFORM
 from kernel.crypto.digests import b64u, instant_text, parse_instant, sha256, unb64u
 from kernel.errors import Outrun, Refused
 from kernel.events import Audience
@@ -39,9 +40,10 @@ from tests.sealed_bids import (
 )
 from tests.tenders import Player
 from trading import closing, reception, uploading
-from trading.closing import cut_digest, intent_commitment, padded_commitments
+from trading.closing import padded_commitments
 from trading.judging import Outcome, judge_intent
 from trading.reception import Reception
+from trading.rules.closing_cut import cut_digest, intent_commitment, stands_in_cut
 from trading.rules.lot_lifecycle import LotState
 from trading.tables import LotRow
 
@@ -206,14 +208,15 @@ async def test_the_cut_is_committed_to_before_it_is_opened(
     assert len(commitments) == 8
     assert unb64u(cut["cut_digest"]) == cut_digest(unb64u(opened["cut_salt"]), commitments)
     for facts in await recorded(store, "BidSubmitted"):
-        assert (
-            intent_commitment(
-                unb64u(facts["nonce"]),
-                unb64u(facts["submission"]),
-                parse_instant(facts["received_at"]),
-            )
-            in commitments
+        commitment = intent_commitment(
+            unb64u(facts["nonce"]),
+            unb64u(facts["submission"]),
+            parse_instant(facts["received_at"]),
         )
+        opening = {"salt": unb64u(opened["cut_salt"]), "digest": unb64u(cut["cut_digest"])}
+        assert stands_in_cut(commitment, commitments=commitments, **opening)
+        assert not stands_in_cut(bytes(32), commitments=commitments, **opening)
+        assert not stands_in_cut(commitment, commitments=[commitment], **opening)
 
 
 @given(st.lists(st.binary(min_size=32, max_size=32), max_size=70, unique=True))
@@ -336,13 +339,13 @@ async def test_a_closing_waits_for_submissions_that_are_still_being_judged(
     await uploaded(store, bidder, tender.lot_id, files)
     await intent_only(store, counter, tender, bidder, files)
     now = at(store, tender.due_at)
-    async with transaction(now, actor=closing.PLATFORM) as tx:
+    async with transaction(now, actor=PLATFORM) as tx:
         assert await closing.begin_closing(tx, LotId(tender.lot_id))
     with pytest.raises(Outrun):
-        async with transaction(now, actor=closing.PLATFORM) as tx:
+        async with transaction(now, actor=PLATFORM) as tx:
             await closing.finish_closing(tx, LotId(tender.lot_id))
     await closing.drain(now, LotId(tender.lot_id))
-    async with transaction(now, actor=closing.PLATFORM) as tx:
+    async with transaction(now, actor=PLATFORM) as tx:
         await closing.finish_closing(tx, LotId(tender.lot_id))
     assert (await the_lot(store, tender)).state == LotState.FAILED
 
