@@ -26,7 +26,7 @@ from tests.opened_lots import (
     window_ended,
 )
 from tests.sealed_bids import Tender, at
-from tests.tenders import Player, a_cast, a_published_lot, signed
+from tests.tenders import Player, a_cast, a_project, a_published_lot, signed
 from trading import awarding, handover, objecting, opening
 from trading.awarding import Award, Publication
 from trading.handover import OpenedBid, RankedBid, RejectedBid, SignedReport
@@ -82,12 +82,18 @@ class Evaluated:
 
 
 async def a_recorded_lot(
-    store: Store, prices: Sequence[str] = PRICES, *, silent: int = 0, **terms: Any
+    store: Store,
+    prices: Sequence[str] = PRICES,
+    *,
+    silent: int = 0,
+    state_funded: bool = True,
+    **terms: Any,
 ) -> Hall:
     """A lot whose bids lie open and whose opening record is signed; `silent` bidders of the last
     never release."""
     cast = await a_cast(store)
-    tender = Tender(cast, await a_published_lot(store, cast, **terms))
+    project_id = await a_project(store, cast, state_funded=state_funded)
+    tender = Tender(cast, await a_published_lot(store, cast, project_id, **terms))
     entries = [
         await an_entry(
             store,

@@ -64,7 +64,8 @@ class ProjectTerms:
     """A project as it is entered.
 
     `contact` holds the words of the notice about whom to ask: `tenderee_address`,
-    `tenderee_contact`, and with an agency `agency_address` and `agency_contact`.
+    `tenderee_contact`, and with an agency `agency_address` and `agency_contact`. `state_funded`
+    says that state money controls or dominates it, so that the first in rank must win.
     """
 
     code: str
@@ -76,6 +77,7 @@ class ProjectTerms:
     tenderee_id: PartyId
     agency_id: PartyId | None
     contact: dict[str, str]
+    state_funded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ async def create_project(tx: Transaction, terms: ProjectTerms) -> ProjectId:
         category=terms.category,
         region_code=terms.region_code,
         funding_source=terms.funding_source,
+        state_funded=terms.state_funded,
         tenderee_id=terms.tenderee_id,
         agency_id=terms.agency_id,
         authorised_at=tx.now if agency and tx.actor.role is Role.TENDEREE else None,

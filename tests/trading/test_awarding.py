@@ -284,9 +284,7 @@ async def test_the_second_steps_up_where_the_first_is_set_aside_by_a_document(
 
 
 async def test_where_no_state_money_rules_any_candidate_may_be_named(store: Store) -> None:
-    evaluated, now = await a_cleared_lot(store)
-    async with store.sessions() as session, session.begin():
-        await session.execute(text("UPDATE trading.project SET state_funded = false"))
+    evaluated, now = await a_cleared_lot(store, state_funded=False)
     assert (await awarded(evaluated, evaluated.ranked[1], now=now)).rank == 2
 
 

@@ -152,6 +152,7 @@ class ProjectAsked(Asked):
     tenderee: UUID
     agency: UUID | None = None
     contact: dict[str, Text] = Field(default_factory=dict)
+    state_funded: bool = True
 
     @model_validator(mode="after")
     def _known_contacts(self) -> Self:
@@ -171,6 +172,7 @@ class ProjectAsked(Asked):
             tenderee_id=PartyId(self.tenderee),
             agency_id=None if self.agency is None else PartyId(self.agency),
             contact=self.contact,
+            state_funded=self.state_funded,
         )
 
 
