@@ -330,7 +330,8 @@ async def _transcript(stage: Stage, draw_id: str) -> bytes:
         "the transcript verifies; a tampered one does not",
         CONDUCT_14,
         await verified("draw", path) and not any(spoilt),
-        f"{verdict.found.get('pool', 0)} labels ranked again, {len(spoilt)} forgeries found",
+        f"{verdict.found.get('pool', 0)} labels ranked again,"
+        f" {spoilt.count(False)} of {len(spoilt)} forgeries found",
     )
     return content
 
@@ -348,7 +349,8 @@ async def _tampered(stage: Stage, content: bytes, place: int) -> bool:
     told = json.loads(content)
     match place:
         case 0:
-            told["calls"][0]["outcome"] = "declined"
+            first = told["calls"][0]
+            first["outcome"] = "accepted" if first["outcome"] == "declined" else "declined"
         case 1:
             told["nonces"]["agency"] = b64u(bytes(32))
         case _:
