@@ -6,9 +6,10 @@ It runs after every story of failures, at the end of the rehearsal, and in `sunb
 from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from trading.sound_bids import bid_faults
 
 from kernel.store.sound_log import log_faults
+from trading.sound_awards import award_faults
+from trading.sound_bids import bid_faults
 
 
 async def faults_of(owner: AsyncEngine) -> list[str]:
@@ -16,4 +17,8 @@ async def faults_of(owner: AsyncEngine) -> list[str]:
     async with owner.connect() as line:
         # One snapshot for all questions: the log goes on growing while they are asked.
         connection = await line.execution_options(isolation_level="REPEATABLE READ")
-        return [*await log_faults(connection), *await bid_faults(connection)]
+        return [
+            *await log_faults(connection),
+            *await bid_faults(connection),
+            *await award_faults(connection),
+        ]

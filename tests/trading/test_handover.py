@@ -102,7 +102,8 @@ async def test_a_brief_says_what_was_published(store: Store) -> None:
     assert (brief.lot_id, brief.project_id) == (hall.lot_id, hall.tender.lot.project_id)
     assert brief.tenderee_id == hall.tender.cast.tenderee.party
     assert brief.agency_id == hall.tender.cast.agency.party
-    assert (brief.scheme["method"], brief.close_entry) == ("comprehensive", close_entry)
+    assert brief.scheme["method"].startswith("comprehensive")
+    assert brief.close_entry == close_entry
     assert (brief.ceiling_price, brief.estimate) == (Decimal("128460000"), Decimal("130000000"))
 
 

@@ -1,0 +1,105 @@
+"""Whether what is stored of reports, objections and awards agrees with itself and the journal.
+
+A report accounts for exactly the bids that were opened; an objection that waits holds its lot; an
+award has one winner, and all who bid were told of it at its very moment.
+"""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from kernel.store.journal import records_by_id
+from trading.counted_bids import counted_bids
+
+REPORTED = ("evaluated", "candidates_published", "cleared_for_award", "awarded")
+ENDS = ("awarded", "failed", "cancelled")
+
+_REPORTS = text(
+    "SELECT l.id, r.round,"
+    " (SELECT array_agg(o.bid_id ORDER BY o.bid_id) FROM trading.opened_bid o WHERE o.lot_id = l.id"
+    "  AND o.outcome IN ('opened', 'opened_by_custodians')) AS opened,"
+    " (SELECT array_agg(DISTINCT b.bid_id ORDER BY b.bid_id) FROM ("
+    "  SELECT bid_id FROM trading.ranked_bid WHERE lot_id = l.id AND round = r.round UNION ALL"
+    "  SELECT bid_id FROM trading.rejected_bid WHERE lot_id = l.id AND round = r.round) b)"
+    " AS judged FROM trading.lot l LEFT JOIN trading.taken_report r ON r.lot_id = l.id"
+    " WHERE l.state = ANY(:states) OR r.lot_id IS NOT NULL"
+)
+_OBJECTIONS = text(
+    "SELECT o.id, o.lot_id, jsonb_exists(l.brakes, CAST(o.id AS text)) AS held,"
+    " a.objection_id AS answered"
+    " FROM trading.objection o JOIN trading.lot l ON l.id = o.lot_id"
+    " LEFT JOIN trading.objection_answer a ON a.objection_id = o.id"
+    " WHERE o.waits AND l.state <> ALL(:ends)"
+)
+_BRAKES = text("SELECT id FROM trading.lot WHERE suspended <> (brakes <> CAST('{}' AS jsonb))")
+_AWARDS = text(
+    "SELECT l.id, a.winner_id, a.awarded_at, r.bidder_id AS candidate FROM trading.lot l"
+    " LEFT JOIN trading.award a ON a.lot_id = l.id"
+    " LEFT JOIN trading.ranked_bid r ON r.lot_id = a.lot_id AND r.round = a.round"
+    "  AND r.bidder_id = a.winner_id AND r.candidate"
+    " WHERE l.state = 'awarded' OR a.lot_id IS NOT NULL"
+)
+_NOTICES = text(
+    "SELECT bidder_id, won, entry_id, noticed_at FROM trading.award_notice WHERE lot_id = :lot"
+)
+
+
+async def award_faults(connection: AsyncConnection) -> list[str]:
+    """Everything that does not hold of reports, objections and awards."""
+    return [
+        *await _reports(connection),
+        *await _objections(connection),
+        *await _awards(connection),
+    ]
+
+
+async def _reports(connection: AsyncConnection) -> list[str]:
+    faults = []
+    for row in await connection.execute(_REPORTS, {"states": list(REPORTED)}):
+        if row.round is None:
+            faults.append(f"lot {row.id} is evaluated and has no report")
+        elif row.opened != row.judged:
+            faults.append(f"report {row.round} of lot {row.id} judges other bids than were opened")
+    return faults
+
+
+async def _objections(connection: AsyncConnection) -> list[str]:
+    faults = []
+    for row in await connection.execute(_OBJECTIONS, {"ends": list(ENDS)}):
+        if row.answered is None and not row.held:
+            faults.append(f"objection {row.id} waits and does not hold lot {row.lot_id}")
+        if row.answered is not None and row.held:
+            faults.append(f"objection {row.id} was answered and still holds lot {row.lot_id}")
+    braked = await connection.execute(_BRAKES)
+    return faults + [
+        f"lot {row.id} is suspended without a cause, or not with one" for row in braked
+    ]
+
+
+async def _awards(connection: AsyncConnection) -> list[str]:
+    faults = []
+    for award in (await connection.execute(_AWARDS)).all():
+        if award.winner_id is None:
+            faults.append(f"lot {award.id} is awarded to nobody")
+            continue
+        if award.candidate is None:
+            faults.append(f"lot {award.id} is awarded to somebody who was not recommended")
+        notices = (await connection.execute(_NOTICES, {"lot": award.id})).all()
+        async with AsyncSession(connection, join_transaction_mode="create_savepoint") as session:
+            bidders = {bid.bidder_id for bid in await counted_bids(session, award.id)}
+        if {row.bidder_id for row in notices} != bidders:
+            faults.append(f"not exactly the bidders of lot {award.id} were told of its award")
+        if any(row.noticed_at != award.awarded_at for row in notices):
+            faults.append(f"the bidders of lot {award.id} were told at different moments")
+        records = await records_by_id(connection, [row.entry_id for row in notices])
+        kinds = {id: json.loads(record)["kind"] for id, record in records.items()}
+        due = {
+            row.entry_id: "AwardNoticed" if row.bidder_id == award.winner_id else "ResultNoticed"
+            for row in notices
+        }
+        if kinds != due or any(row.won != (row.bidder_id == award.winner_id) for row in notices):
+            faults.append(f"the journal tells the award of lot {award.id} otherwise")
+    return faults
