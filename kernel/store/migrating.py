@@ -67,9 +67,7 @@ async def self_test(app: AsyncEngine) -> None:
     """
     try:
         async with app.connect() as connection:
-            version = int(
-                (await connection.execute(text("SHOW server_version_num"))).scalar_one()
-            )
+            version = int((await connection.execute(text("SHOW server_version_num"))).scalar_one())
             major, minor = divmod(version, 10_000)
             if major not in OLDEST or minor < OLDEST[major]:
                 raise TooOld(f"PostgreSQL {major}.{minor} is not accepted")

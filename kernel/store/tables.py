@@ -245,9 +245,7 @@ class LogLeafRow(Row, table=True):
     """One leaf of the transparency log: a salted commitment to an entry, or a filler."""
 
     __tablename__ = "log_leaf"
-    __table_args__ = (
-        {"schema": "kernel", "info": LOG_ONLY},
-    )
+    __table_args__ = ({"schema": "kernel", "info": LOG_ONLY},)
     index: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     data: bytes
     hash: bytes = Field(
