@@ -29,7 +29,7 @@ class CommitteeConvened(Event):
 
 @dataclass(frozen=True, slots=True)
 class MemberSignedIn(Event):
-    """A member sat down at the seat assigned to it, and declared to have nothing to withdraw for."""
+    """A member sat down at its assigned seat and declared to have nothing to withdraw for."""
 
     audience: ClassVar[Audience] = Audience.COMMITTEE
     committee_id: UUID

@@ -349,9 +349,7 @@ async def _take_out(store: Store, upload: UploadRow, digest: bytes) -> None:
         )
 
 
-async def uploads_of(
-    tx: Transaction, lot_id: UUID, bidder_id: UUID, head: bytes
-) -> Sequence[Sent]:
+async def uploads_of(tx: Transaction, lot_id: UUID, bidder_id: UUID, head: bytes) -> Sequence[Sent]:
     """A bidder's uploads whose header has this digest, the newest first."""
     rows = await tx.session.execute(
         select(UploadRow, UploadHeaderRow, UploadWholeRow)

@@ -15,7 +15,9 @@ OURS = [rule for rule in RULES.values() if rule.name.split(".")[0] in handbook.P
 
 def _names(docstring: str, article: Article) -> bool:
     """Whether a text cites the article: its instrument by name, its number in the list behind."""
-    for found in re.finditer(rf"{re.escape(article.instrument.name)}((?:[\s,(]|and|\d|\))+)", docstring):
+    for found in re.finditer(
+        rf"{re.escape(article.instrument.name)}((?:[\s,(]|and|\d|\))+)", docstring
+    ):
         if re.search(rf"(?<!\d){article.number}(?!\d)", found[1]):
             return True
     return False

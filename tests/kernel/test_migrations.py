@@ -5,11 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
+from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alembic import command
 from kernel.store import migrating
 from kernel.store.database import OWNER, SCHEMAS, connect, create_all
 from kernel.store.embedded_postgres import EmbeddedPostgres

@@ -1,4 +1,4 @@
-"""Electronic Bidding Measures 29, 30, 31, 32; Bidding Regulation 44: bidders first, officials last."""
+"""Electronic Bidding Measures 29-32 and Bidding Regulation 44: bidders first, officials last."""
 
 from __future__ import annotations
 

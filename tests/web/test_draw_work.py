@@ -1,6 +1,7 @@
 """A draw party's program trusts nobody but its log and its witnesses.
 
-Opinions on Conduct 14: the draw can be traced; a party's nonce stays its own until all have committed.
+Opinions on Conduct 14: the draw can be traced; a party's nonce stays its own until all
+have committed.
 """
 
 from __future__ import annotations

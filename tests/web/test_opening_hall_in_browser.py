@@ -1,4 +1,4 @@
-"""The public watches an opening live: nothing is reloaded, no price shows early, all show at once."""
+"""The public watches an opening live: nothing reloads, no price shows early, all show at once."""
 
 from __future__ import annotations
 
