@@ -41,6 +41,9 @@ CLOSE_PATIENCE_S: Final = 1.0
 SESSION_CHECK_S: Final = 2.5
 """With the bell's patience and one slow answer, an ended session's socket is gone within 5 s."""
 
+After = Annotated[int, Query(ge=0, lt=2**63)]
+"""The number last seen; whatever a view's numbers can be."""
+
 NOT_SIGNED_IN, NOT_YOURS, TOO_SLOW, TRY_AGAIN = 4401, 4403, 4429, 1013
 GONE: Final = (WebSocketDisconnect, RuntimeError)
 """What sending to, or hearing from, a socket that is closed raises."""
@@ -154,9 +157,7 @@ async def _takes_part(session: AsyncSession, actor: Actor, subject_id: UUID) -> 
 
 
 @router.get("/api/v1/views/{view:path}/entries")
-async def entries(
-    request: Request, view: str, after: Annotated[int, Query(ge=0)] = 0
-) -> JSONResponse:
+async def entries(request: Request, view: str, after: After = 0) -> JSONResponse:
     """The next entries of a view; what the socket sends, for those whose sockets are blocked."""
     store: Store = request.app.state.store
     actor = await actor_of(request)
@@ -171,7 +172,7 @@ async def entries(
 
 
 @router.websocket("/live")
-async def live(socket: WebSocket, view: str, after: int = 0) -> None:
+async def live(socket: WebSocket, view: str, after: After = 0) -> None:
     """Follow one view from the number last seen."""
     if not same_origin.socket_may_connect(socket):
         await socket.close(NOT_YOURS)
@@ -189,7 +190,7 @@ async def live(socket: WebSocket, view: str, after: int = 0) -> None:
         return
     await socket.accept()
     tasks = [
-        asyncio.create_task(_send(socket, actor, view, max(after, 0))),
+        asyncio.create_task(_send(socket, actor, view, after)),
         asyncio.create_task(_hear(socket)),
     ]
     try:

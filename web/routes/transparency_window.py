@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from sqlalchemy import text
 
@@ -38,7 +38,9 @@ async def checkpoint(
 
 
 @router.get("/log/checkpoint/{size}")
-async def checkpoint_of_size(request: Request, size: int) -> PlainTextResponse:
+async def checkpoint_of_size(
+    request: Request, size: Annotated[int, Path(ge=0, lt=2**63)]
+) -> PlainTextResponse:
     """One checkpoint with the cosignatures known for it now."""
     store: Store = request.app.state.store
     async with store.sessions() as session:
@@ -54,6 +56,8 @@ async def tile(request: Request, path: str) -> Response:
     store: Store = request.app.state.store
     asked = merkle.parse_tile_path(f"tile/{path}")
     first = asked.index * merkle.TILE_WIDTH
+    if (first + asked.width) << (merkle.TILE_HEIGHT * (asked.level or 0)) >= 1 << 63:
+        raise NotFound("no tree is that large")
     async with store.sessions() as session:
         if asked.level is None:
             rows = await session.execute(
@@ -79,7 +83,9 @@ def _bytes(content: bytes) -> Response:
 
 
 @router.get("/api/v1/log/entries")
-async def opened_entries(request: Request, after: Annotated[int, Query(ge=0)] = 0) -> JSONResponse:
+async def opened_entries(
+    request: Request, after: Annotated[int, Query(ge=0, lt=2**63)] = 0
+) -> JSONResponse:
     """The entries this reader may know, each with what opens its leaf: record, salt and index.
 
     The public gets the public feed; a supervisor everything that is not sealed any more.
