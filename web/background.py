@@ -26,13 +26,14 @@ from kernel.store.sequencer import lead, sequence_once
 from kernel.store.transaction import Store
 from kernel.store.transparency_log import disclose_fillers, integrate_once, publish_once
 from kernel.store.witnesses import ask_all
-from trading import due_lots
+from trading import due_lots, uploading
 from web import reactions
 
 log = structlog.get_logger()
 
 PATIENCE_S = 1.0
 OVERDUE_DRAWS_EVERY_S = 5
+SWEEP_EVERY_S = 600
 
 
 async def run(
@@ -52,6 +53,14 @@ async def run(
         _woken(lambda: drawing.void_overdue(store)),
         "interval",
         seconds=OVERDUE_DRAWS_EVERY_S,
+        max_instances=1,
+        coalesce=True,
+        misfire_grace_time=None,
+    )
+    metronome.add_job(
+        _woken(lambda: uploading.sweep(store)),
+        "interval",
+        seconds=SWEEP_EVERY_S,
         max_instances=1,
         coalesce=True,
         misfire_grace_time=None,
