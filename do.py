@@ -258,8 +258,7 @@ def test(words: list[str]) -> int:
 
 def soak(words: list[str]) -> int:
     """The tests that take their time."""
-    paths = [] if any(not word.startswith("-") for word in words) else ["tests/soak"]
-    return pytest(["-m", "soak", "--timeout=2700", *words, *paths])
+    return pytest(["-m", "soak", "--timeout=2700", *words])
 
 
 def pytest(words: list[str]) -> int:
