@@ -395,7 +395,11 @@ async def test_a_watcher_begins_after_the_number_it_knows(house: House, tick: Ti
     assert entry["seq"] == 4
 
 
-@pytest.mark.parametrize("view", ["supervisors", f"party/{uuid4()}", "nonsense"])
+@pytest.mark.parametrize(
+    "view",
+    ["supervisors", f"party/{uuid4()}", "nonsense"],
+    ids=["supervisors", "party", "nonsense"],
+)
 async def test_a_view_that_is_not_ones_own_cannot_be_watched(house: House, view: str) -> None:
     async with house.client() as client:
         with pytest.raises(Problem) as refused:
