@@ -186,7 +186,7 @@ async def test_an_act_that_raises_leaves_nothing(
     assert await stored(store, CapacityRow) == []
 
 
-@pytest.mark.parametrize("path", [f"/parts/{uuid4()}", "/plain"])
+@pytest.mark.parametrize("path", [f"/parts/{uuid4()}", "/plain"], ids=["parts", "plain"])
 async def test_a_commit_that_fails_is_the_answer(
     bench: httpx.AsyncClient, bearer: dict[str, str], store: Store, path: str
 ) -> None:
