@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -28,17 +29,20 @@ class _Armed:
     passed: int = 0
 
 
+_ITEM = re.compile(r"([\w.]+)=([a-z]+(?::[0-9.]+)?)(?:@([1-9][0-9]*))?")
+
 _armed: dict[str, _Armed] = {}
 _watchers: list[Callable[[str], Awaitable[None]]] = []
 
 
 def arm(text: str) -> None:
-    """Arm the named failpoints; an empty text disarms all."""
+    """Arm the named failpoints; an empty text disarms all. `ValueError` where it makes no sense."""
     _armed.clear()
     for item in filter(None, (part.strip() for part in text.split(","))):
-        name, _, what = item.partition("=")
-        action, _, passage = what.partition("@")
-        _armed[name] = _Armed(action, int(passage or 1))
+        found = _ITEM.fullmatch(item)
+        if found is None:
+            raise ValueError(f"not a failpoint: {item!r}")
+        _armed[found[1]] = _Armed(found[2], int(found[3] or 1))
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def _keys(settings: Settings) -> Finding:
         return Finding("platform keys", True, "none yet; founding makes them")
     try:
         founding.read_keys(settings)
-    except (ValueError, LookupError, PlatformError):
+    except founding.NotFounded:
         return Finding("platform keys", False, "not readable", "restore them from a backup")
     mode = path.stat().st_mode & 0o777
     return Finding(
@@ -145,7 +145,7 @@ async def _founded(engine: AsyncEngine, settings: Settings) -> Finding:
         row = (await connection.execute(text("SELECT demo, log_vkey FROM kernel.platform"))).one()
     try:
         same = founding.read_keys(settings).log_signer.vkey == row.log_vkey
-    except (ValueError, LookupError, PlatformError):
+    except founding.NotFounded:
         same = False
     return Finding(
         "platform",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from kernel.clock import unshifted_clock
 from kernel.crypto.digests import b64u, unb64u
 from kernel.crypto.notes import LogSigner
 from kernel.crypto.signing import PrivateKey
-from kernel.errors import PlatformError
+from kernel.errors import BrokenSeal, PlatformError
 from kernel.identifiers import EntryId
 from kernel.randomness import random_bytes, random_id
 from kernel.settings import Settings
@@ -59,25 +60,34 @@ def make_keys(settings: Settings) -> PlatformKeys:
         "platform": PrivateKey.generate().to_pem().decode(),
         "pepper": b64u(random_bytes(32)),
     }
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    making = path.with_name(f".{random_id()}")
+    descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump(secrets, file)
         file.flush()
         os.fsync(file.fileno())
+    try:
+        # The name appears with all that belongs under it, and never replaces another's keys.
+        with suppress(FileExistsError):
+            os.link(making, path)
+    finally:
+        making.unlink()
     return read_keys(settings)
 
 
 def read_keys(settings: Settings) -> PlatformKeys:
-    """The platform's keys; `NotFounded` where the data folder has none."""
+    """The platform's keys; `NotFounded` where the data folder has none that can be read."""
     try:
         secrets = json.loads(_key_file(settings).read_text())
+        return PlatformKeys(
+            LogSigner(secrets["log_origin"], unb64u(secrets["log"])),
+            PrivateKey.from_pem(secrets["platform"].encode()),
+            unb64u(secrets["pepper"]),
+        )
     except FileNotFoundError:
         raise NotFounded("the data folder holds no platform keys") from None
-    return PlatformKeys(
-        LogSigner(secrets["log_origin"], unb64u(secrets["log"])),
-        PrivateKey.from_pem(secrets["platform"].encode()),
-        unb64u(secrets["pepper"]),
-    )
+    except (BrokenSeal, AttributeError, LookupError, TypeError, ValueError):
+        raise NotFounded("the platform keys in the data folder are damaged") from None
 
 
 async def make_tables(owner: AsyncEngine) -> None:
