@@ -48,7 +48,8 @@ async def _sequence_until(engine: AsyncEngine, done: asyncio.Event, dice: random
     deaths = 0
     while True:
         finished = done.is_set()
-        doomed = dice.random() < 0.4
+        # The first to reach a step dies for certain; later ones as the dice fall.
+        doomed = not deaths or dice.random() < 0.4
         arm(
             dice.choice(("sequencer.before_delete=raise", "sequencer.after_commit=raise"))
             if doomed
