@@ -23,7 +23,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlmodel import col
 
 from kernel.access import Actor, Role, by
@@ -77,8 +77,9 @@ INTAKE_BOUND_S: Final = 1.2
 """How long the transaction that writes an intent may work before it is given up."""
 
 TRIES: Final = 3
-TRANSIENT: Final = frozenset({"40001", "40P01", "55P03", "57014"})
-"""SQLSTATEs after which the same may simply be tried again: serialization, deadlock, lock, time."""
+TRANSIENT: Final = frozenset({"40001", "40P01", "55P03", "57014", "25P03", "08003", "08006"})
+"""SQLSTATEs after which the same may be tried again: serialization, deadlock, lock, time, idle,
+a line that broke."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ async def submit(
                 reception.intake, actor, lot_id, raw, key=key, received_at=received_at
             )
         )
-    except (TimeoutError, DBAPIError) as fault:
+    except (DBAPIError, OSError) as fault:
         if isinstance(fault, DBAPIError) and not _is_transient(fault):
             raise
         raise NotDurable("the submission could not be written down in time") from None
@@ -190,13 +191,17 @@ async def _tried_again(act: Callable[[], Awaitable[Result]]) -> Result:
         except DBAPIError as fault:
             if not _is_transient(fault):
                 raise
-        except TimeoutError:
+        except OSError:
+            # Time was up, or there was no line.
             continue
     return await act()
 
 
 def _is_transient(fault: DBAPIError) -> bool:
-    return getattr(fault.orig, "sqlstate", None) in TRANSIENT
+    """Whether others were in the way, or the line broke, so that the same may be tried again."""
+    state = getattr(fault.orig, "sqlstate", None)
+    lost = isinstance(fault, InterfaceError) or fault.connection_invalidated
+    return lost or state in TRANSIENT
 
 
 # ── receiving ────────────────────────────────────────────────────────────────────────────────────
