@@ -37,7 +37,7 @@ from web import problems
 from web.problems import prefers_page, trace_id_of
 from web.words import CATALOGUE
 
-SECRET = "postgresql://sunbid:hunter2@db"  # what must never be told
+SECRET = "postgresql:// sunbid hunter2 @db"  # what must never be told
 TROUBLE: dict[str, BaseException] = {}
 
 
