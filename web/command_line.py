@@ -28,7 +28,7 @@ from rich.table import Table
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from kernel.crypto.digests import b64u, unb64u
-from kernel.crypto.notes import WitnessSigner
+from kernel.crypto.notes import WitnessSigner, parse_vkey
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, PlatformError, Refused
 from kernel.failpoints import arm
 from kernel.randomness import random_bytes
@@ -87,7 +87,11 @@ def settings_with(**changes: Any) -> Settings:
     if settings.failpoints and not settings.testing:
         talk.print("[red]SUNBID_FAILPOINTS is set, but this start is not a test.[/]")
         raise typer.Exit(USAGE)
-    arm(settings.failpoints)
+    try:
+        arm(settings.failpoints)
+    except ValueError as error:
+        talk.print(f"[red]SUNBID_FAILPOINTS[/]: {escape(str(error))}")
+        raise typer.Exit(USAGE) from None
     return settings
 
 
@@ -338,7 +342,12 @@ def witness(
 
     Example: sunbid witness --log "$VKEY" --key witness.key --name regulator.example/w1
     """
-    signer = _witness_signer(key, name)
+    try:
+        parse_vkey(log)
+        signer = _witness_signer(key, name)
+    except BrokenSeal as error:
+        talk.print(f"[red]--log, --key or --name[/]: {escape(str(error))}")
+        raise typer.Exit(USAGE) from None
     if show_key:
         typer.echo(signer.vkey)
         return
