@@ -451,9 +451,12 @@ class EmbeddedPostgres:
         return [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
 
     async def _answers(self) -> bool:
-        """Whether the server takes connections; the first one that succeeds also checks it."""
+        """Whether the server takes connections; the first one that succeeds also checks it.
+
+        A server that is recovering may take one and drop it again: that is no answer either.
+        """
         try:
-            connection = await self._connect(OWNER)
+            await self._check_server()
         except (
             OSError,
             TimeoutError,
@@ -461,6 +464,11 @@ class EmbeddedPostgres:
             asyncpg.PostgresConnectionError,
         ):
             return False
+        return True
+
+    async def _check_server(self) -> None:
+        """`PostgresUnavailable` where version or roles are not what the platform needs."""
+        connection = await self._connect(OWNER)
         try:
             self._judge_version(await connection.fetchval("SHOW server_version"))
             powerless = await connection.fetchval(
@@ -473,7 +481,6 @@ class EmbeddedPostgres:
         if powerless != len(ROLES):
             raise PostgresUnavailable("a role of the platform is missing or has too much power")
         await self._prove_superuser_is_rejected()
-        return True
 
     async def _prove_superuser_is_rejected(self) -> None:
         with suppress(asyncpg.InvalidAuthorizationSpecificationError):
