@@ -15,6 +15,26 @@ from kernel.events import Audience, Event
 
 
 @dataclass(frozen=True, slots=True)
+class SiteRegistered(Event):
+    """A trading centre offers an evaluation site; the subject is the site."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    name: str
+    region_code: str
+    keeper_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SeatRegistered(Event):
+    """A site has a workstation, known by its own key; the subject is the site."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    seat_id: UUID
+    number: int
+    keyid: str
+
+
+@dataclass(frozen=True, slots=True)
 class CommitteeConvened(Event):
     """A committee was formed for a lot; who sits in it stays secret."""
 
@@ -46,6 +66,18 @@ class MemberWithdrew(Event):
     committee_id: UUID
     number: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSucceeded(Event):
+    """The next in the draw took the place of a member who left, and starts afresh."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    committee_id: UUID
+    left: int
+    number: int
+    site: str
+    seat: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +138,13 @@ class ScoresCommitted(Event):
 
 @dataclass(frozen=True, slots=True)
 class ScoresRevealed(Event):
-    """A member's sheet was revealed, after everyone had committed."""
+    """A member's sheet was revealed, after everyone had committed.
+
+    It stands in a later log batch than every commitment, so that the order can be proven.
+    """
 
     audience: ClassVar[Audience] = Audience.COMMITTEE
+    barrier: ClassVar[bool] = True
     committee_id: UUID
     number: int
     round: int
@@ -117,7 +153,7 @@ class ScoresRevealed(Event):
 
 @dataclass(frozen=True, slots=True)
 class ReportCompiled(Event):
-    """The report was computed from the sheets and the votes."""
+    """The report was computed from the sheets and the votes; a newer one makes signatures void."""
 
     audience: ClassVar[Audience] = Audience.COMMITTEE
     committee_id: UUID

@@ -56,15 +56,27 @@ class CommitteeRow(Row, table=True):
     lot_id: UUID = Field(unique=True)
     host_site_id: UUID = Field(foreign_key="evaluation.site.id")
     phase: str
+    placement: dict[str, Any] = Field(sa_type=JSONB)
+    """Region code to site id: where the experts of each region sit."""
+
     window_from: datetime = Field(sa_type=Instant)
     window_until: datetime = Field(sa_type=Instant)
     convened_at: datetime = Field(sa_type=Instant)
+    seen_at: datetime | None = Field(default=None, sa_type=Instant)
+    """The latest instant the session was told, in unshifted time."""
+
     paused_at: datetime | None = Field(default=None, sa_type=Instant)
+    """When a fault broke the work off, in unshifted time."""
+
     closed_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class MemberRow(Row, table=True):
-    """A member of a committee: in the room a number and a seat, never a name."""
+    """A member of a committee: in the room a number and a seat, never a name.
+
+    `salt` hides the name in the report's commitment to it. Whoever left is kept; the one who came
+    instead is the `successor_id`, and has a number of its own.
+    """
 
     __tablename__ = "member"
     __table_args__ = (
@@ -75,16 +87,29 @@ class MemberRow(Row, table=True):
     id: UUID = Field(primary_key=True)
     committee_id: UUID = Field(foreign_key="evaluation.committee.id", index=True)
     person_id: UUID = Field(foreign_key="kernel.person.id", index=True)
+    expert_id: UUID | None = None
+    """The pool's expert; None for the tenderee's representative."""
+
     number: int
     capacity: str
     employer_uscc: str
     region_code: str
     site_id: UUID = Field(foreign_key="evaluation.site.id")
-    seat_id: UUID | None = Field(default=None, foreign_key="evaluation.seat.id")
+    seat_id: UUID = Field(foreign_key="evaluation.seat.id", index=True)
+    salt: bytes
+    admitted_at: datetime | None = Field(default=None, sa_type=Instant)
+    admitted_by: UUID | None = None
     signed_in_at: datetime | None = Field(default=None, sa_type=Instant)
+    declaration: bytes | None = None
+    """The signed statement by which the member last sat down."""
+
     lease_until: datetime | None = Field(default=None, sa_type=Instant)
     """In unshifted time: a lease is no legal period."""
-    declaration: bytes | None = None
+
+    lease_counter: int = 0
+    left_at: datetime | None = Field(default=None, sa_type=Instant)
+    left_reason: str = ""
+    successor_id: UUID | None = Field(default=None, foreign_key="evaluation.member.id")
 
 
 class DraftScoreRow(Row, table=True):
@@ -95,14 +120,14 @@ class DraftScoreRow(Row, table=True):
     member_id: UUID = Field(primary_key=True, foreign_key="evaluation.member.id")
     bid_id: UUID = Field(primary_key=True)
     item: str = Field(primary_key=True)
-    score: Decimal = Field(sa_type=SCORE)
+    score: Decimal | None = Field(default=None, sa_type=SCORE)
     version: int
     edit_id: UUID
     saved_at: datetime = Field(sa_type=Instant)
 
 
 class ScoreEditRow(Row, table=True):
-    """Every edit of a cell ever acknowledged, so that none is lost and none is done twice."""
+    """Every edit of a cell ever merged, so that none is lost and none is done twice."""
 
     __tablename__ = "score_edit"
     __table_args__ = ({"schema": "evaluation", "info": APPEND_ONLY},)
@@ -110,9 +135,8 @@ class ScoreEditRow(Row, table=True):
     member_id: UUID = Field(foreign_key="evaluation.member.id", index=True)
     bid_id: UUID
     item: str
-    score: Decimal = Field(sa_type=SCORE)
+    score: Decimal | None = Field(default=None, sa_type=SCORE)
     base_version: int
-    outcome: str
     edited_at: datetime = Field(sa_type=Instant)
 
 
@@ -133,11 +157,16 @@ class SheetRow(Row, table=True):
     round: int
     commitment: bytes
     statement: bytes
+    keyid: str
+    public_key: bytes
     committed_at: datetime = Field(sa_type=Instant)
+    committed_entry: UUID
     reason: str = ""
+    ground: str | None = None
     nonce: bytes | None = None
     scores: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
     revealed_at: datetime | None = Field(default=None, sa_type=Instant)
+    revealed_entry: UUID | None = None
 
 
 class RejectionRow(Row, table=True):
@@ -154,6 +183,8 @@ class RejectionRow(Row, table=True):
     ground: str
     page: str
     words: str
+    below_cost: bool = False
+    asked: bool = False
     proposed_by: UUID = Field(foreign_key="evaluation.member.id")
     proposed_at: datetime = Field(sa_type=Instant)
     decided_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -181,6 +212,7 @@ class ReportRow(Row, table=True):
     digest: bytes
     compiled_at: datetime = Field(sa_type=Instant)
     handed_back_at: datetime | None = Field(default=None, sa_type=Instant)
+    handed_back_entry: UUID | None = None
 
 
 class SignatureRow(Row, table=True):
@@ -190,6 +222,7 @@ class SignatureRow(Row, table=True):
     __table_args__ = ({"schema": "evaluation", "info": APPEND_ONLY},)
     committee_id: UUID = Field(primary_key=True, foreign_key="evaluation.committee.id")
     member_id: UUID = Field(primary_key=True, foreign_key="evaluation.member.id")
+    report_digest: bytes = Field(primary_key=True)
     keyid: str
     public_key: bytes
     statement: bytes

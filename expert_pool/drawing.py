@@ -40,7 +40,7 @@ from expert_pool.rules.strata import (
 from expert_pool.tables import CallRow, DrawLabelRow, DrawPartyRow, DrawRow, ExpertRow
 from kernel.access import PLATFORM, Role, by
 from kernel.crypto import fair_draw
-from kernel.crypto.digests import b64u, canonical, instant_text
+from kernel.crypto.digests import b64u, canonical, instant_text, parse_instant
 from kernel.errors import NotFound, Refused
 from kernel.identifiers import DrawId, ExpertId, LotId, PartyId, PersonId
 from kernel.randomness import random_bytes, random_id
@@ -66,6 +66,7 @@ __all__ = [
     "Interested",
     "Stratum",
     "announce",
+    "called_for",
     "drawn_experts",
     "replace",
     "request_refusals",
@@ -333,6 +334,14 @@ async def drawn_experts(tx: Transaction, lot_id: LotId) -> tuple[DrawnExpert, ..
         )
         for call, expert in rows
     )
+
+
+@by(Role.TENDEREE, Role.AGENCY, Role.PLATFORM, Role.CENTRE_STAFF)
+async def called_for(tx: Transaction, lot_id: LotId) -> tuple[datetime, datetime]:
+    """From when until when the experts who accepted were called; else `NotFound`."""
+    draw = await _seated(tx, lot_id)
+    told = (await draws.find(tx, draw.id)).told
+    return parse_instant(told["window_from"]), parse_instant(told["window_until"])
 
 
 @by(Role.EXPERT, Role.CENTRE_STAFF, Role.SUPERVISOR, Role.PLATFORM)

@@ -26,7 +26,7 @@ from kernel.crypto.digests import sha256, unb64u
 from kernel.errors import BrokenSeal, NotFound, Refused, TooMuch
 from kernel.identifiers import BidId, LotId, PartyId, ProjectId
 from kernel.refusals import Refusal
-from kernel.statute import BIDDING_LAW, BIDDING_REGULATION, E_BIDDING_MEASURES
+from kernel.statute import BIDDING_LAW, BIDDING_REGULATION, E_BIDDING_MEASURES, Regime
 from kernel.store.parties import organisations_by_id, take_part
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
@@ -52,6 +52,11 @@ from trading.uploading import sealed_drawer
 BEFORE_CLOSE: Final = frozenset({LotState.DRAFT, LotState.OPEN, LotState.CLOSING})
 UNREADABLE: Final = BEFORE_CLOSE | {LotState.CLOSED, LotState.OPENING, LotState.FAILED}
 """The states in which no bid is open to anybody; a lot that failed leaves its bids alone."""
+
+PUBLISHED: Final = frozenset(
+    {LotState.CANDIDATES_PUBLISHED, LotState.CLEARED_FOR_AWARD, LotState.AWARDED}
+)
+REPORTED: Final = PUBLISHED | {LotState.EVALUATED}
 
 READABLE_OUTCOMES: Final = (Decryption.OPENED, Decryption.OPENED_BY_CUSTODIANS)
 FILE_MAX: Final = 256 << 20
@@ -83,13 +88,19 @@ class InterestedParty:
 
 @dataclass(frozen=True, slots=True)
 class LotBrief:
-    """A closed lot, as much of it as a committee needs; `scheme` is the published one."""
+    """A closed lot, as much of it as a committee needs; `scheme` is the published one.
+
+    `candidates_max` is how many candidates its procedure lets a report name; `opening_record` is
+    the digest of the signed record of the opening, None while there is none.
+    """
 
     lot_id: LotId
     project_id: ProjectId
     name: str
     project_name: str
     procedure: Procedure
+    regime: Regime
+    candidates_max: int
     state: LotState
     suspended: bool
     tenderee_id: PartyId
@@ -99,6 +110,23 @@ class LotBrief:
     ceiling_price: Decimal | None
     estimate: Decimal
     close_entry: UUID
+    opening_record: bytes | None
+
+    def in_evaluation(self) -> bool:
+        """Whether its bids were handed over and no report came back yet."""
+        return self.state is LotState.IN_EVALUATION
+
+    def reported(self) -> bool:
+        """Whether the committee's report was taken."""
+        return self.state in REPORTED
+
+    def published(self) -> bool:
+        """Whether what the committee found is public."""
+        return self.state in PUBLISHED
+
+    def awarded(self) -> bool:
+        """Whether the winner is determined."""
+        return self.state is LotState.AWARDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +222,9 @@ async def lot_brief(tx: Transaction, lot_id: LotId) -> LotBrief:
     scheme = {}
     if lot.scheme_digest is not None:
         scheme = json.loads(await tx.documents.read(lot.scheme_digest))
+    switches = await switches_for(tx, lot)
+    opening = await tx.session.get(OpeningRow, lot_id)
+    record = None if opening is None else opening.record
 
     return LotBrief(
         lot_id=LotId(lot.id),
@@ -201,6 +232,8 @@ async def lot_brief(tx: Transaction, lot_id: LotId) -> LotBrief:
         name=lot.name,
         project_name=project.name,
         procedure=Procedure(project.procedure),
+        regime=switches.regime,
+        candidates_max=switches.candidates_max,
         state=LotState(lot.state),
         suspended=lot.suspended,
         tenderee_id=PartyId(project.tenderee_id),
@@ -210,6 +243,7 @@ async def lot_brief(tx: Transaction, lot_id: LotId) -> LotBrief:
         ceiling_price=lot.ceiling_price,
         estimate=lot.estimate,
         close_entry=await lots.entry_of(tx, lot.id, "LotClosed"),
+        opening_record=None if record is None else sha256(record),
     )
 
 
@@ -267,6 +301,13 @@ async def opened_bids(tx: Transaction, lot_id: LotId) -> tuple[OpenedBid, ...]:
         )
         for place, row in enumerate(rows, start=1)
     )
+
+
+@by(*READERS)
+async def bids_to_evaluate(tx: Transaction, lot_id: LotId) -> tuple[BidId, ...]:
+    """The ids of the bids that can be read, and nothing of what they say."""
+    await _readable_lot(tx, lot_id)
+    return tuple(BidId(row.bid_id) for row in await _readable_rows(tx, lot_id))
 
 
 @by(Role.EXPERT, Role.OWNER_REPRESENTATIVE, Role.PLATFORM)

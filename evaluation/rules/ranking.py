@@ -194,8 +194,16 @@ def totalling_refusals(
 def ranked(totalling: Totalling) -> EvaluationResult:
     """The result that follows from these facts, the same in whatever order they are given.
 
-    `ValueError` where they do not suffice: judge them by `totalling_refusals` first.
+    Where every bid was rejected there is nothing to reckon, and only the prices stay. `ValueError`
+    where the facts do not suffice: judge them by `totalling_refusals` first.
     """
+    rejected = tuple(
+        ScoreLine(one.bid, BidStatus.REJECTED, one.price)
+        for one in sorted(totalling.bids, key=lambda one: one.bid)
+        if one.bid in totalling.rejected
+    )
+    if not totalling.valid():
+        return EvaluationResult(benchmark=None, lines=rejected, candidates=(), open_ties=())
     base = _benchmark(totalling)
     points = _price_points(totalling, base)
     given = _marks(totalling.sheets)
@@ -204,11 +212,6 @@ def ranked(totalling: Totalling) -> EvaluationResult:
     placed, beaten, brand_ties = _without_same_brands(totalling, scored)
     placed = _with_ranks(totalling, placed)
     open_ties = tuple(sorted({*brand_ties, *_open_ties(totalling, placed)}))
-    rejected = [
-        ScoreLine(one.bid, BidStatus.REJECTED, one.price)
-        for one in sorted(totalling.bids, key=lambda one: one.bid)
-        if one.bid in totalling.rejected
-    ]
     foremost = tuple(one.bid for one in placed[: totalling.candidates_max])
     undecided = any(set(group) & set(foremost) for group in open_ties)
     return EvaluationResult(

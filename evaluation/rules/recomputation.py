@@ -147,7 +147,8 @@ def recompute(record: Mapping[str, object]) -> EvaluationResult:
     )
 
     refusals = [found for one in motions for found in motion_refusals(one, regime=regime)]
-    refusals += totalling_refusals(totalling, committee_members=people)
+    if totalling.valid():
+        refusals += totalling_refusals(totalling, committee_members=people)
     for sheet in sheets:
         marked = {one.bid for one in sheet.marks}
         due = {one.bid for one in totalling.valid()} | (marked & bids.keys())

@@ -203,36 +203,67 @@ def reveal_refusals(
     return [Refusal("not_all_committed", article, reason, {"missing": str(len(missing))})]
 
 
+@dataclass(frozen=True, slots=True)
+class NextRound:
+    """A commitment that follows an earlier one; what it commits to is not known yet.
+
+    `before` is the round it follows. `ground` is needed in procurement once the totals are known.
+    """
+
+    before: int
+    round: int
+    reason: str
+    totals_known: bool = False
+    report_signed: bool = False
+    ground: ChangeGround | None = None
+
+
 @under(BIDDING_REGULATION[49], PROCUREMENT_TENDER_MEASURES[64], rule="EV-13")
-def change_refusals(change: SheetChange, *, regime: Regime) -> list[Refusal]:
-    """Why a committed sheet may not be followed by this one.
+def recommitment_refusals(following: NextRound, *, regime: Regime) -> list[Refusal]:
+    """Why nobody may commit to a new sheet like this after an earlier one.
 
     Every change says why. Once the totals are known, procurement law names four grounds and no
     more; once the report is signed, marks change only in a renewed evaluation.
     """
     article = _article(regime, PROCUREMENT_TENDER_MEASURES[64])
-    before, after = change.before, change.after
     refusals = []
-    if (before.committee, before.expert) != (after.committee, after.expert):
-        refusals.append(Refusal("not_own_sheet", article, "只能修改本人的评分"))
-    if after.round != before.round + 1:
-        reason = f"评分已更新至第{before.round}轮，请重新载入"
-        refusals.append(Refusal("round_outrun", article, reason, {"round": str(before.round)}))
-    if not change.reason.strip():
+    if following.round != following.before + 1:
+        reason = f"评分已更新至第{following.before}轮，请重新载入"
+        refusals.append(Refusal("round_outrun", article, reason, {"round": str(following.before)}))
+    if not following.reason.strip():
         reason = "评分提交后修改的，应当说明理由并记录在案"
         refusals.append(Refusal("no_reason", article, reason))
-    if before.marks == after.marks:
-        refusals.append(Refusal("nothing_changed", article, "评分没有变化"))
-    if change.report_signed:
+    if following.report_signed:
         reason = "评标报告签署后不得修改评分，应当由原评标委员会依法复核"
         refusals.append(Refusal("report_signed", article, reason))
-    elif change.totals_known and regime is Regime.PROCUREMENT and change.ground is None:
+    elif following.totals_known and regime is Regime.PROCUREMENT and following.ground is None:
         reason = (
             "评审结果汇总后，除分值汇总计算错误、分项评分超出标准范围、客观评审因素评分不一致、"
             "经认定评分畸高畸低外，不得修改"
         )
         refusals.append(Refusal("no_lawful_ground", article, reason))
     return refusals
+
+
+@under(BIDDING_REGULATION[49], PROCUREMENT_TENDER_MEASURES[64], rule="EV-13")
+def change_refusals(change: SheetChange, *, regime: Regime) -> list[Refusal]:
+    """Why a committed sheet may not be followed by this one, both being known."""
+    article = _article(regime, PROCUREMENT_TENDER_MEASURES[64])
+    before, after = change.before, change.after
+    refusals = []
+    if (before.committee, before.expert) != (after.committee, after.expert):
+        refusals.append(Refusal("not_own_sheet", article, "只能修改本人的评分"))
+    if before.marks == after.marks:
+        refusals.append(Refusal("nothing_changed", article, "评分没有变化"))
+    following = NextRound(
+        before.round,
+        after.round,
+        change.reason,
+        change.totals_known,
+        change.report_signed,
+        change.ground,
+    )
+    return refusals + recommitment_refusals(following, regime=regime)
 
 
 def changed_marks(before: ScoreSheet, after: ScoreSheet) -> tuple[tuple[str, str], ...]:

@@ -299,6 +299,68 @@ def seating_refusals(seats: Sequence[Seat], *, host_site: UUID) -> list[Refusal]
     return refusals
 
 
+# --- who may work, and when
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFacts:
+    """A member who wants to work at `at`: where the session stands, and what stops the lot.
+
+    `absent` are the numbers of the members who are missing.
+    """
+
+    session: Session
+    member: UUID
+    at: datetime
+    in_evaluation: bool
+    suspended: bool
+    absent: tuple[int, ...]
+
+
+@under(
+    BIDDING_LAW[38],
+    BIDDING_REGULATION[62],
+    E_BIDDING_MEASURES[32],
+    E_BIDDING_MEASURES[33],
+    rule=("EV-01", "RE-10"),
+)
+def work_refusals(facts: WorkFacts, *, alone: bool = False) -> list[Refusal]:
+    """Every ground on which this member may not read, vote, score or sign now.
+
+    `alone` is for what a member does for itself and shows to nobody, such as filling in its own
+    sheet: the others need not be there for it.
+    """
+    refusals = []
+    if not facts.in_evaluation:
+        reason = "开标记录未移交评标，或者评标已经结束"
+        refusals.append(Refusal("not_in_evaluation", E_BIDDING_MEASURES[32], reason))
+    if facts.suspended:
+        reason = "行政监督部门已责令暂停招标投标活动"
+        refusals.append(Refusal("suspended", BIDDING_REGULATION[62], reason))
+    if facts.session.phase is Phase.CLOSED:
+        reason = "评标委员会已完成评标"
+        refusals.append(Refusal("session_closed", BIDDING_LAW[38], reason))
+    elif facts.member in facts.session.absent(at=facts.at):
+        reason = "未在评标工位签到，或者工位连接已中断，请重新签到"
+        refusals.append(Refusal("not_at_seat", E_BIDDING_MEASURES[33], reason))
+    elif not alone and not facts.session.reading_allowed(at=facts.at):
+        numbers = "、".join(map(str, facts.absent))
+        reason = f"评标委员会成员未全部在位（缺 {numbers} 号），暂停评审"
+        refusals.append(
+            Refusal("committee_incomplete", BIDDING_LAW[38], reason, {"absent": numbers})
+        )
+    return refusals
+
+
+@under(E_BIDDING_MEASURES[33], rule="RE-04")
+def placing_refusals(*, wanted: int, free: int, site: str) -> list[Refusal]:
+    """Why so many members cannot sit at a site: it has too few free workstations."""
+    if wanted <= free:
+        return []
+    reason = f"{site}在评标时间内仅有{free}个空闲工位，需要{wanted}个"
+    return [Refusal("too_few_seats", E_BIDDING_MEASURES[33], reason, {"site": site})]
+
+
 # --- interruptions
 
 

@@ -1,0 +1,386 @@
+"""Forming a committee: those drawn and the tenderee's own, each with a seat at one of the sites.
+
+Whoever convenes says which site takes in the experts of which region, and who speaks for the
+tenderee; the experts come from the draw, and no name comes back. Members get numbers in an order of
+chance, so that a number tells neither a list nor a place in it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from evaluation import committees
+from evaluation.events import CommitteeConvened, MemberSucceeded
+from evaluation.rules.committee_composition import (
+    CommitteeDemands,
+    CommitteeMember,
+    MemberKind,
+    OtherSide,
+    ProposedCommittee,
+    composition_refusals,
+    spread_cautions,
+)
+from evaluation.rules.session_protocol import (
+    MemberReplaced,
+    Phase,
+    Seat,
+    placing_refusals,
+    seating_refusals,
+)
+from evaluation.tables import CommitteeRow, MemberRow, SeatRow, SiteRow
+from expert_pool import drawing
+from kernel.access import Role, by
+from kernel.clock import unshifted_clock
+from kernel.errors import NotFound, NotPermitted, Outrun, Refused
+from kernel.identifiers import CommitteeId, LotId, PersonId, SiteId
+from kernel.randomness import random_bytes, random_id, random_order
+from kernel.refusals import Caution, Refusal
+from kernel.statute import BIDDING_LAW, REMOTE_EVALUATION_NOTICE, under
+from kernel.store.database import lock_exclusive
+from kernel.store.parties import organisation, take_part
+from kernel.store.tables import CapacityRow, MembershipRow
+from kernel.store.transaction import Transaction
+from trading import handover
+from trading.handover import LotBrief
+
+SALT_SIZE: Final = 16
+
+OTHER_SIDES: Final[Mapping[Role, OtherSide]] = {
+    Role.BIDDER: OtherSide.BIDDER,
+    Role.AGENCY: OtherSide.AGENCY,
+    Role.SUPERVISOR: OtherSide.SUPERVISOR,
+    Role.CUSTODIAN: OtherSide.CUSTODIAN,
+    Role.CENTRE_STAFF: OtherSide.SITE_STAFF,
+    Role.SITE_ADMINISTRATOR: OtherSide.SITE_STAFF,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CommitteeRequest:
+    """What whoever convenes says: the host site, where each region's experts sit, and who speaks
+    for the tenderee."""
+
+    lot_id: LotId
+    host_site: SiteId
+    placement: Mapping[str, SiteId]
+    representatives: tuple[PersonId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Convened:
+    """The committee that was formed, and what is doubtful about where it sits."""
+
+    committee_id: CommitteeId
+    cautions: list[Caution]
+
+
+@dataclass(frozen=True, slots=True)
+class Designate:
+    """Someone who is to sit in the committee, before a seat was found."""
+
+    person_id: PersonId
+    expert_id: UUID | None
+    kind: MemberKind
+    employer_uscc: str
+    region_code: str
+    site_id: UUID
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def convene(tx: Transaction, request: CommitteeRequest) -> Convened:
+    """Form the lot's committee, once every drawn seat is accepted.
+
+    `Outrun` where it has one, `NotFound` while the draw is not complete, `Refused` with every
+    ground on which these people may not be convened at these sites.
+    """
+    brief = await _own_lot(tx, request.lot_id)
+    # Seats are given out here alone, so that no two committees get the same one.
+    await lock_exclusive(tx.session, "seats")
+    if await committees.find_of_lot(tx, request.lot_id) is not None:
+        raise Outrun("the lot has a committee")
+    drawn = await drawing.drawn_experts(tx, request.lot_id)
+    window_from, window_until = await drawing.called_for(tx, request.lot_id)
+    sites = await _sites(tx, {request.host_site, *request.placement.values()})
+    tenderee = await organisation(tx, brief.tenderee_id)
+
+    refusals = unplaced_refusals([one.region_code for one in drawn], request.placement)
+    refusals += await _representative_refusals(tx, brief, request.representatives)
+    if refusals:
+        raise Refused(refusals)
+    designates = [_from_draw(one, request.placement) for one in drawn] + [
+        Designate(
+            person,
+            None,
+            MemberKind.REPRESENTATIVE,
+            tenderee.uscc,
+            tenderee.region_code,
+            request.host_site,
+        )
+        for person in request.representatives
+    ]
+    proposed = await _proposed(tx, brief, designates, tenderee_uscc=tenderee.uscc)
+    refusals = composition_refusals(proposed, CommitteeDemands(brief.regime))
+    committee = CommitteeRow(
+        id=random_id(),
+        lot_id=request.lot_id,
+        host_site_id=request.host_site,
+        phase=Phase.CONVENING,
+        placement={region: str(site) for region, site in request.placement.items()},
+        window_from=window_from,
+        window_until=window_until,
+        convened_at=tx.now,
+    )
+    members, unplaced = await _seated(tx, committee, designates, sites, first=1)
+    refusals += unplaced
+    refusals += seating_refusals(
+        [Seat(one.id, one.site_id, one.seat_id) for one in members],
+        host_site=request.host_site,
+    )
+    if refusals:
+        raise Refused(refusals)
+
+    await take_part(tx, request.lot_id)
+    tx.session.add(committee)
+    await tx.session.flush()
+    tx.session.add_all(members)
+
+    tx.record(
+        CommitteeConvened(
+            request.lot_id,
+            CommitteeId(committee.id),
+            members=len(members),
+            experts=len(drawn),
+            sites=len({one.site_id for one in members}),
+            window_from=window_from,
+            window_until=window_until,
+        )
+    )
+
+    cautions = spread_cautions(proposed, host_site_id=request.host_site)
+    return Convened(CommitteeId(committee.id), cautions)
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def seat_successors(tx: Transaction, committee_id: CommitteeId) -> int:
+    """Seat those whom the draw called in the place of members who left; how many were seated.
+
+    `NotFound` while the draw still waits for an answer.
+    """
+    await lock_exclusive(tx.session, "seats")
+    file = await committees.lock(tx, committee_id)
+    brief = await _own_lot(tx, file.lot_id)
+    drawn = await drawing.drawn_experts(tx, file.lot_id)
+    placement = {region: SiteId(UUID(site)) for region, site in file.row.placement.items()}
+    sites = await _sites(tx, set(placement.values()))
+    known = {one.person_id for one in file.everyone}
+    fresh = [one for one in drawn if one.person_id not in known]
+    vacated = [
+        one
+        for one in file.everyone
+        if one.left_at is not None and one.successor_id is None and one.expert_id is not None
+    ]
+
+    refusals = unplaced_refusals([one.region_code for one in fresh], placement)
+    if refusals:
+        raise Refused(refusals)
+    designates = [_from_draw(one, placement) for one in fresh]
+    tenderee = await organisation(tx, brief.tenderee_id)
+    staying = [
+        Designate(
+            PersonId(one.person_id),
+            one.expert_id,
+            MemberKind(one.capacity),
+            one.employer_uscc,
+            one.region_code,
+            one.site_id,
+        )
+        for one in file.members
+    ]
+    proposed = await _proposed(tx, brief, staying + designates, tenderee_uscc=tenderee.uscc)
+    if len(designates) == len(vacated):
+        refusals = composition_refusals(proposed, CommitteeDemands(brief.regime))
+    first = 1 + max(one.number for one in file.everyone)
+    members, unplaced = await _seated(tx, file.row, designates, sites, first=first)
+    if refusals + unplaced:
+        raise Refused(refusals + unplaced)
+
+    await take_part(tx, file.lot_id)
+    tx.session.add_all(members)
+    await tx.session.flush()
+    now = await unshifted_clock(tx.session)
+    places = await committees.seats_and_sites(tx, members)
+    for left, successor in zip(vacated, members, strict=False):
+        seat, site = places[successor.id]
+        await committees.step_on(
+            tx,
+            file,
+            MemberReplaced(left.id, Seat(successor.id, successor.site_id, successor.seat_id), now),
+        )
+        left.successor_id = successor.id
+        tx.session.add(left)
+        tx.record(
+            MemberSucceeded(
+                file.lot_id, file.id, left.number, successor.number, site.name, seat.number
+            )
+        )
+
+    return len(members)
+
+
+@under(REMOTE_EVALUATION_NOTICE[4], rule="RE-04")
+def unplaced_refusals(regions: Sequence[str], placement: Mapping[str, SiteId]) -> list[Refusal]:
+    """Why these experts cannot be seated: nobody said where those of their region sit."""
+    missing = Counter(region for region in regions if region not in placement)
+    return [
+        Refusal(
+            "region_unplaced",
+            REMOTE_EVALUATION_NOTICE[4],
+            f"未指定{region}地区{count}名专家的评标场所",
+            {"region": region},
+        )
+        for region, count in sorted(missing.items())
+    ]
+
+
+@under(BIDDING_LAW[37], rule="EX-01")
+def representative_refusals(*, named: int, entitled: int) -> list[Refusal]:
+    """Why these people may not sit for the tenderee: not all of them represent it."""
+    if named == entitled:
+        return []
+    reason = f"{named - entitled}名人员不是招标人登记的代表，不得作为招标人代表参加评标"
+    return [Refusal("not_a_representative", BIDDING_LAW[37], reason)]
+
+
+# ── what the above is made of ─────────────────────────────────────────────────────────────────
+
+
+async def _own_lot(tx: Transaction, lot_id: LotId) -> LotBrief:
+    brief = await handover.lot_brief(tx, lot_id)
+    if tx.actor.party not in (brief.tenderee_id, brief.agency_id):
+        raise NotFound("no such lot")
+    return brief
+
+
+async def _sites(tx: Transaction, ids: set[SiteId]) -> dict[UUID, SiteRow]:
+    rows = await tx.session.scalars(select(SiteRow).where(col(SiteRow.id).in_(ids)))
+    found = {row.id: row for row in rows}
+    if set(found) != set(ids):
+        raise NotFound("no such site")
+    return found
+
+
+def _from_draw(expert: drawing.DrawnExpert, placement: Mapping[str, SiteId]) -> Designate:
+    return Designate(
+        expert.person_id,
+        expert.expert_id,
+        MemberKind.EXPERT,
+        expert.employer_uscc,
+        expert.region_code,
+        placement[expert.region_code],
+    )
+
+
+async def _representative_refusals(
+    tx: Transaction, brief: LotBrief, persons: Sequence[PersonId]
+) -> list[Refusal]:
+    if len(set(persons)) != len(persons):
+        raise NotPermitted("a representative is named once")
+    entitled = await tx.session.scalars(
+        select(MembershipRow.person_id).where(
+            col(MembershipRow.person_id).in_(persons),
+            col(MembershipRow.party_id) == brief.tenderee_id,
+            col(MembershipRow.role) == Role.OWNER_REPRESENTATIVE,
+            col(MembershipRow.ended_at).is_(None),
+        )
+    )
+    return representative_refusals(named=len(persons), entitled=len(set(entitled)))
+
+
+async def _proposed(
+    tx: Transaction, brief: LotBrief, designates: Sequence[Designate], *, tenderee_uscc: str
+) -> ProposedCommittee:
+    rows = await tx.session.execute(
+        select(CapacityRow.person_id, CapacityRow.role).where(
+            col(CapacityRow.subject_id) == brief.lot_id,
+            col(CapacityRow.person_id).in_([one.person_id for one in designates]),
+        )
+    )
+    held: dict[UUID, set[OtherSide]] = {}
+    for person_id, role in rows:
+        if Role(role) in OTHER_SIDES:
+            held.setdefault(person_id, set()).add(OTHER_SIDES[Role(role)])
+    return ProposedCommittee(
+        tuple(
+            CommitteeMember(
+                one.person_id,
+                one.kind,
+                one.employer_uscc,
+                one.site_id,
+                frozenset(held.get(one.person_id, ())),
+            )
+            for one in designates
+        ),
+        tenderee_uscc=tenderee_uscc,
+    )
+
+
+async def _seated(
+    tx: Transaction,
+    committee: CommitteeRow,
+    designates: Sequence[Designate],
+    sites: Mapping[UUID, SiteRow],
+    *,
+    first: int,
+) -> tuple[list[MemberRow], list[Refusal]]:
+    """A member for each of them, numbered by chance, at the first free seat of its site."""
+    refusals: list[Refusal] = []
+    free: dict[UUID, list[SeatRow]] = {}
+    for site_id, wanted in Counter(one.site_id for one in designates).items():
+        free[site_id] = await _free_seats(tx, committee, site_id)
+        refusals += placing_refusals(
+            wanted=wanted, free=len(free[site_id]), site=sites[site_id].name
+        )
+    if refusals:
+        return [], refusals
+    shuffled = [designates[place] for place in random_order(len(designates))]
+    return [
+        MemberRow(
+            id=random_id(),
+            committee_id=committee.id,
+            person_id=one.person_id,
+            expert_id=one.expert_id,
+            number=number,
+            capacity=one.kind,
+            employer_uscc=one.employer_uscc,
+            region_code=one.region_code,
+            site_id=one.site_id,
+            seat_id=free[one.site_id].pop(0).id,
+            salt=random_bytes(SALT_SIZE),
+        )
+        for number, one in enumerate(shuffled, start=first)
+    ], []
+
+
+async def _free_seats(tx: Transaction, committee: CommitteeRow, site_id: UUID) -> list[SeatRow]:
+    """The site's seats that nobody else needs in the committee's window, by number."""
+    taken = (
+        select(MemberRow.seat_id)
+        .join(CommitteeRow, col(CommitteeRow.id) == col(MemberRow.committee_id))
+        .where(
+            col(CommitteeRow.window_from) < committee.window_until,
+            col(CommitteeRow.window_until) > committee.window_from,
+            col(CommitteeRow.closed_at).is_(None),
+        )
+    )
+    rows = await tx.session.scalars(
+        select(SeatRow)
+        .where(col(SeatRow.site_id) == site_id, col(SeatRow.id).not_in(taken))
+        .order_by(col(SeatRow.number))
+    )
+    return list(rows)
