@@ -25,6 +25,7 @@ from evaluation.rules.ranking import (
     ScoreLine,
     Totalling,
     candidates_refusals,
+    ranked,
     result_document,
     totalling_refusals,
 )
