@@ -27,6 +27,7 @@ from kernel.store.embedded_postgres import EmbeddedPostgres
 from kernel.store.sequencer import sequence_once
 from kernel.store.transaction import Store
 from kernel.store.transparency_log import disclose_fillers, integrate_once, publish_once
+from tests.committees_at_work import KeptCommittees, WorkRoom, committees_kept, store_over
 
 for _package in ("kernel.store", "blacklist", "expert_pool", "trading", "evaluation"):
     with suppress(ModuleNotFoundError):
@@ -148,6 +149,25 @@ def clock_to(database: Database) -> Callable[[datetime], Awaitable[None]]:
         await engine.dispose()
 
     return turn
+
+
+@pytest.fixture(scope="session")
+async def kept_committees(postgres: EmbeddedPostgres) -> AsyncIterator[KeptCommittees]:
+    """Committees at work, made once in this process and copied for each test that asks."""
+    async with committees_kept(postgres, TEMPLATE) as kept:
+        yield kept
+
+
+@pytest.fixture
+async def room(
+    kept_committees: KeptCommittees, request: pytest.FixtureRequest
+) -> AsyncIterator[WorkRoom]:
+    """A committee that was just convened; of a mandatory tender, unless the test says otherwise."""
+    kind = getattr(request, "param", "tendering")
+    made, settings, name = await kept_committees.copied(kind)
+    async with store_over(kept_committees.server, name, settings) as (store, tick):
+        yield made.over(store, tick)
+    await kept_committees.server.drop_database(name)
 
 
 @pytest.fixture
