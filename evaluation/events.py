@@ -173,9 +173,10 @@ class ReportSigned(Event):
 
 @dataclass(frozen=True, slots=True)
 class ReportHandedBack(Event):
-    """The signed report moved the lot."""
+    """The signed report moved the lot; it stands in the log behind everything it rests on."""
 
     audience: ClassVar[Audience] = Audience.PUBLIC
+    barrier: ClassVar[bool] = True
     committee_id: UUID
     report_digest: bytes
     candidates: int

@@ -7,6 +7,7 @@ the commitment to its name proves later who it was.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,12 +20,15 @@ from evaluation.committees import CommitteeFile
 from evaluation.rules.rejection_grounds import GROUNDS, MotionOutcome, RejectionGround, outcome
 from evaluation.rules.report_contents import Position
 from evaluation.rules.session_protocol import Phase
-from evaluation.tables import CommitteeRow, MemberRow, ReportRow, SignatureRow
+from evaluation.tables import CommitteeRow, MemberRow, ReportRow, SheetRow, SignatureRow
 from kernel.access import Role, by
 from kernel.clock import unshifted_clock
 from kernel.crypto.digests import b64, b64u
+from kernel.crypto.signing import WEBAUTHN
 from kernel.errors import NotFound
 from kernel.identifiers import BidId, CommitteeId, LotId
+from kernel.store.parties import relying_party
+from kernel.store.tables import PlatformRow
 from kernel.store.transaction import Transaction
 from trading import handover
 
@@ -286,8 +290,7 @@ async def published_record(tx: Transaction, lot_id: LotId) -> PublishedEvaluatio
             {"member": str(row.member_id), "keyid": row.keyid, "statement": b64(row.statement)}
             for row in signatures
         ],
-        "signers": {row.keyid: b64u(row.public_key) for row in signatures}
-        | {row.keyid: b64u(row.public_key) for rows in sheets.values() for row in rows},
+        "keys": await _keys(tx, signatures, sheets),
     }
     entries = {
         f"committed/{numbers[member]}/{row.round}": row.committed_entry
@@ -329,6 +332,27 @@ async def member_names(tx: Transaction, lot_id: LotId) -> list[dict[str, Any]]:
         }
         for one in file.members
     ]
+
+
+async def _keys(
+    tx: Transaction,
+    signatures: Sequence[SignatureRow],
+    sheets: Mapping[UUID, Sequence[SheetRow]],
+) -> dict[str, Any]:
+    """The keys by which everything was signed, so that a checker can compare them with his own."""
+    platform = await tx.session.get_one(PlatformRow, True)
+    passkeys = relying_party(tx.settings)
+    signers = {row.keyid: b64u(row.public_key) for row in signatures}
+    signers |= {row.keyid: b64u(row.public_key) for rows in sheets.values() for row in rows}
+    found: dict[str, Any] = {
+        "log": platform.log_vkey,
+        "witnesses": [vkey for vkey, _ in tx.settings.witness_list],
+        "quorum": tx.settings.witness_quorum,
+        "signers": signers,
+    }
+    if any(keyid.startswith(WEBAUTHN) for keyid in signers):
+        found["relying_party"] = {"id": passkeys.rp_id, "origins": sorted(passkeys.origins)}
+    return found
 
 
 async def _motions(tx: Transaction, file: CommitteeFile, own: MemberRow | None) -> list[Motion]:

@@ -23,6 +23,7 @@ from evaluation.rules.score_arithmetic import (
     BENCHMARK_PLACES,
     benchmark,
     benchmark_points,
+    decimal_text,
     evaluated_price,
     lowest_first_points,
     mean_mark,
@@ -253,14 +254,14 @@ def counted_bidders(bids: Sequence[EvaluatedBid]) -> int:
 
 
 def result_document(result: EvaluationResult) -> dict[str, object]:
-    """The result as JSON; equal results have equal documents."""
+    """The result as JSON; equal results have equal documents, however their prices are written."""
     return {
         "benchmark": None if result.benchmark is None else f"{result.benchmark:f}",
         "lines": [
             {
                 "bid": one.bid,
                 "status": one.status,
-                "price": f"{one.price:f}",
+                "price": decimal_text(one.price),
                 "items": {item: f"{mark:f}" for item, mark in one.items},
                 "technical": f"{one.technical:f}",
                 "price_points": f"{one.price_points:f}",

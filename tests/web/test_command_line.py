@@ -75,7 +75,7 @@ def test_there_are_the_commands_that_are_promised() -> None:
     assert {
         *{(name,) for name in ("up", "rehearse", "migrate", "seal", "witness", "doctor")},
         *{(name,) for name in ("backup", "restore", "bench", "verify")},
-        *{("verify", name) for name in ("receipt", "opening", "draw", "log")},
+        *{("verify", name) for name in ("receipt", "opening", "draw", "evaluation", "log")},
     } <= set(commands())
 
 

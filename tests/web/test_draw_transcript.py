@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -46,6 +45,7 @@ from tests.draw_cast import (
     a_draw_house,
     an_expert,
 )
+from tests.tampering import at, flipped, places
 from tests.tenders import a_player
 from tests.web.browser import served
 from tests.web.draw_hall import DrawByWire, draw_hall
@@ -105,42 +105,6 @@ def test_no_name_and_no_id_of_an_expert_stands_in_it() -> None:
 
 
 # ── tampering ─────────────────────────────────────────────────────────────────────────────────
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Every place of a JSON value, containers and leaves."""
-    if path:
-        yield path
-    items = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value)
-        if isinstance(value, list)
-        else ()
-    )
-    for key, inner in items:
-        yield from places(inner, (*path, key))
-
-
-def at(value: Any, path: tuple[Any, ...]) -> Any:
-    for key in path:
-        value = value[key]
-    return value
-
-
-def flipped(value: Any) -> Any:
-    """The same kind of value, one bit or one step off."""
-    match value:
-        case bool():
-            return not value
-        case int():
-            return value ^ 1
-        case str() if value:
-            middle = len(value) // 2
-            return value[:middle] + chr(ord(value[middle]) ^ 1) + value[middle + 1 :]
-        case str():
-            return "x"
-    raise AssertionError(value)
 
 
 LEAVES = [path for path in places(told()) if not isinstance(at(told(), path), dict | list)]

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from web.verifying import (
     draw_transcript,
+    evaluation_record,
     log_export,
     opening_record,
     receipt_proof,
@@ -24,7 +25,7 @@ from web.verifying.verdicts import Verdict
 OK, UNVERIFIED = 0, 6
 
 verify_app = typer.Typer(
-    help="Check a receipt, an opening, a draw or a whole log, without the platform.",
+    help="Check a receipt, an opening, a draw, an evaluation or a whole log, without the platform.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -48,6 +49,9 @@ def _verdict(result: Verdict, *, as_json: bool) -> None:
 FileArgument = Annotated[Path, typer.Argument(exists=True, help="The file to check.")]
 FolderArgument = Annotated[Path, typer.Argument(exists=True, help="The folder to check.")]
 LogOption = Annotated[str, typer.Option("--log", help="The log's verifier key.")]
+KnownLogOption = Annotated[
+    str | None, typer.Option("--log", help="The log's verifier key, if you know it.")
+]
 WitnessOption = Annotated[
     list[str] | None, typer.Option("--witness", help="A witness's verifier key; repeat it.")
 ]
@@ -92,9 +96,7 @@ def verify_opening(folder: FolderArgument, as_json: JsonOption = False) -> None:
 @verify_app.command("draw")
 def verify_draw(
     file: FileArgument,
-    log: Annotated[
-        str | None, typer.Option("--log", help="The log's verifier key, if you know it.")
-    ] = None,
+    log: KnownLogOption = None,
     witness: WitnessOption = None,
     quorum: QuorumOption = 2,
     as_json: JsonOption = False,
@@ -103,10 +105,34 @@ def verify_draw(
 
     Without --log the keys are those that the announcement names; compare them with ones you know.
     """
-    trusted = None
-    if log is not None:
-        trusted = draw_transcript.TrustedLog(log, tuple(witness or ()), quorum)
-    _verdict(draw_transcript.verify(file.read_bytes(), trusted=trusted), as_json=as_json)
+    _verdict(
+        draw_transcript.verify(file.read_bytes(), trusted=_trusted(log, witness, quorum)),
+        as_json=as_json,
+    )
+
+
+@verify_app.command("evaluation")
+def verify_evaluation(
+    file: FileArgument,
+    log: KnownLogOption = None,
+    witness: WitnessOption = None,
+    quorum: QuorumOption = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """Check an evaluation: every total and rank again from the sheets, and who signed what when.
+
+    Without --log the keys are those that the record names; compare them with ones you know.
+    """
+    _verdict(
+        evaluation_record.verify(file.read_bytes(), trusted=_trusted(log, witness, quorum)),
+        as_json=as_json,
+    )
+
+
+def _trusted(
+    log: str | None, witness: list[str] | None, quorum: int
+) -> draw_transcript.TrustedLog | None:
+    return None if log is None else draw_transcript.TrustedLog(log, tuple(witness or ()), quorum)
 
 
 @verify_app.command("log")
