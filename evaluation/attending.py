@@ -135,7 +135,9 @@ async def sign_in(
         raise Malformed("the declaration is about another committee or another seat")
     if said["discipline"] is not True:
         raise Malformed("the members' duties are accepted by signing in")
-    if declaration == member.declaration:
+    if member.declaration is not None and (
+        read_statement(member.declaration, "evaluation-sign-in")[1] == statement.payload
+    ):
         raise Outrun("this declaration was used already; sign in anew")
     brief = await committees.brief_of(tx, file)
     standing = await standing_of(
@@ -167,13 +169,13 @@ async def sign_in(
     member.declaration = declaration
     member.signed_in_at = member.signed_in_at or tx.now
     tx.session.add(member)
-    happened = SignedIn(member.id, member.seat_id, await unshifted_clock(tx.session))
-    if Effect.TURN_AWAY in await committees.step_on(tx, file, happened):
-        raise Refused([_line_lost()])
     if first:
         places = await committees.seats_and_sites(tx, [member])
         taken, site = places[member.id]
         tx.record(MemberSignedIn(file.lot_id, file.id, member.number, site.name, taken.number))
+    happened = SignedIn(member.id, member.seat_id, await unshifted_clock(tx.session))
+    if Effect.TURN_AWAY in await committees.step_on(tx, file, happened):
+        raise Refused([_line_lost()])
 
 
 @by(Role.EXPERT, Role.OWNER_REPRESENTATIVE)

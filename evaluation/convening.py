@@ -137,8 +137,7 @@ async def convene(tx: Transaction, request: CommitteeRequest) -> Convened:
         convened_at=tx.now,
     )
     members, unplaced = await _seated(tx, committee, designates, sites, first=1)
-    refusals += unplaced
-    refusals += seating_refusals(
+    refusals += unplaced or seating_refusals(
         [Seat(one.id, one.site_id, one.seat_id) for one in members],
         host_site=request.host_site,
     )
