@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from evaluation import attending
 from expert_pool import drawing
 from kernel.crypto.notes import LogSigner
 from kernel.settings import Settings
@@ -43,6 +44,14 @@ async def run(
     metronome = AsyncIOScheduler()
     metronome.add_job(
         _woken(lambda: due_lots.wake(store)),
+        "interval",
+        seconds=1,
+        max_instances=1,
+        coalesce=True,
+        misfire_grace_time=None,
+    )
+    metronome.add_job(
+        _woken(lambda: attending.note_absences(store)),
         "interval",
         seconds=1,
         max_instances=1,

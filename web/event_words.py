@@ -55,6 +55,7 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "LotResumed": Words("恢复招标投标活动", "Lot goes on"),
         "LotSuspended": Words("暂停招标投标活动", "Lot suspended"),
         "MemberSignedIn": Words("评委签到", "Committee member signed in"),
+        "MemberSucceeded": Words("补抽评委入席", "Committee member succeeded"),
         "MemberWithdrew": Words("评委回避", "Committee member withdrew"),
         "NonceRevealed": Words("抽取方公开随机数", "Draw: a nonce revealed"),
         "NonceShareConfirmed": Words("抽取方确认份额", "Draw: a share confirmed"),
@@ -87,10 +88,12 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "ResultNoticed": Words("发出中标结果通知", "Result notice sent"),
         "ScoresCommitted": Words("评委提交评分承诺", "Scores committed to"),
         "ScoresRevealed": Words("评委公开评分", "Scores revealed"),
+        "SeatRegistered": Words("登记评标工位", "Evaluation seat registered"),
         "ShareRefused": Words("解密份额不符", "Share refused"),
         "SharesGiven": Words("保管人提交解密份额", "Shares given"),
         "SignedIn": Words("登录", "Signed in"),
         "SignedOut": Words("退出", "Signed out"),
+        "SiteRegistered": Words("登记评标场所", "Evaluation site registered"),
         "SubmissionFailedByPlatform": Words(
             "平台未能受理投标", "Submission failed by the platform"
         ),

@@ -26,12 +26,12 @@ from kernel.crypto.signing import PrivateKey
 from kernel.errors import NotFound
 from kernel.identifiers import DrawId, ExpertId, LotId, PartyId, uscc_faults
 from kernel.store.transaction import Transaction
-from kernel.store.transparency_log import proof_of
 from kernel.working_days import beijing_day
 from trading import handover
 from trading.handover import LotBrief
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.procedures import switches_of
+from web.log_proofs import proofs_of
 from web.pages import render
 from web.problems import BadRequest
 from web.region_names import region_name
@@ -257,7 +257,7 @@ async def get_draw(tx: Act, draw_id: UUID) -> JSONResponse:
         for name, entry in view.entries.items()
         if name in ("close", "announced") or name.startswith("committed/")
     }
-    proofs = await _proofs(tx, wanted)
+    proofs = await proofs_of(tx, wanted)
     return JSONResponse(_draw_told(view) | {"proofs": proofs}, headers=NO_STORE)
 
 
@@ -324,7 +324,7 @@ async def post_void(tx: Act, draw_id: UUID) -> None:
 async def get_transcript(tx: Act, draw_id: UUID) -> Response:
     """Everything that re-derives a completed draw, as `sunbid verify draw` reads it."""
     told = await draw_history.transcript(tx, DrawId(draw_id))
-    proofs = await _proofs(tx, told.entries)
+    proofs = await proofs_of(tx, told.entries)
     if set(proofs) != set(told.entries):
         raise NotFound("the witnesses have not signed yet")
     return Response(
@@ -476,15 +476,6 @@ async def _lot_name(tx: Transaction, lot_id: LotId) -> str:
     except NotFound:
         return ""
     return f"{brief.project_name} · {brief.name}"
-
-
-async def _proofs(tx: Transaction, entries: Any) -> dict[str, str]:
-    """The proofs of those entries that stand in a checkpoint with the witnesses' quorum."""
-    quorum = tx.settings.witness_quorum
-    found = {
-        name: await proof_of(tx.session, entry, quorum=quorum) for name, entry in entries.items()
-    }
-    return {name: proof for name, proof in found.items() if proof is not None}
 
 
 def _instant_or_none(at: datetime | None) -> str | None:

@@ -1,0 +1,397 @@
+"""The evaluation room: a committee convened, seated, reading, voting, scoring and signing.
+
+What a member does here reaches nobody before the committee's own rules let it. Nothing of the room
+is ever kept by a cache.
+"""
+
+from decimal import Decimal
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from evaluation import attending, convening, reporting, reviewing, room_views, scoring
+from evaluation.convening import CommitteeRequest
+from evaluation.reviewing import Proposal
+from evaluation.rules.rejection_grounds import RejectionGround
+from evaluation.rules.report_contents import SigningState
+from evaluation.rules.score_arithmetic import decimal_of
+from evaluation.scoring import MarkEdit, OwnMarks, SavedCell
+from kernel.access import Role
+from kernel.crypto.digests import b64u, instant_text, unb64, unb64u
+from kernel.errors import NotFound
+from kernel.identifiers import BidId, CommitteeId, LotId, PersonId, SiteId
+from web.log_proofs import proofs_of
+from web.request_scope import Act, ActRoute, Signed
+
+router = APIRouter(route_class=ActRoute)
+
+NO_STORE: Final = {"Cache-Control": "no-store"}
+MEMBERS: Final = (Role.EXPERT, Role.OWNER_REPRESENTATIVE)
+TEXT_SHOWN_MAX: Final = 200_000
+TEXTS: Final = (".txt", ".csv", ".md", ".json", ".xml")
+
+ShortText = Annotated[str, Field(max_length=100)]
+B64Statement = Annotated[str, Field(max_length=200_000)]
+
+
+class Asked(BaseModel):
+    """What is asked of the room, and nothing beside."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class CommitteeAsked(Asked):
+    """A committee to be formed: where each region's experts sit, and who speaks for the owner."""
+
+    host_site: UUID
+    placement: Annotated[dict[str, UUID], Field(max_length=50)]
+    representatives: Annotated[tuple[UUID, ...], Field(max_length=50)] = ()
+
+
+class SignInAsked(Asked):
+    """The member's declaration and the seat's word for it, each the bytes of a statement."""
+
+    declaration: B64Statement
+    presence: B64Statement
+
+
+class WithdrawalAsked(Asked):
+    """Why a member steps aside."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class RejectionAsked(Asked):
+    """A bid to be rejected: on which ground, and where it shows."""
+
+    bid: UUID
+    ground: RejectionGround
+    page: ShortText
+    words: Annotated[str, Field(max_length=2000)]
+    below_cost: bool = False
+    asked: bool = False
+
+
+class VoteAsked(Asked):
+    """A vote."""
+
+    in_favour: bool
+
+
+class MarkAsked(Asked):
+    """A mark for one cell; a score is a text, so that nothing makes a float of it."""
+
+    edit_id: UUID
+    score: Annotated[str, Field(max_length=30)] | None
+    base_version: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    band: Annotated[str, Field(max_length=40)] | None = None
+
+
+class RevealAsked(Asked):
+    """A sheet, as it was committed to, and the nonce."""
+
+    sheet: dict[str, Any]
+    nonce: Annotated[str, Field(max_length=64)]
+
+
+class ReportAsked(Asked):
+    """The committee's view of the competition, where it owes one."""
+
+    argued: Annotated[str, Field(max_length=5000)] = ""
+
+
+# ── forming ───────────────────────────────────────────────────────────────────────────────────
+
+
+@router.post("/api/v1/lots/{lot_id}/committee", status_code=201)
+async def post_committee(tx: Act, lot_id: UUID, asked: CommitteeAsked) -> dict[str, Any]:
+    """Form the lot's committee."""
+    told = await convening.convene(
+        tx,
+        CommitteeRequest(
+            LotId(lot_id),
+            SiteId(asked.host_site),
+            {region: SiteId(site) for region, site in asked.placement.items()},
+            tuple(PersonId(one) for one in asked.representatives),
+        ),
+    )
+    return {
+        "committee_id": str(told.committee_id),
+        "cautions": [one.as_json() for one in told.cautions],
+    }
+
+
+@router.post("/api/v1/committees/{committee_id}/successors")
+async def post_successors(tx: Act, committee_id: UUID) -> dict[str, int]:
+    """Seat those whom the draw called in the place of members who left."""
+    return {"seated": await convening.seat_successors(tx, CommitteeId(committee_id))}
+
+
+# ── attending ─────────────────────────────────────────────────────────────────────────────────
+
+
+@router.get("/api/v1/committees/mine")
+async def get_own_committees(tx: Act) -> JSONResponse:
+    """Where and when the acting person is expected."""
+    found = await attending.summonses(tx)
+    return JSONResponse(
+        {
+            "committees": [
+                {
+                    "committee_id": str(one.committee_id),
+                    "site": one.site,
+                    "region": one.region_code,
+                    "seat": one.seat,
+                    "seat_id": str(one.seat_id),
+                    "window": {
+                        "from": instant_text(one.window_from),
+                        "until": instant_text(one.window_until),
+                    },
+                    "signed_in": one.signed_in,
+                    "closed": one.closed,
+                }
+                for one in found
+            ]
+        },
+        headers=NO_STORE,
+    )
+
+
+@router.get("/api/v1/committees/{committee_id}/parties")
+async def get_parties(tx: Act, committee_id: UUID) -> JSONResponse:
+    """To whom a member must have no ties."""
+    found = await attending.parties_concerned(tx, CommitteeId(committee_id))
+    return JSONResponse(
+        {
+            "parties": [
+                {"name": one.name, "uscc": one.uscc, "capacity": one.capacity} for one in found
+            ]
+        },
+        headers=NO_STORE,
+    )
+
+
+@router.post("/api/v1/committees/{committee_id}/sign-ins", status_code=204)
+async def post_sign_in(tx: Act, committee_id: UUID, asked: SignInAsked) -> None:
+    """Sit down, or be identified anew."""
+    await attending.sign_in(
+        tx, CommitteeId(committee_id), unb64(asked.declaration), unb64(asked.presence)
+    )
+
+
+@router.post("/api/v1/committees/{committee_id}/leases")
+async def post_lease(tx: Act, committee_id: UUID, raw: Signed) -> JSONResponse:
+    """The seat says that its line stands."""
+    until = await attending.renew(tx, CommitteeId(committee_id), raw)
+    return JSONResponse({"until": instant_text(until)}, headers=NO_STORE)
+
+
+@router.delete("/api/v1/committees/{committee_id}/leases/mine", status_code=204)
+async def delete_lease(tx: Act, committee_id: UUID) -> None:
+    """Get up from one's seat."""
+    await attending.leave_seat(tx, CommitteeId(committee_id))
+
+
+@router.post("/api/v1/committees/{committee_id}/withdrawals", status_code=204)
+async def post_withdrawal(tx: Act, committee_id: UUID, asked: WithdrawalAsked) -> None:
+    """Step aside for good."""
+    await attending.withdraw(tx, CommitteeId(committee_id), asked.reason)
+
+
+@router.get("/api/v1/committees/{committee_id}")
+async def get_room(tx: Act, committee_id: UUID) -> JSONResponse:
+    """The room: how far everybody is, and nothing of what anybody gave."""
+    seen = await room_views.room(tx, CommitteeId(committee_id))
+    return JSONResponse(seen.plain(), headers=NO_STORE)
+
+
+# ── reading and rejecting ─────────────────────────────────────────────────────────────────────
+
+
+@router.get("/api/v1/committees/{committee_id}/bids")
+async def get_bids(tx: Act, committee_id: UUID) -> JSONResponse:
+    """The bids before the committee."""
+    found = await reviewing.bids(tx, CommitteeId(committee_id))
+    return JSONResponse(
+        {
+            "bids": [
+                {
+                    "bid_id": str(one.bid_id),
+                    "code": one.code,
+                    "name": one.name,
+                    "price": f"{one.price:f}",
+                    "sheet": one.sheet,
+                }
+                for one in found
+            ]
+        },
+        headers=NO_STORE,
+    )
+
+
+@router.get("/api/v1/committees/{committee_id}/bids/{bid_id}/files")
+async def get_files(tx: Act, committee_id: UUID, bid_id: UUID) -> JSONResponse:
+    """The files of a bid."""
+    found = await reviewing.files(tx, CommitteeId(committee_id), BidId(bid_id))
+    return JSONResponse(
+        {"files": [{"name": name, "size": size} for name, size in found]}, headers=NO_STORE
+    )
+
+
+@router.get("/api/v1/committees/{committee_id}/bids/{bid_id}/file")
+async def get_file(tx: Act, committee_id: UUID, bid_id: UUID, name: str) -> Response:
+    """One file of a bid, as an attachment: what a bidder made is never run as a page of ours."""
+    content = await reviewing.read(tx, CommitteeId(committee_id), BidId(bid_id), name)
+    shown = quote(name.rsplit("/", maxsplit=1)[-1], safe="")
+    return Response(
+        content,
+        media_type="application/octet-stream",
+        headers={**NO_STORE, "Content-Disposition": f"attachment; filename*=UTF-8''{shown}"},
+    )
+
+
+@router.post("/api/v1/committees/{committee_id}/rejections", status_code=201)
+async def post_rejection(tx: Act, committee_id: UUID, said: RejectionAsked) -> dict[str, str]:
+    """Propose to reject a bid."""
+    rejection_id = await reviewing.propose_rejection(
+        tx,
+        CommitteeId(committee_id),
+        Proposal(BidId(said.bid), said.ground, said.page, said.words, said.below_cost, said.asked),
+    )
+    return {"id": str(rejection_id)}
+
+
+@router.post("/api/v1/committees/{committee_id}/rejections/{rejection_id}/votes")
+async def post_vote(
+    tx: Act, committee_id: UUID, rejection_id: UUID, said: VoteAsked
+) -> dict[str, str]:
+    """Vote on a rejection."""
+    decided = await reviewing.vote(
+        tx, CommitteeId(committee_id), rejection_id, in_favour=said.in_favour
+    )
+    return {"outcome": decided}
+
+
+# ── scoring ───────────────────────────────────────────────────────────────────────────────────
+
+
+@router.get("/api/v1/committees/{committee_id}/marks")
+async def get_marks(tx: Act, committee_id: UUID) -> JSONResponse:
+    """The acting member's own marks, and nobody else's."""
+    own = await scoring.own_marks(tx, CommitteeId(committee_id))
+    return JSONResponse(_marks_told(own), headers=NO_STORE)
+
+
+@router.put("/api/v1/committees/{committee_id}/bids/{bid_id}/marks/{item}")
+async def put_mark(
+    tx: Act, committee_id: UUID, bid_id: UUID, item: str, asked: MarkAsked
+) -> JSONResponse:
+    """Save one mark; sent again it changes nothing."""
+    score: Decimal | None = None if asked.score is None else decimal_of(asked.score)
+    saved = await scoring.save_mark(
+        tx,
+        CommitteeId(committee_id),
+        MarkEdit(asked.edit_id, BidId(bid_id), item, score, asked.base_version, asked.band),
+    )
+    return JSONResponse({**_cell_told(saved), "saved": saved.saved}, headers=NO_STORE)
+
+
+@router.post("/api/v1/committees/{committee_id}/commitments", status_code=201)
+async def post_commitment(tx: Act, committee_id: UUID, raw: Signed) -> dict[str, int]:
+    """Commit to a sheet that nobody has seen."""
+    return {"round": await scoring.commit(tx, CommitteeId(committee_id), raw)}
+
+
+@router.post("/api/v1/committees/{committee_id}/reveals", status_code=204)
+async def post_reveal(tx: Act, committee_id: UUID, shown: RevealAsked) -> None:
+    """Show a sheet, once everybody has committed."""
+    await scoring.reveal(tx, CommitteeId(committee_id), shown.sheet, unb64u(shown.nonce))
+
+
+# ── the report ────────────────────────────────────────────────────────────────────────────────
+
+
+@router.post("/api/v1/committees/{committee_id}/report", status_code=201)
+async def post_report(tx: Act, committee_id: UUID, asked: ReportAsked) -> dict[str, str]:
+    """Compute the report."""
+    digest = await reporting.compile_report(tx, CommitteeId(committee_id), argued=asked.argued)
+    return {"report": b64u(digest)}
+
+
+@router.get("/api/v1/committees/{committee_id}/report")
+async def get_report(tx: Act, committee_id: UUID) -> Response:
+    """The report's bytes, as members sign their digest."""
+    content = await reporting.report(tx, CommitteeId(committee_id))
+    return Response(content, media_type="application/json", headers=NO_STORE)
+
+
+@router.post("/api/v1/committees/{committee_id}/report/signatures")
+async def post_signature(tx: Act, committee_id: UUID, raw: Signed) -> dict[str, Any]:
+    """Sign the report, dissent, or refuse; the last answer hands it back."""
+    return _signing_told(await reporting.sign(tx, CommitteeId(committee_id), raw))
+
+
+@router.get("/api/v1/lots/{lot_id}/evaluation-record")
+async def get_record(tx: Act, lot_id: UUID) -> JSONResponse:
+    """Everything that re-derives an evaluation, as `sunbid verify evaluation` reads it."""
+    told = await room_views.published_record(tx, LotId(lot_id))
+    proofs = await proofs_of(tx, told.entries)
+    if set(proofs) != set(told.entries):
+        raise NotFound("the witnesses have not signed yet")
+    return JSONResponse(
+        {**told.bundle, "proofs": proofs},
+        headers={
+            **NO_STORE,
+            "Content-Disposition": 'attachment; filename="evaluation-record.json"',
+        },
+    )
+
+
+@router.get("/api/v1/lots/{lot_id}/committee-members")
+async def get_member_names(tx: Act, lot_id: UUID) -> JSONResponse:
+    """Who sat in the committee, once the winner is determined."""
+    return JSONResponse(
+        {"members": await room_views.member_names(tx, LotId(lot_id))}, headers=NO_STORE
+    )
+
+
+# ── how the above is told ─────────────────────────────────────────────────────────────────────
+
+
+def _cell_told(cell: SavedCell) -> dict[str, Any]:
+    return {
+        "bid": str(cell.bid_id),
+        "item": cell.item,
+        "score": None if cell.score is None else f"{cell.score.normalize():f}",
+        "version": cell.version,
+    }
+
+
+def _marks_told(own: OwnMarks) -> dict[str, Any]:
+    return {
+        "member": str(own.member_id),
+        "scheme": own.scheme,
+        "bids": [str(one) for one in own.bids],
+        "cells": [_cell_told(one) for one in own.cells],
+        "rounds": [
+            {
+                "round": one.round,
+                "commitment": b64u(one.commitment),
+                "reason": one.reason,
+                "revealed": one.revealed,
+            }
+            for one in own.rounds
+        ],
+    }
+
+
+def _signing_told(state: SigningState) -> dict[str, Any]:
+    return {
+        "complete": state.is_complete(),
+        "adopted": state.is_adopted(),
+        "positions": {str(member): position for member, position in state.positions.items()},
+    }
