@@ -28,7 +28,14 @@ from kernel.settings import Settings
 from kernel.store import founding
 from kernel.store.registering import install_staff
 from web import premises
-from web.rehearsal import act_opening, act_publication, act_submission, cast
+from web.rehearsal import (
+    act_award,
+    act_evaluation,
+    act_opening,
+    act_publication,
+    act_submission,
+    cast,
+)
 from web.rehearsal.checking import check_everything, take_early_copy
 from web.rehearsal.stage import Stage
 from web.soundness import faults_of
@@ -36,7 +43,7 @@ from web.soundness import faults_of
 START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 """Monday 2 March 2026, 09:00 in Beijing."""
 
-STAGES = ("submit", "open")
+STAGES = ("submit", "open", "award")
 ACTS: dict[str, tuple[tuple[str, Callable[[Stage], Awaitable[None]]], ...]] = {
     "submit": (
         ("第一幕 招标 Publication", act_publication.play),
@@ -44,9 +51,17 @@ ACTS: dict[str, tuple[tuple[str, Callable[[Stage], Awaitable[None]]], ...]] = {
     ),
     # The committee is drawn while decryption is under way, so the opening's act calls the draw's.
     "open": (("第三幕 开标与抽取 Opening and draw", act_opening.play),),
+    "award": (
+        ("第四幕 评标 Evaluation", act_evaluation.play),
+        ("第五幕 定标 Award", act_award.play),
+    ),
 }
 THE_LOG = 52
-EXPECTED = {"submit": [*range(1, 21)], "open": [*range(1, 37), THE_LOG]}
+EXPECTED = {
+    "submit": [*range(1, 21)],
+    "open": [*range(1, 37), THE_LOG],
+    "award": [*range(1, THE_LOG + 1)],
+}
 MARK = "REHEARSAL"
 WITNESSES = ("demo.regulator.example/w1", "demo.notary.example/w2")
 DONE, NOT_MET = 0, 6
@@ -100,7 +115,7 @@ async def rehearse(
             stage.say("everyone registers and is verified 注册与核验")
             await cast.bring_in(stage, centre_key=centre_key, centre_id=centre_id)
             await _play(stage, until)
-            if until == STAGES[-1]:
+            if THE_LOG in EXPECTED[until]:
                 await check_everything(stage)
             owner = place.lines.engine("owner", pool_size=1)
             faults = await faults_of(owner)
