@@ -124,6 +124,7 @@ class WorkRoom:
     spare_site: SiteId
     now: datetime
     kind: str
+    database: str = ""
     committee_id: CommitteeId = field(default_factory=lambda: CommitteeId(random_id()))
     sitters: list[Sitter] = field(default_factory=list)
 
@@ -155,10 +156,11 @@ class WorkRoom:
         async with transaction(self.store, actor=who.actor, now=self.now) as tx:
             return await activity(tx, *given, **more)
 
-    def over(self, store: Store, tick: Tick) -> WorkRoom:
+    def over(self, store: Store, tick: Tick, database: str = "") -> WorkRoom:
         """The same room in another database that was copied from its own."""
         return replace(
             self,
+            database=database,
             store=store,
             hall=replace(self.hall, store=store),
             draw=replace(self.draw, store=store, tick=tick),

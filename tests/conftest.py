@@ -166,7 +166,7 @@ async def room(
     kind = getattr(request, "param", "tendering")
     made, settings, name = await kept_committees.copied(kind)
     async with store_over(kept_committees.server, name, settings) as (store, tick):
-        yield made.over(store, tick)
+        yield made.over(store, tick, name)
     await kept_committees.server.drop_database(name)
 
 

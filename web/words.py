@@ -50,6 +50,8 @@ _FRAME: Final = {
     "nav.label": Words("主导航", "Main"),
     "nav.notices": Words("交易信息", "Notices"),
     "nav.openings": Words("开标大厅", "Openings"),
+    "nav.evaluation": Words("评标", "Evaluation"),
+    "nav.awards": Words("公示定标", "Awards"),
     "nav.experts": Words("专家", "Experts"),
     "nav.bars": Words("信用信息", "Credit"),
     "nav.transparency": Words("透明窗口", "Transparency"),

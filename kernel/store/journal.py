@@ -38,6 +38,7 @@ _VIEW = text(
     " FROM kernel.view_entry v JOIN kernel.journal j ON j.id = v.entry_id"
     " WHERE v.view = :view AND v.number > :after ORDER BY v.number LIMIT :limit"
 )
+_LAST = text("SELECT max(number) FROM kernel.view_entry WHERE view = :view")
 _AFTER = text(
     "SELECT s.position, j.id, j.kind, j.subject_id, j.recorded_at, j.record"
     " FROM kernel.sequence s JOIN kernel.journal j ON j.id = s.entry_id"
@@ -152,6 +153,11 @@ async def read_view(
     """The next entries of a view after the number last seen, without gaps."""
     rows = await session.execute(_VIEW, {"view": view, "after": after, "limit": limit})
     return [_entry(*row) for row in rows]
+
+
+async def last_number(session: AsyncSession, view: str) -> int:
+    """The number of the newest entry of a view; 0 where it has none."""
+    return int(await session.scalar(_LAST, {"view": view}) or 0)
 
 
 async def read_after(session: AsyncSession, position: int, *, limit: int = 200) -> list[Entry]:

@@ -135,8 +135,8 @@ async def _answer(command: Command, told: dict[str, Any]) -> dict[str, Any]:
 
 async def serve(url: str, line: Path, folder: Path) -> None:
     """Take commands until standard input ends."""
-    key = PrivateKey.from_pem((folder / "card.pem").read_bytes())
-    client = Client(url, key, transport=httpx.AsyncHTTPTransport(uds=str(line)), patience_s=20.0)
+    line_to_platform = httpx.AsyncHTTPTransport(uds=str(line))
+    client = Client(url, transport=line_to_platform, patience_s=20.0)
     work = SeatWork(client, PrivateKey.generate(), folder)
     commands = SeatProcess(work).commands()
     reader = asyncio.StreamReader(limit=LINE_MAX)

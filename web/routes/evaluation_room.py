@@ -4,27 +4,39 @@ What a member does here reaches nobody before the committee's own rules let it. 
 is ever kept by a cache.
 """
 
+from collections import Counter
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from evaluation import attending, convening, reporting, reviewing, room_views, scoring
 from evaluation.convening import CommitteeRequest
 from evaluation.reviewing import Proposal
-from evaluation.rules.rejection_grounds import RejectionGround
+from evaluation.room_views import Room
+from evaluation.rules.rejection_grounds import GROUNDS, RejectionGround, grounds_of
 from evaluation.rules.report_contents import SigningState
 from evaluation.rules.score_arithmetic import decimal_of
 from evaluation.scoring import MarkEdit, OwnMarks, SavedCell
 from kernel.access import Role
 from kernel.crypto.digests import b64u, instant_text, unb64, unb64u
-from kernel.errors import NotFound
+from kernel.errors import NotFound, Refused
+from kernel.events import Audience
 from kernel.identifiers import BidId, CommitteeId, LotId, PersonId, SiteId
+from kernel.refusals import Refusal
+from kernel.statute import Regime
+from kernel.store.journal import last_number
+from kernel.store.transaction import Transaction
+from kernel.store.views import room as view_of
+from trading import handover
+from trading.handover import OpenedBid
 from web.log_proofs import proofs_of
+from web.pages import render
 from web.request_scope import Act, ActRoute, Signed
 
 router = APIRouter(route_class=ActRoute)
@@ -357,6 +369,145 @@ async def get_member_names(tx: Act, lot_id: UUID) -> JSONResponse:
     return JSONResponse(
         {"members": await room_views.member_names(tx, LotId(lot_id))}, headers=NO_STORE
     )
+
+
+# ── pages ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.get("/evaluation", response_class=HTMLResponse, include_in_schema=False)
+async def rooms_page(request: Request, tx: Act) -> HTMLResponse:
+    """Where one is expected; for the supervisor every room; for others why they may not enter."""
+    supervised = await room_views.supervised_rooms(tx) if _supervises(tx) else []
+    names = {one.lot_id: await handover.lot_brief(tx, one.lot_id) for one in supervised}
+    return render(
+        request,
+        "evaluation_room/rooms.html",
+        summonses=await attending.summonses(tx) if tx.actor.role in MEMBERS else (),
+        rooms=supervised,
+        names={lot_id: f"{one.project_name} · {one.name}" for lot_id, one in names.items()},
+        now=tx.now,
+    )
+
+
+@router.get("/evaluation/{committee_id}", response_class=HTMLResponse, include_in_schema=False)
+async def room_page(
+    request: Request,
+    tx: Act,
+    committee_id: UUID,
+    bid: UUID | None = None,
+    file: Annotated[str | None, Query(max_length=1000)] = None,
+) -> HTMLResponse:
+    """The room as a member works in it, or as the supervisor sees it."""
+    seen = await room_views.room(tx, CommitteeId(committee_id))
+    desk = _Desk() if seen.own_number is None else await _desk(tx, seen, bid, file)
+    view = view_of(seen.lot_id, Audience.COMMITTEE)
+    after = await last_number(tx.session, view)
+    page = render(
+        request,
+        "evaluation_room/room.html",
+        room=seen,
+        live_view=view,
+        after=after,
+        now=tx.now,
+        bid_names=_bid_names(desk, seen),
+        **desk.told(seen),
+    )
+    page.headers.update(NO_STORE)
+    return page
+
+
+@router.get(
+    "/evaluation/{committee_id}/board", response_class=HTMLResponse, include_in_schema=False
+)
+async def room_board(request: Request, tx: Act, committee_id: UUID) -> HTMLResponse:
+    """The part of the room that changes, fetched again whenever something happens."""
+    seen = await room_views.room(tx, CommitteeId(committee_id))
+    desk = _Desk() if seen.own_number is None else await _desk(tx, seen, None, None)
+    page = render(
+        request,
+        "evaluation_room/board.html",
+        room=seen,
+        now=tx.now,
+        bid_names=_bid_names(desk, seen),
+    )
+    page.headers.update(NO_STORE)
+    return page
+
+
+@dataclass(slots=True)
+class _Desk:
+    """What lies before a member: as much as may be read and filled in at this instant."""
+
+    bids: tuple[OpenedBid, ...] = ()
+    own: OwnMarks | None = None
+    turned_away: list[Refusal] = field(default_factory=list)
+    shown: OpenedBid | None = None
+    files: list[tuple[str, int]] = field(default_factory=list)
+    file: str | None = None
+    text: str | None = None
+    regime: Regime = Regime.TENDERING
+
+    def told(self, room: Room) -> dict[str, Any]:
+        """The desk as the page's template reads it."""
+        cells = {} if self.own is None else {(str(c.bid_id), c.item): c for c in self.own.cells}
+        marked = Counter(bid for (bid, _), cell in cells.items() if cell.score is not None)
+        return {
+            "bids": self.bids,
+            "own": self.own,
+            "turned_away": [one.as_json() for one in self.turned_away],
+            "shown": self.shown,
+            "files": self.files,
+            "file": self.file,
+            "text": self.text,
+            "items": [] if self.own is None else self.own.scheme.get("items", []),
+            "cells": {cell: _cell_told(one) for cell, one in cells.items()},
+            "marked": marked,
+            "rejected": {str(m.bid_id) for m in room.motions if m.outcome == "carried"},
+            "grounds": [
+                (one, str(GROUNDS[one][0]), GROUNDS[one][1]) for one in grounds_of(self.regime)
+            ],
+        }
+
+
+async def _desk(tx: Transaction, room: Room, bid: UUID | None, file: str | None) -> _Desk:
+    desk = _Desk(regime=(await handover.lot_brief(tx, room.lot_id)).regime)
+    try:
+        desk.own = await scoring.own_marks(tx, room.committee_id)
+        desk.bids = await reviewing.bids(tx, room.committee_id)
+    except Refused as refused:
+        desk.turned_away = list(refused.refusals)
+        return desk
+    desk.shown = next((one for one in desk.bids if one.bid_id == bid), None)
+    if bid is not None and desk.shown is None:
+        raise NotFound("no such opened bid")
+    if desk.shown is None:
+        return desk
+    desk.files = await reviewing.files(tx, room.committee_id, desk.shown.bid_id)
+    if file is not None:
+        desk.file = file
+        if file.lower().endswith(TEXTS):
+            content = await reviewing.read(tx, room.committee_id, desk.shown.bid_id, file)
+            desk.text = _text(content)[:TEXT_SHOWN_MAX]
+        elif file not in {name for name, _ in desk.files}:
+            raise NotFound("the bid has no such file")
+    return desk
+
+
+def _text(content: bytes) -> str:
+    """What a text file says: in UTF-8, or else in the national encoding."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("gb18030", errors="replace")
+
+
+def _bid_names(desk: _Desk, room: Room) -> dict[str, str]:
+    """What each bid of a motion is called; nothing while bids may not be read."""
+    return {str(one.bid_id): one.name for one in desk.bids}
+
+
+def _supervises(tx: Transaction) -> bool:
+    return tx.actor.role is Role.SUPERVISOR
 
 
 # ── how the above is told ─────────────────────────────────────────────────────────────────────

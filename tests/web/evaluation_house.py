@@ -1,0 +1,64 @@
+"""The whole platform over a committee at work, and clients of everybody who belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from kernel.store.database import OWNER, connect
+from tests.committees_at_work import KeptCommittees, WorkRoom
+from tests.tenders import Player
+from tests.web.tender_house import client_of
+from web.app import create_app
+from web.client import Client
+
+
+@dataclass(slots=True)
+class EvaluationHouse:
+    """An app whose clock stands where the committee's does."""
+
+    app: FastAPI
+    room: WorkRoom
+    _clients: dict[object, Client] = field(default_factory=dict)
+
+    async def as_(self, who: Player | None) -> Client:
+        """A client signed in as this player, or as nobody."""
+        key = None if who is None else (who.person, who.actor.role)
+        if key not in self._clients:
+            self._clients[key] = await client_of(self.app, who)
+        return self._clients[key]
+
+    def path(self, rest: str = "") -> str:
+        """A path of the committee."""
+        path = f"/api/v1/committees/{self.room.committee_id}"
+        return f"{path}/{rest}" if rest else path
+
+
+@asynccontextmanager
+async def evaluation_house(
+    room: WorkRoom, kept: KeptCommittees, database: str
+) -> AsyncIterator[EvaluationHouse]:
+    """The platform over this room, with its lifespan running, at the room's own time."""
+    owner = connect(kept.server.url(role=OWNER, database=database), pool_size=1)
+    async with owner.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO kernel.clock_jump (offset_by, reason, jumped_at)"
+                " VALUES (CAST(:to AS timestamptz) - clock_timestamp(), 'test',"
+                " clock_timestamp())"
+            ),
+            {"to": room.now},
+        )
+    await owner.dispose()
+    app = create_app(room.store, room.store.settings)
+    async with app.router.lifespan_context(app):
+        house = EvaluationHouse(app, room)
+        try:
+            yield house
+        finally:
+            for client in house._clients.values():
+                await client.aclose()
