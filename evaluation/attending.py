@@ -38,7 +38,7 @@ from kernel.crypto.digests import Malformed, members, sha256, text_of, unb64u
 from kernel.errors import BrokenSeal, NotFound, Outrun, Refused
 from kernel.identifiers import CommitteeId, ExpertId, SeatId
 from kernel.refusals import Refusal
-from kernel.statute import E_BIDDING_MEASURES, under
+from kernel.statute import E_BIDDING_MEASURES
 from kernel.store.parties import (
     only_signer,
     read_statement,
@@ -271,7 +271,6 @@ async def note_absences(store: Store) -> int:
     return len(found)
 
 
-@under(E_BIDDING_MEASURES[33], rule="EV-01")
 def _outside_window() -> Refusal:
     reason = "不在评标时间内，不得查看投标人名单"
     return Refusal("outside_window", E_BIDDING_MEASURES[33], reason)

@@ -1,6 +1,7 @@
 """Members sign in by two keys at one seat, and are present while their lease lasts.
 
-Bidding Law 37, 38; Bidding Regulation 48, 71; E-Bidding Measures 33; Opinions on Conduct 15.
+Bidding Law 37, 38; Bidding Regulation 48, 71; Electronic Bidding Measures 33;
+Opinions on Conduct 15.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A committee is formed of those drawn and the tenderee's own, each at a seat of one of two sites.
 
-Bidding Law 37; Bidding Regulation 46, 48; Remote Evaluation Notice 4; E-Bidding Measures 33.
+Bidding Law 37; Bidding Regulation 46, 48; Remote Evaluation Notice 4; Electronic Bidding Measures 33.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ async def test_an_unknown_site_and_an_unknown_lot_are_not_found(room: WorkRoom) 
 
 
 async def test_too_few_free_seats_are_told(room: WorkRoom) -> None:
-    """E-Bidding Measures 33; a seat is given to one member at a time."""
+    """Electronic Bidding Measures 33; a seat is given to one member at a time."""
     await unconvened(room)
     async with room.store.sessions() as session, session.begin():
         await session.execute(

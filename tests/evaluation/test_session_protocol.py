@@ -1,4 +1,4 @@
-"""Bidding Law 37, 38; Bidding Regulation 48, 71; Electronic Bidding Measures 33;
+"""Bidding Law 37, 38; Bidding Regulation 48, 62, 71; Electronic Bidding Measures 32, 33;
 Opinions on Conduct 15; Remote Evaluation Notice 4."""
 
 from __future__ import annotations
@@ -34,11 +34,14 @@ from evaluation.rules.session_protocol import (
     SignedIn,
     SignInFacts,
     TimePassed,
+    WorkFacts,
     interruption_outcome,
     merge_edit,
+    placing_refusals,
     seating_refusals,
     sign_in_refusals,
     step,
+    work_refusals,
 )
 from kernel.statute import BIDDING_REGULATION, E_BIDDING_MEASURES, REMOTE_EVALUATION_NOTICE
 
@@ -377,3 +380,49 @@ def test_versions_only_ever_rise_by_one_and_by_new_edits(
     for before, after in pairwise(cells):
         assert after == before or after.version == before.version + 1
         assert len(after.applied) == after.version
+
+
+# ── who may work, and when
+
+
+@given(
+    seconds=st.integers(0, 30),
+    member=st.sampled_from(SEATS),
+    in_evaluation=st.booleans(),
+    suspended=st.booleans(),
+    alone=st.booleans(),
+)
+def test_a_member_works_while_all_are_there_and_fills_in_alone_while_it_is(
+    seconds: int, member: Seat, in_evaluation: bool, suspended: bool, alone: bool
+) -> None:
+    """One seat goes on renewing its lease; the others' end after fifteen seconds."""
+    stays = SEATS[0]
+    renewed = LeaseRenewed(stays.member, stays.seat, T0 + 14 * SECOND)
+    session, _ = step(WORKING, renewed)
+    at = T0 + seconds * SECOND
+    refusals = work_refusals(
+        WorkFacts(session, member.member, at, in_evaluation, suspended, (2, 3, 4, 5)), alone=alone
+    )
+    expected = set()
+    if not in_evaluation:
+        expected.add("not_in_evaluation")
+    if suspended:
+        expected.add("suspended")
+    lease_s = 29 if member is stays else 15
+    if seconds >= lease_s:
+        expected.add("not_at_seat")
+    elif seconds >= 15 and not alone:
+        expected.add("committee_incomplete")
+    assert {one.code for one in refusals} == expected
+
+
+def test_when_the_work_is_done_nobody_works_any_more() -> None:
+    closed, _ = step(WORKING, ReportConcluded(T0))
+    refusals = work_refusals(WorkFacts(closed, SEATS[0].member, T0, False, False, ()))
+    assert {one.code for one in refusals} == {"not_in_evaluation", "session_closed"}
+
+
+@given(wanted=st.integers(0, 9), free=st.integers(0, 9))
+def test_a_site_takes_in_as_many_as_it_has_free_seats(wanted: int, free: int) -> None:
+    refusals = placing_refusals(wanted=wanted, free=free, site="主场")
+    assert bool(refusals) == (wanted > free)

@@ -39,6 +39,7 @@ def Allowed(  # noqa: N802  # reads as the sentence it is: this route, allowed f
 
 OWNERS = (Role.TENDEREE, Role.AGENCY)
 DRAWERS = (*OWNERS, Role.SUPERVISOR, Role.BIDDER, Role.CENTRE_STAFF)
+MEMBERS = (Role.EXPERT, Role.OWNER_REPRESENTATIVE)
 ANYONE = Line(EVERYBODY)
 SIGNED_IN = Line(PEOPLE)
 DEMO_ONLY = Line(EVERYBODY, demo_only=True)
@@ -207,6 +208,69 @@ ROUTES: dict[str, Line] = {
     "GET /experts": ANYONE,
     "GET /draws/{draw_id}": ANYONE,
     "GET /draws/{draw_id}/board": ANYONE,
+    # ── evaluation sites ──
+    "POST /api/v1/sites": Allowed(
+        Role.SITE_ADMINISTRATOR, body={"name": "主场", "region": "310100"}
+    ),
+    "GET /api/v1/sites": ANYONE,
+    "POST /api/v1/sites/{site_id}/seats": Allowed(Role.SITE_ADMINISTRATOR, statement="seat"),
+    "GET /api/v1/sites/{site_id}/arrivals": Allowed(Role.SITE_ADMINISTRATOR),
+    "POST /api/v1/sites/{site_id}/admissions": Allowed(
+        Role.SITE_ADMINISTRATOR,
+        body={"committee": str(NOBODY_KNOWN), "seat": str(NOBODY_KNOWN)},
+    ),
+    "GET /sites": ANYONE,
+    # ── the evaluation room ──
+    "POST /api/v1/lots/{lot_id}/committee": Allowed(
+        *OWNERS, body={"host_site": str(NOBODY_KNOWN), "placement": {}}
+    ),
+    "POST /api/v1/committees/{committee_id}/successors": Allowed(*OWNERS),
+    "GET /api/v1/committees/mine": Allowed(*MEMBERS),
+    "GET /api/v1/committees/{committee_id}": Allowed(*MEMBERS, Role.SUPERVISOR),
+    "GET /api/v1/committees/{committee_id}/parties": Allowed(*MEMBERS),
+    "POST /api/v1/committees/{committee_id}/sign-ins": Allowed(
+        *MEMBERS, body={"declaration": "e30=", "presence": "e30="}
+    ),
+    "POST /api/v1/committees/{committee_id}/leases": Allowed(*MEMBERS, statement="seat-lease"),
+    "DELETE /api/v1/committees/{committee_id}/leases/mine": Allowed(*MEMBERS),
+    "POST /api/v1/committees/{committee_id}/withdrawals": Allowed(
+        *MEMBERS, body={"reason": "有利害关系"}
+    ),
+    "GET /api/v1/committees/{committee_id}/bids": Allowed(*MEMBERS),
+    "GET /api/v1/committees/{committee_id}/bids/{bid_id}/files": Allowed(*MEMBERS),
+    "GET /api/v1/committees/{committee_id}/bids/{bid_id}/file": Allowed(*MEMBERS),
+    "POST /api/v1/committees/{committee_id}/rejections": Allowed(
+        *MEMBERS,
+        body={
+            "bid": str(NOBODY_KNOWN),
+            "ground": "not_responsive",
+            "page": "第1页",
+            "words": "不响应",
+        },
+    ),
+    "POST /api/v1/committees/{committee_id}/rejections/{rejection_id}/votes": Allowed(
+        *MEMBERS, body={"in_favour": True}
+    ),
+    "GET /api/v1/committees/{committee_id}/marks": Allowed(*MEMBERS),
+    "PUT /api/v1/committees/{committee_id}/bids/{bid_id}/marks/{item}": Allowed(
+        *MEMBERS, body={"edit_id": str(NOBODY_KNOWN), "score": "1", "base_version": 0}
+    ),
+    "POST /api/v1/committees/{committee_id}/commitments": Allowed(
+        *MEMBERS, statement="scores-commit"
+    ),
+    "POST /api/v1/committees/{committee_id}/reveals": Allowed(
+        *MEMBERS, body={"sheet": {}, "nonce": "AAAA"}
+    ),
+    "POST /api/v1/committees/{committee_id}/report": Allowed(*MEMBERS, body={}),
+    "GET /api/v1/committees/{committee_id}/report": Allowed(*MEMBERS),
+    "POST /api/v1/committees/{committee_id}/report/signatures": Allowed(
+        *MEMBERS, statement="report-signature"
+    ),
+    "GET /api/v1/lots/{lot_id}/evaluation-record": ANYONE,
+    "GET /api/v1/lots/{lot_id}/committee-members": Allowed(*OWNERS, Role.SUPERVISOR),
+    "GET /evaluation": ANYONE,
+    "GET /evaluation/{committee_id}": Allowed(*MEMBERS, Role.SUPERVISOR),
+    "GET /evaluation/{committee_id}/board": Allowed(*MEMBERS, Role.SUPERVISOR),
     # ── results and objections ──
     "POST /api/v1/lots/{lot_id}/handover": Allowed(*OWNERS, Role.CENTRE_STAFF),
     "GET /api/v1/lots/{lot_id}/candidates/draft": Allowed(*OWNERS),

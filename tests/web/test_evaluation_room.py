@@ -1,6 +1,6 @@
 """The evaluation room over HTTP: five seats at work, what each may see, and what a stranger may.
 
-Bidding Law 37, 38; Bidding Regulation 49, 51, 53; E-Bidding Measures 33.
+Bidding Law 37, 38; Bidding Regulation 49, 51, 53; Electronic Bidding Measures 33.
 """
 
 from __future__ import annotations

@@ -255,7 +255,7 @@ async def get_files(tx: Act, committee_id: UUID, bid_id: UUID) -> JSONResponse:
 
 
 @router.get("/api/v1/committees/{committee_id}/bids/{bid_id}/file")
-async def get_file(tx: Act, committee_id: UUID, bid_id: UUID, name: str) -> Response:
+async def get_file(tx: Act, committee_id: UUID, bid_id: UUID, name: str = "") -> Response:
     """One file of a bid, as an attachment: what a bidder made is never run as a page of ours."""
     content = await reviewing.read(tx, CommitteeId(committee_id), BidId(bid_id), name)
     shown = quote(name.rsplit("/", maxsplit=1)[-1], safe="")
