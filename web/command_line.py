@@ -286,8 +286,8 @@ def rehearse(
         Path, typer.Option("--out", help="Folder for what a stranger needs to check it all.")
     ] = Path("rehearsal"),
     until: Annotated[
-        str, typer.Option("--until", help="Stop after this stage: submit or open.")
-    ] = "open",
+        str, typer.Option("--until", help="Stop after this stage: submit, open or award.")
+    ] = "award",
     stay: Annotated[
         bool, typer.Option("--stay", help="Stay up afterwards, with the result to browse.")
     ] = False,

@@ -1,6 +1,7 @@
 """A committee is formed of those drawn and the tenderee's own, each at a seat of one of two sites.
 
-Bidding Law 37; Bidding Regulation 46, 48; Remote Evaluation Notice 4; Electronic Bidding Measures 33.
+Bidding Law 37; Bidding Regulation 46, 48; Remote Evaluation Notice 4;
+Electronic Bidding Measures 33.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ async def test_nobody_is_let_in_at_a_seat_where_nobody_is_expected(room: WorkRoo
 
 @given(st.integers(-3600, 3600 * 10))
 def test_the_door_opens_with_the_window_and_closes_before_its_end(seconds: int) -> None:
-    """Electronic Bidding Measures 33: the window begins at its first instant and ends before its last."""
+    """Electronic Bidding Measures 33: from the first instant, until before the last."""
     until = START + timedelta(hours=8)
     at = START + timedelta(seconds=seconds)
     refused = site_keeping.admission_refusals(at=at, window_from=START, window_until=until)

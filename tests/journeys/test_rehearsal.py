@@ -1,7 +1,7 @@
 """The rehearsal as its own test, while the public watches it in a real browser.
 
 One process plays the whole life of a tender; beside it a Chromium opens the hall when it comes
-alive and sees everything without reloading.
+alive, sees everything without reloading, and reads the award when it is made.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
+from kernel.crypto.digests import unb64
 from tests.web.browser import assert_axe_clean, assert_no_overflow, chromium, open_page
 
 __all__ = ["chromium"]
@@ -78,7 +79,7 @@ async def keep_reading(stream: asyncio.StreamReader, heard: list[str]) -> None:
 
 @pytest.mark.browser
 @pytest.mark.timeout(PATIENCE_S)
-async def test_the_public_watches_the_rehearsals_opening_live(
+async def test_the_public_watches_the_rehearsals_opening_live_and_then_reads_the_award(
     tmp_path: Path, chromium: Browser
 ) -> None:
     heard: list[str] = []
@@ -106,6 +107,25 @@ async def test_the_public_watches_the_rehearsals_opening_live(
                 assert "119,766,000.00" in body, "the hall shows the prices"
                 await assert_no_overflow(page)
                 await assert_axe_clean(page)
+        told = json.loads((tmp_path / "out" / "award" / "award.json").read_text())
+        record = json.loads((tmp_path / "out" / "evaluation-record.json").read_text())
+        report = json.loads(unb64(record["report"]))
+        award = address + hall[1].replace("/openings/", "/awards/")
+        for width in (360, 1440):
+            async with open_page(chromium, award, width=width) as page:
+                body = await page.inner_text("main")
+                assert told["award"]["winner"] in body
+                for one in report["parts"]["ranking"]:
+                    assert one["name"] in body
+                    assert one["total"] in body, "the award shows every total"
+                (rejected,) = report["parts"]["rejections"]
+                assert rejected["says"] in body, "and the ground of the rejection"
+                await assert_no_overflow(page)
+                await assert_axe_clean(page)
+        async with open_page(chromium, award) as page:
+            await page.click(
+                f'a[href^="/api/v1/lots/{told["lot_id"]}/evaluation-record"]', trial=True
+            )
         reader.cancel()
         await asyncio.gather(reader, return_exceptions=True)
     assert process.returncode == 0
