@@ -192,7 +192,8 @@ async def room(tx: Transaction, committee_id: CommitteeId) -> Room:
         phase=Phase(file.row.phase),
         window_from=file.row.window_from,
         window_until=file.row.window_until,
-        paused_at=file.row.paused_at,
+        # A session is kept in unshifted time; people read the platform's.
+        paused_at=None if file.row.paused_at is None else file.row.paused_at + (tx.now - now),
         places=tuple(
             Place(
                 number=one.number,

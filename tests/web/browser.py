@@ -102,8 +102,11 @@ async def open_page(
     javascript: bool = True,
     script: str = "",
     expected: str = "",
+    token: str = "",
 ) -> AsyncIterator[Page]:
     """The page at that address, in a context of its own; `script` runs before its own scripts.
+
+    With a `token`, somebody is signed in there.
 
     Whatever the console complained of, and whatever host but ours was asked for anything, fails the
     test at the end of the block, but for complaints that hold the `expected` words.
@@ -117,6 +120,10 @@ async def open_page(
     origin = "/".join(address.split("/")[:3])
     if large:
         await context.add_cookies([{"name": "sunbid-display", "value": "large", "url": origin}])
+    if token:
+        # Such a cookie is set by a secure address alone; a browser then sends it to localhost too.
+        secure = origin.replace("http://", "https://")
+        await context.add_cookies([{"name": "__Host-sunbid", "value": token, "url": secure}])
     page = await context.new_page()
     complaints: list[str] = []
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)

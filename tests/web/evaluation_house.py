@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fastapi import FastAPI
 from sqlalchemy import text
@@ -40,7 +40,7 @@ class EvaluationHouse:
 
 @asynccontextmanager
 async def evaluation_house(
-    room: WorkRoom, kept: KeptCommittees, database: str
+    room: WorkRoom, kept: KeptCommittees, database: str, *, origin: str = "http://localhost"
 ) -> AsyncIterator[EvaluationHouse]:
     """The platform over this room, with its lifespan running, at the room's own time."""
     owner = connect(kept.server.url(role=OWNER, database=database), pool_size=1)
@@ -54,7 +54,8 @@ async def evaluation_house(
             {"to": room.now},
         )
     await owner.dispose()
-    app = create_app(room.store, room.store.settings)
+    settings = room.store.settings.model_copy(update={"origin": origin})
+    app = create_app(replace(room.store, settings=settings), settings)
     async with app.router.lifespan_context(app):
         house = EvaluationHouse(app, room)
         try:

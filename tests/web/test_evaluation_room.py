@@ -322,8 +322,25 @@ async def test_the_page_says_for_whom_reading_waits(
     await house.room.lose_line(house.room.sitters[3])
     page = (await seats[0].client.read(f"/evaluation/{house.room.committee_id}")).decode()
     assert "暂停评审" in page
+    assert "data-mark " not in page
     assert f"{house.room.sitters[3].number} 号" in page
     assert "118,600,000" not in page
+
+
+async def test_while_reading_has_stopped_one_goes_on_marking_what_was_chosen(
+    house: EvaluationHouse, seats: list[SeatWork]
+) -> None:
+    await all_sit(house, seats)
+    bid = (await seats[0].client.get(house.path("bids")))["bids"][0]
+    await house.room.lose_line(house.room.sitters[3])
+    page = (
+        await seats[0].client.read(
+            f"/evaluation/{house.room.committee_id}", bid=bid["bid_id"], file="报价.csv"
+        )
+    ).decode()
+    assert page.count("data-mark ") == 2
+    assert bid["name"] not in page
+    assert "<pre" not in page
 
 
 async def test_what_a_bidder_made_is_offered_as_a_file_and_never_as_a_page(

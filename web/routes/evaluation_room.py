@@ -400,7 +400,8 @@ async def room_page(
     """The room as a member works in it, or as the supervisor sees it."""
     seen = await room_views.room(tx, CommitteeId(committee_id))
     desk = _Desk() if seen.own_number is None else await _desk(tx, seen, bid, file)
-    view = view_of(seen.lot_id, Audience.COMMITTEE)
+    audience = Audience.SUPERVISORS if _supervises(tx) else Audience.COMMITTEE
+    view = view_of(seen.lot_id, audience)
     after = await last_number(tx.session, view)
     page = render(
         request,
@@ -442,6 +443,9 @@ class _Desk:
     own: OwnMarks | None = None
     turned_away: list[Refusal] = field(default_factory=list)
     shown: OpenedBid | None = None
+    marking: UUID | None = None
+    """The bid whose marks are filled in; that goes on while nobody reads."""
+
     files: list[tuple[str, int]] = field(default_factory=list)
     file: str | None = None
     text: str | None = None
@@ -456,6 +460,7 @@ class _Desk:
             "own": self.own,
             "turned_away": [one.as_json() for one in self.turned_away],
             "shown": self.shown,
+            "marking": None if self.marking is None else str(self.marking),
             "files": self.files,
             "file": self.file,
             "text": self.text,
@@ -473,6 +478,7 @@ async def _desk(tx: Transaction, room: Room, bid: UUID | None, file: str | None)
     desk = _Desk(regime=(await handover.lot_brief(tx, room.lot_id)).regime)
     try:
         desk.own = await scoring.own_marks(tx, room.committee_id)
+        desk.marking = bid if bid in desk.own.bids else None
         desk.bids = await reviewing.bids(tx, room.committee_id)
     except Refused as refused:
         desk.turned_away = list(refused.refusals)
