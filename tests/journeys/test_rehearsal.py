@@ -95,7 +95,9 @@ async def test_the_public_watches_the_rehearsals_opening_live_and_then_reads_the
             )
             await expect(page.locator("#board table").first).to_be_visible()
             assert await page.evaluate("window.unreloaded") is True
-        summary: dict[str, Any] = json.loads(await process.stdout.readline())
+        said = await process.stdout.readline()
+        assert said, "the rehearsal ended:\n" + "".join(heard[-40:])
+        summary: dict[str, Any] = json.loads(said)
         unmet = [one for one in summary["expectations"] if not one["met"]]
         assert unmet == [], "".join(heard[-60:])
         assert summary["missing"] == []

@@ -146,7 +146,7 @@ async def _seat(stage: Stage, region: str, number: int) -> SeatHand:
     """A seat's process, with its own line."""
     folder = stage.settings.data / "seats" / f"{region}-{number}"
     folder.mkdir(parents=True)
-    line = CutLine(folder / "line.sock", urlsplit(stage.url).port or 80)
+    line = CutLine(urlsplit(stage.url).port or 80)
     await line.restore()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "web.rehearsal.seat_process"),
@@ -617,4 +617,4 @@ async def _end(seat: SeatHand) -> None:
     except TimeoutError:
         seat.process.kill()
         await seat.process.wait()
-    await seat.line.cut()
+    await seat.line.end()

@@ -7,15 +7,21 @@ the seat what a digger does to a cable: what is under way breaks, and nothing ne
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 
 class CutLine:
-    """Forwards connections from a socket file to a port of this machine."""
+    """Forwards connections from a socket file to a port of this machine.
 
-    def __init__(self, path: Path, port: int) -> None:
-        self.path, self._port = path, port
+    The file lies in a folder of its own with a short name: a socket's path has about a hundred
+    characters and no more.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="sunbid-line-")
+        self.path, self._port = Path(self._folder.name) / "line", port
         self._server: asyncio.Server | None = None
         self._carrying: set[asyncio.Task[None]] = set()
 
@@ -33,6 +39,11 @@ class CutLine:
         for task in list(self._carrying):
             task.cancel()
         await asyncio.gather(*self._carrying, return_exceptions=True)
+
+    async def end(self) -> None:
+        """Cut it for good, and take the socket file away."""
+        await self.cut()
+        self._folder.cleanup()
 
     async def _carry(self, inside: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
