@@ -12,7 +12,7 @@ import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import pytest
 import uvicorn
@@ -147,6 +147,10 @@ async def open_page(
     assert unexpected == [], unexpected
 
 
+MIDDLE: Final = 360
+WINDOWS: Final[tuple[tuple[int, Theme], ...]] = ((320, "light"), (MIDDLE, "dark"), (1440, "dark"))
+
+
 async def assert_no_overflow(page: Page) -> None:
     """The page is no wider than the window."""
     over = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
@@ -179,4 +183,19 @@ async def assert_targets_are_large_enough(page: Page) -> None:
           .filter(([, box]) => box.width && (box.width < 24 || box.height < 24))
           .map(([text]) => text)"""
     )
-    assert small == []
+    assert small == [], f"{page.url}: {small}"
+
+
+async def assert_holds_everywhere(page: Page) -> None:
+    """The page that is open holds at every width, and axe finds nothing, bright and dark.
+
+    It is loaded once: widths and schemes are changed before its eyes, as a reader turns a phone or
+    the light. Axe looks at the narrow page by day and at the wide one by night.
+    """
+    for width, theme in WINDOWS:
+        await page.set_viewport_size({"width": width, "height": 900})
+        await page.emulate_media(color_scheme=theme)
+        await assert_no_overflow(page)
+        await assert_targets_are_large_enough(page)
+        if width != MIDDLE:
+            await assert_axe_clean(page)

@@ -31,9 +31,7 @@ from tests.opened_lots import Hall, a_hall, an_entry, everything_opened, release
 from tests.sealed_bids import Tender, a_tender
 from tests.tenders import Player, a_player, a_uscc
 from tests.web.browser import (
-    assert_axe_clean,
-    assert_no_overflow,
-    assert_targets_are_large_enough,
+    assert_holds_everywhere,
     chromium,
     open_page,
 )
@@ -516,16 +514,12 @@ async def test_the_public_follows_a_draw_without_reloading(
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1440])
 async def test_the_pages_are_readable_for_everyone(
-    store: Store, house: DrawHouse, chromium: Browser, width: int, theme: Any
+    store: Store, house: DrawHouse, chromium: Browser
 ) -> None:
     await house.announce()
     await house.commit()
     async with open_hall(store) as address:
         for path in (f"/draws/{house.draw_id}", "/experts"):
-            async with open_page(chromium, f"{address}{path}", width=width, theme=theme) as shown:
-                await assert_no_overflow(shown)
-                await assert_targets_are_large_enough(shown)
-                await assert_axe_clean(shown)
+            async with open_page(chromium, f"{address}{path}") as shown:
+                await assert_holds_everywhere(shown)
