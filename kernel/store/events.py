@@ -117,7 +117,7 @@ class CredentialRevoked(Event):
 
 @dataclass(frozen=True, slots=True)
 class SignedIn(Event):
-    """A person began to act for an organisation, the subject, in one capacity.
+    """A person began to act for an organisation, the subject, in one capacity but an expert's.
 
     Only that organisation may know: presence before a closing would tell who takes part.
     """
@@ -135,6 +135,34 @@ class SignedOut(Event):
     audience: ClassVar[Audience] = Audience.PARTY
     person_id: UUID
     role: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertSignedIn(Event):
+    """An expert began to act; the subject is the pool's keeper, and not even it may know.
+
+    Around a call, who signs in would tell who was called (招标投标法 37).
+    """
+
+    audience: ClassVar[Audience] = Audience.NOBODY
+    person_id: UUID
+    keyid: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertSignedOut(Event):
+    """An expert ended a session; nobody may know."""
+
+    audience: ClassVar[Audience] = Audience.NOBODY
+    person_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertCapacityTaken(Event):
+    """An expert acted for the first time for a subject; nobody may know that he sits there."""
+
+    audience: ClassVar[Audience] = Audience.NOBODY
+    person_id: UUID
 
 
 @dataclass(frozen=True, slots=True)

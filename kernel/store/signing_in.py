@@ -26,7 +26,7 @@ from kernel.errors import BrokenSeal, NotFound, NotPermitted, NotSignedIn, Refus
 from kernel.identifiers import PartyId, PersonId, SessionId
 from kernel.randomness import random_bytes, random_id
 from kernel.settings import Settings
-from kernel.store.events import SignedIn, SignedOut
+from kernel.store.events import ExpertSignedIn, ExpertSignedOut, SignedIn, SignedOut
 from kernel.store.parties import (
     only_signer,
     own_origins,
@@ -212,7 +212,11 @@ async def begin_session(
     )
 
     tx.actor = Actor(role, person_id, organisation_id, session_id, tx.actor.address)
-    tx.record(SignedIn(organisation_id, person_id=person_id, role=str(role), keyid=keyid or "demo"))
+    key = keyid or "demo"
+    if role is Role.EXPERT:
+        tx.record(ExpertSignedIn(organisation_id, person_id=person_id, keyid=key))
+    else:
+        tx.record(SignedIn(organisation_id, person_id=person_id, role=str(role), keyid=key))
 
     return Session(b64u(token), tx.actor, now + timedelta(hours=tx.settings.session_hours))
 
@@ -225,7 +229,7 @@ async def sign_out(tx: Transaction) -> None:
         .where(col(SessionRow.id) == tx.actor.session_id, col(SessionRow.ended_at).is_(None))
         .values(ended_at=await unshifted_clock(tx.session))
     )
-    tx.record(SignedOut(tx.actor.party, person_id=tx.actor.person, role=str(tx.actor.role)))
+    _record_end(tx)
 
 
 @by(*MEMBERS)
@@ -240,7 +244,7 @@ async def sign_out_everywhere(tx: Transaction) -> int:
         .values(ended_at=await unshifted_clock(tx.session))
         .returning(col(SessionRow.id))
     )
-    tx.record(SignedOut(tx.actor.party, person_id=tx.actor.person, role=str(tx.actor.role)))
+    _record_end(tx)
     return len(rows.all())
 
 
@@ -370,3 +374,10 @@ async def sign_in_for_show(
             raise BrokenSeal("the browser's key is somebody else's")
 
     return session
+
+
+def _record_end(tx: Transaction) -> None:
+    if tx.actor.role is Role.EXPERT:
+        tx.record(ExpertSignedOut(tx.actor.party, person_id=tx.actor.person))
+    else:
+        tx.record(SignedOut(tx.actor.party, person_id=tx.actor.person, role=str(tx.actor.role)))

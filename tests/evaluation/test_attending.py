@@ -21,9 +21,11 @@ from kernel.crypto.signing import PrivateKey
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, Outrun, Refused
 from kernel.identifiers import CommitteeId
 from kernel.randomness import random_id
+from kernel.store.registering import Registered
 from tests.committees_at_work import WorkRoom, a_seat_of
 from tests.draw_cast import bar_expert
 from tests.newcomers import codes
+from tests.sign_ins import token_for
 from tests.tenders import a_player, signed
 
 
@@ -322,3 +324,32 @@ async def test_the_staff_no_longer_expect_who_withdrew(room: WorkRoom) -> None:
     await room.do(leaver.player, attending.withdraw, room.committee_id, "曾任投标人顾问")
     found = await room.do(room.keepers[leaver.site_id], site_keeping.arrivals, leaver.site_id)
     assert leaver.player.name not in {one.person for one in found}
+
+
+async def test_that_an_expert_signs_in_and_sits_is_in_no_view_of_anybodys(room: WorkRoom) -> None:
+    """Bidding Law 37: around a call, who signs in would tell who was called."""
+    await room.sit()
+    for sitter in room.drawn:
+        await token_for(
+            room.store, Registered(sitter.player.party, sitter.player.person), Role.EXPERT
+        )
+    await room.draw.tick()
+    async with room.store.sessions() as session:
+        kinds = await session.execute(
+            text(
+                "SELECT kind, audience FROM kernel.journal WHERE kind LIKE 'Expert%Taken'"
+                " OR kind LIKE 'ExpertSigned%'"
+            )
+        )
+        assert {(row.kind, row.audience) for row in kinds} == {
+            ("ExpertCapacityTaken", "nobody"),
+            ("ExpertSignedIn", "nobody"),
+        }
+        rows = await session.execute(
+            text(
+                "SELECT j.record FROM kernel.view_entry v JOIN kernel.journal j"
+                " ON j.id = v.entry_id WHERE j.kind NOT IN ('ExpertEnrolled', 'ExpertVerified')"
+            )
+        )
+        seen = b"\n".join(bytes(row[0]) for row in rows)
+    assert not [one for one in room.drawn if str(one.player.person).encode() in seen]

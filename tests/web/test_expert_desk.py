@@ -322,7 +322,7 @@ async def test_names_appear_in_no_answer_no_view_and_no_record_before_sign_in(
             text(
                 "SELECT j.record FROM kernel.journal j JOIN kernel.view_entry v"
                 " ON v.entry_id = j.id WHERE v.view = ANY(:views)"
-                " AND j.kind NOT IN ('ExpertEnrolled', 'ExpertVerified', 'SignedIn')"
+                " AND j.kind NOT IN ('ExpertEnrolled', 'ExpertVerified')"
             ),
             {"views": views},
         )
