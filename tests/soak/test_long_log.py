@@ -128,7 +128,7 @@ async def test_a_long_log_kept_by_leaders_who_die_is_sound_whole_and_witnessed(
             *(story.write(seed * 100 + number) for number in range(WRITERS)),
             story.open_and_close_lots(),
         )
-        while not writing.done():
+        while not writing.done() or story.deaths < len(DEATHS):
             await story.tick(engine)
             await ask_all(engine, told, quorum=2)
         written = sum(await writing)
@@ -145,7 +145,6 @@ async def test_a_long_log_kept_by_leaders_who_die_is_sound_whole_and_witnessed(
         async with owner.connect() as connection:
             assert await log_faults(connection) == []
         await owner.dispose()
-        assert story.deaths >= 3
         assert story.sizes == sorted(story.sizes)
         await all_are_there_once(store, written)
         await every_slip_has_its_receipts(story, both)

@@ -32,10 +32,10 @@ from kernel.crypto.receipts import verify_proof
 from kernel.crypto.signing import PrivateKey
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, Refused
 from kernel.events import Audience
-from kernel.failpoints import FailpointHit, arm
+from kernel.failpoints import FailpointHit, arm, watched
 from kernel.randomness import random_bytes, random_id
 from kernel.store import founding
-from kernel.store.database import OWNER, connect
+from kernel.store.database import APP, OWNER, connect
 from kernel.store.journal import read_view
 from kernel.store.parties import payload_type
 from kernel.store.transaction import NotDurable, Store, transaction
@@ -681,6 +681,50 @@ async def test_a_failure_at_any_step_leaves_one_bid_and_one_receipt_after_a_retr
             pytest.fail(f"{step} was never passed")
         answer = await submitted(store, patient, bidder, tender, raw, key="a")
     assert answer.receipt
+    assert len(await rows(store, "SELECT 1 FROM trading.intent")) == 1
+    assert len(await rows(store, "SELECT 1 FROM trading.bid")) == 1
+    assert len(await recorded(store, "BidSubmitted")) == 1
+
+
+@pytest.mark.parametrize("step", ["receive.written", "db.before_commit", "db.after_commit"])
+@pytest.mark.parametrize("passage", [1, 2])
+async def test_a_line_that_breaks_under_a_submit_is_taken_up_again_and_one_bid_counts(
+    store: Store,
+    database: Database,
+    tender: Tender,
+    bidder: Player,
+    patient: Reception,
+    files: Files,
+    tick: Tick,
+    step: str,
+    passage: int,
+) -> None:
+    """The bidder notices nothing, whether the intake's commit was heard of or not."""
+    raw = a_submission(tender, bidder, files)
+    own_line = connect(database.url(APP), pool_size=1)
+    passed = 0
+
+    async def break_lines(name: str) -> None:
+        nonlocal passed
+        passed += name == step
+        if name == step and passed == passage:
+            async with own_line.connect() as connection:
+                await connection.execute(
+                    text(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        " WHERE datname = current_database() AND usename = current_user"
+                        " AND pid <> pg_backend_pid()"
+                    )
+                )
+
+    async with ticking(tick):
+        with watched(break_lines):
+            answer = await submitted(store, patient, bidder, tender, raw, key="a")
+        again = await submitted(store, patient, bidder, tender, raw, key="a")
+    await own_line.dispose()
+    assert passed >= passage or step == "receive.written"
+    assert again.receipt
+    assert answer.receipt in (None, again.receipt)
     assert len(await rows(store, "SELECT 1 FROM trading.intent")) == 1
     assert len(await rows(store, "SELECT 1 FROM trading.bid")) == 1
     assert len(await recorded(store, "BidSubmitted")) == 1
