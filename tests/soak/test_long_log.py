@@ -90,10 +90,10 @@ class Story:
     async def open_and_close_lots(self) -> int:
         for lot in self.lots:
             await self._enter([Sealed(lot)], PLATFORM)
-        for lot in self.lots[:-1]:
+        for lot in self.lots:
             await asyncio.sleep(0.2)
             await self._enter([Unsealed(lot)], PLATFORM)
-        return 2 * LOTS - 1
+        return 2 * LOTS
 
     async def tick(self, engine: AsyncEngine) -> None:
         """One leader's turn, every other one its last; the next one goes on from what is there."""
