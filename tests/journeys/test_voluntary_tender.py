@@ -36,8 +36,7 @@ from trading import due_lots
 from web.client import Client, Problem
 from web.custodian_work import Custodian, Trust
 from web.rehearsal.act_publication import a_lot, a_plan
-from web.seal_command import deliver
-from web.sealing_bids import Bidder, read_package, seal_bid
+from web.sealing_bids import Bidder, deliver, read_package, seal_bid
 from web.seat_work import SeatWork
 from web.verifying.evaluation_record import verify
 

@@ -219,7 +219,7 @@ async def test_a_seat_that_leaves_stops_the_reading(
     await all_sit(house, seats)
     await seats[4].leave()
     problem = await problem_of(seats[0].client.get(house.path("bids")))
-    assert (problem.status, problem.codes) == (409, {"committee_incomplete"})
+    assert (problem.status, set(problem.codes)) == (409, {"committee_incomplete"})
 
 
 # ── who sees what ─────────────────────────────────────────────────────────────────────────────
@@ -382,15 +382,16 @@ async def test_what_has_another_shape_is_refused_and_leaves_nothing(
     ):
         problem = await problem_of(client.put(house.path(cell), body))
         assert problem.status in (400, 422), (body, problem)
-    for path, body in (
+    acts: tuple[tuple[str, dict[str, object]], ...] = (
         ("rejections", {"bid": bid, "ground": "ugly", "page": "1", "words": "x"}),
         ("reveals", {"sheet": {}, "nonce": ""}),
         ("reveals", {"sheet": [], "nonce": b64u(bytes(32))}),
         ("sign-ins", {"declaration": "!", "presence": b64(b"{}")}),
         ("withdrawals", {"reason": ""}),
         ("report", {"argued": "长" * 5001}),
-    ):
-        problem = await problem_of(client.post(house.path(path), body))
+    )
+    for path, said in acts:
+        problem = await problem_of(client.post(house.path(path), said))
         assert problem.status in (400, 422), (path, problem)
     assert (await client.get(house.path("marks")))["cells"] == []
 
