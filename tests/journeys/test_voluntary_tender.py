@@ -29,6 +29,7 @@ from kernel.store.parties import payload_type
 from kernel.store.tables import PlatformRow
 from kernel.store.transaction import Store
 from tests.draw_cast import CIVIL, COST, EAST, HOST, SOUTH, DrawHouse, a_pool
+from tests.sealed_bids import ticking
 from tests.tenders import Cast, Player, a_cast, a_player, a_uscc
 from tests.web.draw_hall import DrawByWire
 from tests.web.tender_house import client_of
@@ -368,7 +369,10 @@ async def test_a_voluntary_tender_is_published_opened_evaluated_and_awarded_to_t
     journey.lot = await a_draft(journey, await a_project(journey, "open_tender_voluntary"), plan)
     await published(journey, journey.lot)
     bidders = [await a_player(journey.store, Role.BIDDER) for _ in PRICES]
-    keys = [await bid(journey, who, price, now) for who, price in zip(bidders, PRICES, strict=True)]
+    async with ticking(journey.tick):
+        keys = [
+            await bid(journey, who, price, now) for who, price in zip(bidders, PRICES, strict=True)
+        ]
 
     due_at = parse_instant(plan["bids_due_at"])
     await journey.at(due_at + timedelta(seconds=3))
