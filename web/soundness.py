@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from evaluation.sound_committees import committee_faults
 from kernel.store.sound_log import log_faults
 from trading.sound_awards import award_faults
 from trading.sound_bids import bid_faults
@@ -20,5 +21,6 @@ async def faults_of(owner: AsyncEngine) -> list[str]:
         return [
             *await log_faults(connection),
             *await bid_faults(connection),
+            *await committee_faults(connection),
             *await award_faults(connection),
         ]
