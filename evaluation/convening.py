@@ -43,7 +43,7 @@ from kernel.randomness import random_bytes, random_id, random_order
 from kernel.refusals import Caution, Refusal
 from kernel.statute import BIDDING_LAW, REMOTE_EVALUATION_NOTICE, under
 from kernel.store.database import lock_exclusive
-from kernel.store.parties import organisation, take_part
+from kernel.store.parties import Organisation, organisation, take_part
 from kernel.store.tables import CapacityRow, MembershipRow
 from kernel.store.transaction import Transaction
 from trading import handover
@@ -114,15 +114,7 @@ async def convene(tx: Transaction, request: CommitteeRequest) -> Convened:
     if refusals:
         raise Refused(refusals)
     designates = [_from_draw(one, request.placement) for one in drawn] + [
-        Designate(
-            person,
-            None,
-            MemberKind.REPRESENTATIVE,
-            tenderee.uscc,
-            tenderee.region_code,
-            request.host_site,
-        )
-        for person in request.representatives
+        _speaking_for(tenderee, person, request.host_site) for person in request.representatives
     ]
     proposed = await _proposed(tx, brief, designates, tenderee_uscc=tenderee.uscc)
     refusals = composition_refusals(proposed, CommitteeDemands(brief.regime))
@@ -166,10 +158,16 @@ async def convene(tx: Transaction, request: CommitteeRequest) -> Convened:
 
 
 @by(Role.TENDEREE, Role.AGENCY)
-async def seat_successors(tx: Transaction, committee_id: CommitteeId) -> int:
-    """Seat those whom the draw called in the place of members who left; how many were seated.
+async def seat_successors(
+    tx: Transaction,
+    committee_id: CommitteeId,
+    *,
+    representatives: Sequence[PersonId] = (),
+) -> int:
+    """Seat successors in the place of members who left; how many were seated.
 
-    `NotFound` while the draw still waits for an answer.
+    Experts are those whom the draw called; for its own people the tenderee names
+    `representatives`, who sit at the host site. `NotFound` while the draw waits for an answer.
     """
     await lock_exclusive(tx.session, "seats")
     file = await committees.lock(tx, committee_id)
@@ -179,17 +177,19 @@ async def seat_successors(tx: Transaction, committee_id: CommitteeId) -> int:
     sites = await _sites(tx, set(placement.values()))
     known = {one.person_id for one in file.everyone}
     fresh = [one for one in drawn if one.person_id not in known]
-    vacated = [
-        one
-        for one in file.everyone
-        if one.left_at is not None and one.successor_id is None and one.expert_id is not None
-    ]
+    vacated = [one for one in file.places if one.left_at is not None]
+    open_to_named = sum(one.expert_id is None for one in vacated)
 
     refusals = unplaced_refusals([one.region_code for one in fresh], placement)
+    refusals += await _representative_refusals(tx, brief, representatives)
+    refusals += vacancy_refusals(named=len(representatives), vacant=open_to_named)
     if refusals:
         raise Refused(refusals)
     designates = [_from_draw(one, placement) for one in fresh]
     tenderee = await organisation(tx, brief.tenderee_id)
+    designates += [
+        _speaking_for(tenderee, person, SiteId(file.row.host_site_id)) for person in representatives
+    ]
     staying = [
         Designate(
             PersonId(one.person_id),
@@ -214,7 +214,7 @@ async def seat_successors(tx: Transaction, committee_id: CommitteeId) -> int:
     await tx.session.flush()
     now = await unshifted_clock(tx.session)
     places = await committees.seats_and_sites(tx, members)
-    for left, successor in zip(vacated, members, strict=False):
+    for left, successor in _paired(vacated, members):
         seat, site = places[successor.id]
         await committees.step_on(
             tx,
@@ -256,6 +256,15 @@ def representative_refusals(*, named: int, entitled: int) -> list[Refusal]:
     return [Refusal("not_a_representative", BIDDING_LAW[37], reason)]
 
 
+@under(BIDDING_LAW[37], rule="EX-01")
+def vacancy_refusals(*, named: int, vacant: int) -> list[Refusal]:
+    """Why these people may not be named: none of the tenderee's own has left."""
+    if named <= vacant:
+        return []
+    reason = f"招标人代表空缺{vacant}名，不得另行指定{named}名"
+    return [Refusal("no_vacancy", BIDDING_LAW[37], reason)]
+
+
 # ── what the above is made of ─────────────────────────────────────────────────────────────────
 
 
@@ -283,6 +292,26 @@ def _from_draw(expert: drawing.DrawnExpert, placement: Mapping[str, SiteId]) -> 
         expert.region_code,
         placement[expert.region_code],
     )
+
+
+def _speaking_for(tenderee: Organisation, person: PersonId, site: SiteId) -> Designate:
+    return Designate(
+        person, None, MemberKind.REPRESENTATIVE, tenderee.uscc, tenderee.region_code, site
+    )
+
+
+def _paired(
+    vacated: Sequence[MemberRow], fresh: Sequence[MemberRow]
+) -> list[tuple[MemberRow, MemberRow]]:
+    """Who follows whom: an expert an expert, a representative a representative."""
+    waiting = list(fresh)
+    pairs = []
+    for left in vacated:
+        successor = next((one for one in waiting if one.capacity == left.capacity), None)
+        if successor is not None:
+            waiting.remove(successor)
+            pairs.append((left, successor))
+    return pairs
 
 
 async def _representative_refusals(

@@ -204,3 +204,24 @@ async def test_without_a_vacancy_nobody_is_seated(room: WorkRoom) -> None:
     assert await room.do(room.agency, convening.seat_successors, room.committee_id) == 0
     with pytest.raises(NotFound):
         await room.do(room.agency, convening.seat_successors, CommitteeId(random_id()))
+
+
+async def test_the_tenderee_names_another_in_the_place_of_its_own_who_left(room: WorkRoom) -> None:
+    await room.sit()
+    other = await a_player(room.store, Role.OWNER_REPRESENTATIVE, party=room.representative.party)
+    named = (PersonId(other.person),)
+    with pytest.raises(Refused) as refused:
+        await room.do(
+            room.agency, convening.seat_successors, room.committee_id, representatives=named
+        )
+    assert codes(refused) == {"no_vacancy"}
+    await room.do(room.representative, attending.withdraw, room.committee_id, "突发疾病")
+    seated = await room.do(
+        room.agency, convening.seat_successors, room.committee_id, representatives=named
+    )
+    assert seated == 1
+    async with transaction(room.store, actor=PLATFORM) as tx:
+        file = await find(tx, room.committee_id)
+    (successor,) = [one for one in file.members if one.person_id == other.person]
+    assert (successor.number, successor.site_id) == (6, room.sites[0])
+    assert len(file.places) == len(file.members) == 5

@@ -64,6 +64,12 @@ class CommitteeAsked(Asked):
     representatives: Annotated[tuple[UUID, ...], Field(max_length=50)] = ()
 
 
+class SuccessorsAsked(Asked):
+    """Who is to speak for the tenderee in the place of one of its people who left."""
+
+    representatives: Annotated[tuple[UUID, ...], Field(max_length=50)] = ()
+
+
 class SignInAsked(Asked):
     """The member's declaration and the seat's word for it, each the bytes of a statement."""
 
@@ -138,9 +144,13 @@ async def post_committee(tx: Act, lot_id: UUID, asked: CommitteeAsked) -> dict[s
 
 
 @router.post("/api/v1/committees/{committee_id}/successors")
-async def post_successors(tx: Act, committee_id: UUID) -> dict[str, int]:
-    """Seat those whom the draw called in the place of members who left."""
-    return {"seated": await convening.seat_successors(tx, CommitteeId(committee_id))}
+async def post_successors(
+    tx: Act, committee_id: UUID, asked: SuccessorsAsked | None = None
+) -> dict[str, int]:
+    """Seat successors in the place of members who left."""
+    named = () if asked is None else tuple(PersonId(one) for one in asked.representatives)
+    seated = await convening.seat_successors(tx, CommitteeId(committee_id), representatives=named)
+    return {"seated": seated}
 
 
 # ── attending ─────────────────────────────────────────────────────────────────────────────────
