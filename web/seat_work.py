@@ -39,10 +39,18 @@ from web.custodian_work import Unconvinced
 RENEW_S: Final = 4.0
 """A lease lasts fifteen seconds, so that two renewals may fail before a member counts as gone."""
 
+ANSWER_S: Final = 6.0
+"""A renewal that has no answer by then is given up, so that the next one is still in time."""
+
 RETRY_S: Final = 0.3
 NONCE_SIZE: Final = 32
 REPORT_MAX: Final = 64 << 20
 PRIVATE: Final = 0o600
+NOT_NOW: Final = frozenset({"not_at_seat", "suspended"})
+"""Grounds that say nothing against a mark, only that none is taken at the moment."""
+
+PASSING: Final = frozenset({401, 429})
+"""Statuses, besides the platform's own faults, that say nothing about what was asked."""
 
 
 @dataclass(slots=True)
@@ -58,7 +66,7 @@ class QueuedEdit:
 
 @dataclass(slots=True)
 class SeatWork:
-    """One member at one seat of one committee."""
+    """One member at one seat of one committee; nobody else uses the folder."""
 
     client: Client
     seat_key: PrivateKey
@@ -68,7 +76,8 @@ class SeatWork:
     entropy: Entropy = random_bytes
     queue: deque[QueuedEdit] = field(default_factory=deque)
     conflicts: list[tuple[QueuedEdit, dict[str, Any]]] = field(default_factory=list)
-    """Edits that met another version, each with the cell as the platform has it."""
+    """Edits that met another version, or were made upon one that did, each with the cell as the
+    platform has it."""
 
     turned_down: list[tuple[QueuedEdit, Problem]] = field(default_factory=list)
     """Edits that the law's bounds did not let pass, each with the grounds."""
@@ -76,7 +85,8 @@ class SeatWork:
     present: bool = False
     versions: dict[tuple[str, str], int] = field(default_factory=dict)
     _counter: int = 0
-    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _sittings: int = 0
+    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -84,6 +94,8 @@ class SeatWork:
             told = json.loads(self._file("edits.json").read_text())
             self.queue.extend(QueuedEdit(**one) for one in told["queue"])
             self.versions = {(bid, item): version for bid, item, version in told["versions"]}
+        with suppress(FileNotFoundError):
+            self._counter = int(json.loads(self._file("lease.json").read_text())["counter"])
 
     # ── sitting down and staying ──
 
@@ -118,11 +130,14 @@ class SeatWork:
             {"declaration": b64(declaration), "presence": b64(presence)},
         )
         self.present = True
+        self._sittings += 1
         self._keep_up()
 
     async def renew(self) -> None:
         """Tell the platform that the line stands."""
         self._counter += 1
+        # The platform takes no number twice, not even from a program that was started again.
+        self._keep("lease.json", {"counter": self._counter})
         lease = self._by_seat(
             "seat-lease",
             {"committee": self.committee_id, "seat": self.seat_id, "counter": self._counter},
@@ -136,32 +151,33 @@ class SeatWork:
 
     async def close(self) -> None:
         """Stop keeping the line and sending marks."""
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
+        tasks, self._tasks = self._tasks, {}
+        for task in tasks.values():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
         self.present = False
 
     def _keep_up(self) -> None:
-        self._tasks = [task for task in self._tasks if not task.done()]
-        if not self._tasks:
-            self._tasks = [
-                asyncio.create_task(self._keep_lease()),
-                asyncio.create_task(self._send_edits()),
-            ]
+        for name, keep in (("lease", self._keep_lease), ("edits", self._send_edits)):
+            if name not in self._tasks or self._tasks[name].done():
+                self._tasks[name] = asyncio.create_task(keep())
 
     async def _keep_lease(self) -> None:
         while True:
             await asyncio.sleep(RENEW_S)
             if not self.present:
                 continue
+            sitting = self._sittings
             try:
-                await self.renew()
-            except Unreachable:
+                async with asyncio.timeout(ANSWER_S):
+                    await self.renew()
+            except (Unreachable, TimeoutError):
                 continue
-            except Problem:
-                # The lease has ended; the member has to be identified anew, by its own key.
-                self.present = False
+            except Problem as problem:
+                # The lease has ended; the member has to be identified anew, by its own key. Where
+                # that has just happened, this no was about the lease before.
+                if not _passing(problem) and sitting == self._sittings:
+                    self.present = False
 
     # ── marking ──
 
@@ -193,34 +209,45 @@ class SeatWork:
         except Unreachable:
             return False
         except Problem as problem:
-            if "not_at_seat" in problem.codes or problem.status >= 500:
+            if _passing(problem) or problem.codes & NOT_NOW:
                 return False
             self.turned_down.append((edit, problem))
             self._take_back(edit)
         else:
             if not cell["saved"]:
-                self.conflicts.append((edit, cell))
-                self.versions[edit.bid, edit.item] = int(cell["version"])
+                self._set_aside(edit, cell)
         self.queue.popleft()
         self._keep_queue()
         return True
 
+    def _set_aside(self, edit: QueuedEdit, cell: dict[str, Any]) -> None:
+        """A conflict, and whatever waits that was made upon it: the member chooses."""
+        later = [one for one in self._behind() if (one.bid, one.item) == (edit.bid, edit.item)]
+        for one in later:
+            self.queue.remove(one)
+        self.conflicts += [(one, cell) for one in (edit, *later)]
+        self.versions[edit.bid, edit.item] = int(cell["version"])
+
+    def _behind(self) -> list[QueuedEdit]:
+        return list(self.queue)[1:]
+
     def _take_back(self, edit: QueuedEdit) -> None:
         """What was turned down made no version, so what follows it in its cell counts one less."""
         self.versions[edit.bid, edit.item] -= 1
-        for later in list(self.queue)[1:]:
+        for later in self._behind():
             if (later.bid, later.item) == (edit.bid, edit.item):
                 later.base_version -= 1
 
     async def _send_edits(self) -> None:
         while True:
-            if not self.queue or not await self.send_next():
+            if not (self.present and self.queue and await self.send_next()):
                 await asyncio.sleep(RETRY_S)
 
     # ── committing and revealing ──
 
     async def commit(self, *, reason: str = "", ground: str | None = None) -> int:
-        """Commit to the marks as the platform has them; which round it is."""
+        """Commit to the marks as the platform has them, once it has them all; which round it is."""
+        await self.all_sent()
         own = await self.client.get(self._path("marks"))
         number = 1 + max((int(one["round"]) for one in own["rounds"]), default=0)
         due = set(own["bids"])
@@ -235,13 +262,15 @@ class SeatWork:
             ),
         )
         nonce = self.entropy(NONCE_SIZE)
-        # Kept before it is committed to: whoever loses a sheet could never show it.
-        self._keep(self._sheet_name(number), {"sheet": sheet_document(sheet), "nonce": b64u(nonce)})
+        committed = commitment(sheet, nonce)
+        # Kept before it is committed to, and under a name of its own: whoever loses a sheet, or
+        # writes another over it when no answer came, could never show it.
+        self._keep(_sheet_name(committed), {"sheet": sheet_document(sheet), "nonce": b64u(nonce)})
         said: dict[str, object] = {
             "committee": self.committee_id,
             "member": own["member"],
             "round": number,
-            "commitment": b64u(commitment(sheet, nonce)),
+            "commitment": b64u(committed),
             "reason": reason,
         }
         if ground is not None:
@@ -254,8 +283,7 @@ class SeatWork:
         own = await self.client.get(self._path("marks"))
         for one in own["rounds"]:
             if not one["revealed"]:
-                kept = json.loads(self._file(self._sheet_name(one["round"])).read_text())
-                await self.client.post(self._path("reveals"), kept)
+                await self.client.post(self._path("reveals"), self._kept_sheet(one))
 
     # ── signing ──
 
@@ -283,7 +311,7 @@ class SeatWork:
         if result_document(recompute(report["record"])) != report["result"]:
             raise Unconvinced("the report's result does not follow from its sheets")
         for one in own["rounds"]:
-            kept = json.loads(self._file(self._sheet_name(one["round"])).read_text())
+            kept = self._kept_sheet(one)
             sheet = parse_sheet(kept["sheet"])
             if b64u(commitment(sheet, unb64u(kept["nonce"]))) != one["commitment"]:
                 raise Unconvinced("the platform tells of a commitment that is not ours")
@@ -307,9 +335,14 @@ class SeatWork:
     def _file(self, name: str) -> Path:
         return self.folder / name
 
-    @staticmethod
-    def _sheet_name(number: int) -> str:
-        return f"sheet-{number}.json"
+    def _kept_sheet(self, told: dict[str, Any]) -> dict[str, Any]:
+        """The sheet and nonce of a round the platform tells of; `Unconvinced` without them."""
+        try:
+            kept = self._file(_sheet_name(unb64u(told["commitment"]))).read_text()
+        except FileNotFoundError:
+            raise Unconvinced("the platform tells of a commitment that is not ours") from None
+        found: dict[str, Any] = json.loads(kept)
+        return found
 
     def _keep_queue(self) -> None:
         self._keep(
@@ -332,3 +365,12 @@ class SeatWork:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
+
+
+def _sheet_name(committed: bytes) -> str:
+    return f"sheet-{committed.hex()}.json"
+
+
+def _passing(problem: Problem) -> bool:
+    """Whether the platform said no to the moment and not to what was asked."""
+    return problem.status in PASSING or problem.status >= 500

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from fastapi import FastAPI
 from sqlalchemy import text
 
 from kernel.store.database import OWNER, connect
-from tests.committees_at_work import KeptCommittees, WorkRoom
+from tests.committees_at_work import KeptCommittees, Sitter, WorkRoom
 from tests.tenders import Player
 from tests.web.tender_house import client_of
 from web.app import create_app
 from web.client import Client
+from web.seat_work import SeatWork
 
 
 @dataclass(slots=True)
@@ -63,3 +65,45 @@ async def evaluation_house(
         finally:
             for client in house._clients.values():
                 await client.aclose()
+
+
+@asynccontextmanager
+async def seat_programs(house: EvaluationHouse, folder: Path) -> AsyncIterator[list[SeatWork]]:
+    """A seat's own program for each member, in the order of their numbers."""
+    works = [
+        SeatWork(
+            await house.as_(sitter.player),
+            sitter.seat_key,
+            folder / str(sitter.number),
+            str(house.room.committee_id),
+            str(sitter.seat_id),
+        )
+        for sitter in house.room.sitters
+    ]
+    try:
+        yield works
+    finally:
+        for work in works:
+            await work.close()
+
+
+async def all_sit(house: EvaluationHouse, seats: list[SeatWork]) -> None:
+    """Everybody is let in and signs in, for longer than any test takes."""
+    for sitter, work in zip(house.room.sitters, seats, strict=True):
+        keeper = await house.as_(house.room.keepers[sitter.site_id])
+        await keeper.post(
+            f"/api/v1/sites/{sitter.site_id}/admissions",
+            {"committee": str(house.room.committee_id), "seat": str(sitter.seat_id)},
+        )
+        await work.sign_in()
+    await house.room.stay()
+
+
+async def fill_in(house: EvaluationHouse, sitter: Sitter, work: SeatWork) -> None:
+    """One member marks everything, in a way of its own."""
+    own = await work.client.get(house.path("marks"))
+    for place, bid in enumerate(own["bids"]):
+        for item in own["scheme"]["items"]:
+            fact = item["kind"] == "objective"
+            work.mark(bid, item["id"], "12" if fact else f"{20 + place % 3}.{sitter.number}1")
+    await work.all_sent()

@@ -5,7 +5,6 @@ Bidding Law 37, 38; Bidding Regulation 49, 51, 53; Electronic Bidding Measures 3
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,12 +14,17 @@ from uuid import uuid4
 import pytest
 
 from kernel.access import Role
-from kernel.crypto.digests import b64, b64u, canonical
-from tests.committees_at_work import REJECTED_PRICE, KeptCommittees, Sitter, WorkRoom
+from kernel.crypto.digests import b64, b64u
+from tests.committees_at_work import REJECTED_PRICE, KeptCommittees, WorkRoom
 from tests.tenders import a_player
-from tests.web.evaluation_house import EvaluationHouse, evaluation_house
+from tests.web.evaluation_house import (
+    EvaluationHouse,
+    all_sit,
+    evaluation_house,
+    fill_in,
+    seat_programs,
+)
 from web.client import Problem
-from web.custodian_work import Unconvinced
 from web.seat_work import SeatWork
 from web.verifying.evaluation_record import verify
 
@@ -33,48 +37,14 @@ async def house(room: WorkRoom, kept_committees: KeptCommittees) -> AsyncIterato
 
 @pytest.fixture
 async def seats(house: EvaluationHouse, tmp_path: Path) -> AsyncIterator[list[SeatWork]]:
-    """A seat's own program for each member, in the order of their numbers."""
-    works = [
-        SeatWork(
-            await house.as_(sitter.player),
-            sitter.seat_key,
-            tmp_path / str(sitter.number),
-            str(house.room.committee_id),
-            str(sitter.seat_id),
-        )
-        for sitter in house.room.sitters
-    ]
-    try:
+    async with seat_programs(house, tmp_path) as works:
         yield works
-    finally:
-        for work in works:
-            await work.close()
 
 
 async def problem_of(act: Any) -> Problem:
     with pytest.raises(Problem) as refused:
         await act
     return refused.value
-
-
-async def all_sit(house: EvaluationHouse, seats: list[SeatWork]) -> None:
-    for sitter, work in zip(house.room.sitters, seats, strict=True):
-        keeper = await house.as_(house.room.keepers[sitter.site_id])
-        await keeper.post(
-            f"/api/v1/sites/{sitter.site_id}/admissions",
-            {"committee": str(house.room.committee_id), "seat": str(sitter.seat_id)},
-        )
-        await work.sign_in()
-    await house.room.stay()
-
-
-async def fill_in(house: EvaluationHouse, sitter: Sitter, work: SeatWork) -> None:
-    own = await work.client.get(house.path("marks"))
-    for place, bid in enumerate(own["bids"]):
-        for item in own["scheme"]["items"]:
-            fact = item["kind"] == "objective"
-            work.mark(bid, item["id"], "12" if fact else f"{20 + place % 3}.{sitter.number}1")
-    await work.all_sent()
 
 
 # ── the whole of it ───────────────────────────────────────────────────────────────────────────
@@ -120,97 +90,6 @@ async def test_a_committee_works_from_its_seats_to_a_record_that_verifies(
     stranger = await house.as_(None)
     nobody = await problem_of(stranger.get(f"/api/v1/lots/{room.lot_id}/evaluation-record"))
     assert nobody.status == 404
-
-
-async def test_a_seat_signs_no_report_that_does_not_follow_from_its_sheets(
-    house: EvaluationHouse, seats: list[SeatWork]
-) -> None:
-    await all_sit(house, seats)
-    for sitter, work in zip(house.room.sitters, seats, strict=True):
-        await fill_in(house, sitter, work)
-        await work.commit()
-    for work in seats:
-        await work.reveal()
-    await seats[0].client.post(house.path("report"), {})
-    content = json.loads(await seats[0].client.read(house.path("report")))
-    own = await seats[0].client.get(house.path("marks"))
-    content["result"]["lines"][0]["total"] = "99.99"
-    with pytest.raises(Unconvinced):
-        seats[0]._check(canonical(content), own)
-    kept = seats[0].folder / "sheet-1.json"
-    told = json.loads(kept.read_text())
-    told["nonce"] = b64u(bytes(32))
-    kept.write_text(json.dumps(told))
-    with pytest.raises(Unconvinced):
-        await seats[0].sign_report()
-
-
-# ── the queue at a seat ───────────────────────────────────────────────────────────────────────
-
-
-async def test_marks_that_wait_are_kept_through_a_restart_and_arrive_once(
-    house: EvaluationHouse, seats: list[SeatWork], tmp_path: Path
-) -> None:
-    await all_sit(house, seats)
-    work, bids = seats[0], (await seats[0].client.get(house.path("bids")))["bids"]
-    await work.close()
-    for score in ("20", "21", "22"):
-        work.mark(bids[0]["bid_id"], "construction", score)
-    again = SeatWork(work.client, work.seat_key, work.folder, work.committee_id, work.seat_id)
-    assert [one.score for one in again.queue] == ["20", "21", "22"]
-    assert (work.folder / "edits.json").stat().st_mode & 0o077 == 0
-    while again.queue:
-        assert await again.send_next()
-    (cell,) = (await again.client.get(house.path("marks")))["cells"]
-    assert (cell["score"], cell["version"]) == ("22", 3)
-
-
-async def test_a_mark_out_of_its_band_is_turned_down_and_stops_nothing(
-    house: EvaluationHouse, seats: list[SeatWork]
-) -> None:
-    await all_sit(house, seats)
-    work, bids = seats[0], (await seats[0].client.get(house.path("bids")))["bids"]
-    for score in ("20", "99", "21"):
-        work.mark(bids[0]["bid_id"], "construction", score)
-    await work.all_sent()
-    assert [problem.codes for _, problem in work.turned_down] == [{"out_of_band"}]
-    assert work.conflicts == []
-    (cell,) = (await work.client.get(house.path("marks")))["cells"]
-    assert (cell["score"], cell["version"]) == ("21", 2)
-
-
-async def test_a_mark_upon_an_old_version_is_shown_as_a_conflict(
-    house: EvaluationHouse, seats: list[SeatWork]
-) -> None:
-    await all_sit(house, seats)
-    work, bid = seats[0], (await seats[0].client.get(house.path("bids")))["bids"][0]["bid_id"]
-    await work.client.put(
-        house.path(f"bids/{bid}/marks/construction"),
-        {"edit_id": str(uuid4()), "score": "20", "base_version": 0},
-    )
-    work.mark(bid, "construction", "24")
-    await work.all_sent()
-    ((edit, cell),) = work.conflicts
-    assert (edit.score, cell["score"], cell["version"]) == ("24", "20", 1)
-    work.mark(bid, "construction", "24")
-    await work.all_sent()
-    assert len(work.conflicts) == 1
-
-
-async def test_marks_wait_while_the_member_is_not_at_its_seat(
-    house: EvaluationHouse, seats: list[SeatWork]
-) -> None:
-    await all_sit(house, seats)
-    work, bid = seats[0], (await seats[0].client.get(house.path("bids")))["bids"][0]["bid_id"]
-    await house.room.lose_line(house.room.sitters[0])
-    work.mark(bid, "construction", "24")
-    for _ in range(3):
-        assert not await work.send_next()
-    await asyncio.sleep(0)
-    assert len(work.queue) == 1
-    await work.sign_in()
-    await work.all_sent()
-    assert (await work.client.get(house.path("marks")))["cells"][0]["score"] == "24"
 
 
 async def test_a_seat_that_leaves_stops_the_reading(
