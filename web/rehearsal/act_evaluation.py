@@ -85,6 +85,8 @@ class SeatHand:
             await self.process.stdin.drain()
             async with asyncio.timeout(PATIENCE_S):
                 text = await self.process.stdout.readline()
+        if not text:
+            raise ConnectionError(f"the process of seat {self.region}-{self.number} has ended")
         answer = json.loads(text)
         if "value" not in answer:
             raise SeatRefused(answer)

@@ -23,16 +23,18 @@ class CutLine:
         self._folder = tempfile.TemporaryDirectory(prefix="sunbid-line-")
         self.path, self._port = Path(self._folder.name) / "line", port
         self._server: asyncio.Server | None = None
+        self._whole = False
         self._carrying: set[asyncio.Task[None]] = set()
 
     async def restore(self) -> None:
         """Let connections through."""
         self.path.unlink(missing_ok=True)
+        self._whole = True
         self._server = await asyncio.start_unix_server(self._carry, path=self.path)
 
     async def cut(self) -> None:
         """Break every connection, and let none through."""
-        server, self._server = self._server, None
+        server, self._server, self._whole = self._server, None, False
         if server is not None:
             server.close()
         self.path.unlink(missing_ok=True)
@@ -48,6 +50,10 @@ class CutLine:
     async def _carry(self, inside: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if not self._whole:
+            # Let in at the very moment of the cut.
+            back.close()
+            return
         self._carrying.add(task)
         out: asyncio.StreamWriter | None = None
         try:

@@ -37,9 +37,10 @@ class SeatProcess:
         return b64(self.work.seat_statement(told["site"], told["number"]))
 
     async def begin(self, told: dict[str, Any]) -> None:
-        """A member comes with a card and begins a session, through the seat's line."""
+        """A member's card is read and given back; a session begins, through the seat's line."""
         card = self.work.folder / "card.pem"
         self.work.client.key = PrivateKey.from_pem(card.read_bytes())
+        card.unlink()
         await self.work.client.sign_in(told["role"], told["organisation"])
 
     async def sit(self, told: dict[str, Any]) -> None:
