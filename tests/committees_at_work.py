@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -33,16 +33,12 @@ from kernel.crypto.signing import PrivateKey
 from kernel.identifiers import BidId, CommitteeId, LotId, PersonId, SeatId, SiteId
 from kernel.randomness import random_bytes, random_id
 from kernel.settings import Settings
-from kernel.store import founding
-from kernel.store.database import APP, LOG, OWNER, connect, session_factory
-from kernel.store.documents import Documents
 from kernel.store.embedded_postgres import EmbeddedPostgres
 from kernel.store.parties import payload_type
-from kernel.store.sequencer import sequence_once
 from kernel.store.transaction import Store, transaction
-from kernel.store.transparency_log import integrate_once, publish_once
 from tests.awards import a_sheet, a_zip, handed_over, record_signed
 from tests.draw_cast import EAST, HOST, SOUTH, DrawHouse, a_pool
+from tests.kept_stores import Tick, founded_store
 from tests.opened_lots import (
     Hall,
     a_hall,
@@ -90,10 +86,6 @@ KINDS: Mapping[str, tuple[Procedure, Mapping[str, Any]]] = {
 """A committee for each procedure."""
 
 REJECTED_PRICE = Decimal("123400000.00")
-START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
-
-
-Tick = Callable[[], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -571,53 +563,16 @@ class KeptCommittees:
         return room, settings, name
 
     async def _make(self, kind: str) -> None:
-        folder = self.folder / kind
-        folder.mkdir()
-        settings = Settings(
-            data=folder,
-            testing=True,
-            log_tick_s=0.05,
-            closer_settle_s=0.0,
-            origin="http://localhost",
-            log_origin="demo.sunbid.test/log",
-            # No witnesses, so that a checkpoint alone makes an entry witnessed.
-            witness_quorum=0,
-        )
         name = f"kept_{kind}"
-        await self.server.create_database(name, template=self.template)
-        owner = connect(self.server.url(role=OWNER, database=name), pool_size=1)
-        keys = founding.make_keys(settings)
-        await founding.found(owner, settings, keys, demo=True, start=START)
-        await owner.dispose()
-        async with store_over(self.server, name, settings) as (store, tick):
+        async with founded_store(self.server, name, self.template, self.folder / kind) as (
+            store,
+            tick,
+            settings,
+        ):
             room = await a_room(store, tick, kind)
             await room.convene()
             await tick()
         self.rooms[kind] = room, settings, name
-
-
-@asynccontextmanager
-async def store_over(
-    server: EmbeddedPostgres, name: str, settings: Settings
-) -> AsyncIterator[tuple[Store, Tick]]:
-    """A store over a database, and the log's hand beside it."""
-    engine = connect(server.url(role=APP, database=name), pool_size=10)
-    log = connect(server.url(role=LOG, database=name), pool_size=1)
-    signer = founding.read_keys(settings).log_signer
-
-    async def tick() -> None:
-        async with log.connect() as connection:
-            while await sequence_once(connection):
-                pass
-            await integrate_once(connection, epoch_length=timedelta(days=1))
-            await publish_once(connection, signer)
-
-    documents = Documents("", folder=settings.data / "documents")
-    try:
-        yield Store(session_factory(engine), documents, settings), tick
-    finally:
-        await log.dispose()
-        await engine.dispose()
 
 
 @asynccontextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from importlib import import_module
 from itertools import count
 from pathlib import Path
@@ -15,7 +15,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from hypothesis import settings as dice
-from sqlalchemy import text
+from sqlalchemy import event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel.crypto.notes import LogSigner
@@ -27,15 +27,16 @@ from kernel.store.embedded_postgres import EmbeddedPostgres
 from kernel.store.sequencer import sequence_once
 from kernel.store.transaction import Store
 from kernel.store.transparency_log import disclose_fillers, integrate_once, publish_once
-from tests.committees_at_work import KeptCommittees, WorkRoom, committees_kept, store_over
+from tests.committees_at_work import KeptCommittees, WorkRoom, committees_kept
+from tests.kept_stores import START, store_over
 
 for _package in ("kernel.store", "blacklist", "expert_pool", "trading", "evaluation"):
     with suppress(ModuleNotFoundError):
         import_module(f"{_package}.tables")
 
 TEMPLATE = "house_template"
-START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
-"""Monday 2026-03-02 09:00 in Beijing: where a test's clock starts."""
+
+__all__ = ["START"]
 
 _numbers = count(1)
 
@@ -82,6 +83,38 @@ async def database(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
     await postgres.drop_database(name)
 
 
+@dataclass(slots=True)
+class Lines:
+    """One engine for each role, led from database to database.
+
+    An engine keeps the statements it has compiled; a new one for each test would spend a third of
+    the time on compiling them again.
+    """
+
+    server: EmbeddedPostgres
+    engines: dict[str, AsyncEngine] = field(default_factory=dict)
+
+    def to(self, database: Database, role: str, *, pool_size: int) -> AsyncEngine:
+        """The role's engine, from now on leading to this database."""
+        url = make_url(database.url(role))
+        if role not in self.engines:
+            engine = self.engines[role] = connect(database.url(role), pool_size=pool_size)
+
+            @event.listens_for(engine.sync_engine, "do_connect")
+            def lead(_: object, __: object, ___: object, where: dict[str, object]) -> None:
+                where["database"] = engine.url.database
+
+        engine = self.engines[role]
+        engine.sync_engine.url = url
+        return engine
+
+
+@pytest.fixture(scope="session")
+def lines(postgres: EmbeddedPostgres) -> Lines:
+    """The engines of this test process."""
+    return Lines(postgres)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings that read nothing from the environment but the defaults."""
@@ -96,21 +129,23 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def store(database: Database, settings: Settings, tmp_path: Path) -> AsyncIterator[Store]:
+async def store(
+    database: Database, lines: Lines, settings: Settings, tmp_path: Path
+) -> AsyncIterator[Store]:
     """A founded demo database whose clock starts at START and is jumped by `clock_to`."""
-    owner = connect(database.url(OWNER), pool_size=1)
+    owner = lines.to(database, OWNER, pool_size=1)
     keys = founding.make_keys(settings)
     await founding.found(owner, settings, keys, demo=True, start=START)
     await owner.dispose()
-    engine = connect(database.url(APP), pool_size=10)
+    engine = lines.to(database, APP, pool_size=10)
     yield Store(session_factory(engine), Documents("", folder=tmp_path / "documents"), settings)
     await engine.dispose()
 
 
 @pytest.fixture
-async def log_line(database: Database) -> AsyncIterator[AsyncEngine]:
+async def log_line(database: Database, lines: Lines) -> AsyncIterator[AsyncEngine]:
     """The log's own line to the database."""
-    engine = connect(database.url(LOG), pool_size=1)
+    engine = lines.to(database, LOG, pool_size=1)
     yield engine
     await engine.dispose()
 

@@ -18,7 +18,8 @@ from kernel.crypto.signing import PrivateKey
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, Outrun, Refused
 from kernel.identifiers import SeatId, SiteId
 from kernel.randomness import random_id
-from tests.committees_at_work import START, WorkRoom, seat_statement
+from tests.committees_at_work import WorkRoom, seat_statement
+from tests.kept_stores import START
 from tests.newcomers import codes
 from tests.tenders import a_player
 

@@ -19,7 +19,8 @@ from evaluation import room_views
 from kernel.crypto.digests import b64, canonical, strict_json, unb64
 from kernel.store.transaction import transaction
 from kernel.store.transparency_log import proof_of
-from tests.committees_at_work import KeptCommittees, WorkRoom, store_over
+from tests.committees_at_work import KeptCommittees, WorkRoom
+from tests.kept_stores import store_over
 from tests.tampering import at, tampered
 from web.verifying.draw_transcript import TrustedLog
 from web.verifying.evaluation_record import verify

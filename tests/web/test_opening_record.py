@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +16,46 @@ from kernel.crypto.digests import b64u, canonical
 from kernel.crypto.signing import Envelope
 from kernel.settings import Settings
 from kernel.store import founding
+from kernel.store.embedded_postgres import EmbeddedPostgres
 from kernel.store.transaction import Store, transaction
 from kernel.store.transparency_log import proof_of
+from tests.conftest import TEMPLATE
+from tests.kept_stores import Tick, founded_store
 from tests.opened_lots import Hall, a_hall, an_entry, everything_opened, released, window_ended
 from tests.sealed_bids import a_tender
 from trading import opening, opening_views
 from web.verifying import opening_record
 
-Tick = Callable[[], Awaitable[None]]
+
+@pytest.fixture(scope="module")
+async def kept(
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Path, Hall]]:
+    """An export of three opened bids and one that was revoked, and their hall; made once."""
+    folder, name = tmp_path_factory.mktemp("kept") / "opening", "kept_opening"
+    async with founded_store(postgres, name, TEMPLATE, folder.parent / "store") as (
+        store,
+        tick,
+        settings,
+    ):
+        hall = await a_hall_opened(store, tick)
+        yield await an_export(hall, store, settings, folder), hall
+    await postgres.drop_database(name)
 
 
 @pytest.fixture
-async def hall(store: Store, tick: Tick) -> Hall:
-    """Three opened bids and one that was revoked."""
+def export(kept: tuple[Path, Hall], tmp_path: Path) -> Path:
+    """A copy of the export that a test may spoil."""
+    return Path(shutil.copytree(kept[0], tmp_path / "opening"))
+
+
+@pytest.fixture
+def hall(kept: tuple[Path, Hall]) -> Hall:
+    """The hall it came from."""
+    return kept[1]
+
+
+async def a_hall_opened(store: Store, tick: Tick) -> Hall:
     tender = await a_tender(store)
     entries = [await an_entry(store, tender, f"{n}00000.00") for n in (7, 8, 9, 6)]
     await tick()
@@ -46,9 +73,7 @@ async def hall(store: Store, tick: Tick) -> Hall:
     return hall
 
 
-@pytest.fixture
-async def export(hall: Hall, store: Store, settings: Settings, tmp_path: Path) -> Path:
-    folder = tmp_path / "opening"
+async def an_export(hall: Hall, store: Store, settings: Settings, folder: Path) -> Path:
     (folder / "sheets").mkdir(parents=True)
     async with transaction(store, actor=PLATFORM) as tx:
         record = await opening_views.published_record(tx, hall.lot_id)

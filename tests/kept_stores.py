@@ -1,0 +1,71 @@
+"""Stores that outlive one test: founded once, used by a module or copied for each test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from kernel.settings import Settings
+from kernel.store import founding
+from kernel.store.database import APP, LOG, OWNER, connect, session_factory
+from kernel.store.documents import Documents
+from kernel.store.embedded_postgres import EmbeddedPostgres
+from kernel.store.sequencer import sequence_once
+from kernel.store.transaction import Store
+from kernel.store.transparency_log import integrate_once, publish_once
+
+START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+"""Monday 2026-03-02 09:00 in Beijing: where such a store's clock starts."""
+
+Tick = Callable[[], Awaitable[None]]
+
+
+@asynccontextmanager
+async def founded_store(
+    server: EmbeddedPostgres, name: str, template: str, folder: Path
+) -> AsyncIterator[tuple[Store, Tick, Settings]]:
+    """A founded store in a new database of that name; the database stays."""
+    folder.mkdir()
+    settings = Settings(
+        data=folder,
+        testing=True,
+        log_tick_s=0.05,
+        closer_settle_s=0.0,
+        origin="http://localhost",
+        log_origin="demo.sunbid.test/log",
+        # No witnesses, so that a checkpoint alone makes an entry witnessed.
+        witness_quorum=0,
+    )
+    await server.create_database(name, template=template)
+    owner = connect(server.url(role=OWNER, database=name), pool_size=1)
+    keys = founding.make_keys(settings)
+    await founding.found(owner, settings, keys, demo=True, start=START)
+    await owner.dispose()
+    async with store_over(server, name, settings) as (store, tick):
+        yield store, tick, settings
+
+
+@asynccontextmanager
+async def store_over(
+    server: EmbeddedPostgres, name: str, settings: Settings
+) -> AsyncIterator[tuple[Store, Tick]]:
+    """A store over a database, and the log's hand beside it."""
+    engine = connect(server.url(role=APP, database=name), pool_size=10)
+    log = connect(server.url(role=LOG, database=name), pool_size=1)
+    signer = founding.read_keys(settings).log_signer
+
+    async def tick() -> None:
+        async with log.connect() as connection:
+            while await sequence_once(connection):
+                pass
+            await integrate_once(connection, epoch_length=timedelta(days=1))
+            await publish_once(connection, signer)
+
+    documents = Documents("", folder=settings.data / "documents")
+    try:
+        yield Store(session_factory(engine), documents, settings), tick
+    finally:
+        await log.dispose()
+        await engine.dispose()
