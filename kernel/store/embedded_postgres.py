@@ -185,7 +185,8 @@ class EmbeddedPostgres:
 
     async def create_database(self, name: str, template: str | None = None) -> None:
         """Make a database that `sunbid_owner` owns, empty or as a copy of one that nobody uses."""
-        copied = f" TEMPLATE {_quoted(template)}" if template else ""
+        # Copying a template's files costs half of writing each of its pages to the journal.
+        copied = f" TEMPLATE {_quoted(template)} STRATEGY FILE_COPY" if template else ""
         await self._as_owner(f"CREATE DATABASE {_quoted(name)}{copied}")
 
     async def drop_database(self, name: str) -> None:
