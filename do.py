@@ -251,9 +251,8 @@ def sunbid(words: list[str]) -> None:
 
 def test(words: list[str]) -> int:
     """The tests that belong to every change."""
-    # A file's tests stay on one worker, so that what they share is made once. One worker more than
-    # there are cores: tests that wait for a browser or another process leave theirs idle.
-    spread = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+    # A file's tests stay on one worker, so that what they share is made once.
+    spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     return pytest([*spread, "--ignore=tests/soak", "-m", "not soak", *words])
 
 

@@ -110,7 +110,7 @@ class Lines:
 
 
 @pytest.fixture(scope="session")
-def lines(postgres: EmbeddedPostgres) -> Lines:
+def role_lines(postgres: EmbeddedPostgres) -> Lines:
     """The engines of this test process."""
     return Lines(postgres)
 
@@ -130,22 +130,22 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def store(
-    database: Database, lines: Lines, settings: Settings, tmp_path: Path
+    database: Database, role_lines: Lines, settings: Settings, tmp_path: Path
 ) -> AsyncIterator[Store]:
     """A founded demo database whose clock starts at START and is jumped by `clock_to`."""
-    owner = lines.to(database, OWNER, pool_size=1)
+    owner = role_lines.to(database, OWNER, pool_size=1)
     keys = founding.make_keys(settings)
     await founding.found(owner, settings, keys, demo=True, start=START)
     await owner.dispose()
-    engine = lines.to(database, APP, pool_size=10)
+    engine = role_lines.to(database, APP, pool_size=10)
     yield Store(session_factory(engine), Documents("", folder=tmp_path / "documents"), settings)
     await engine.dispose()
 
 
 @pytest.fixture
-async def log_line(database: Database, lines: Lines) -> AsyncIterator[AsyncEngine]:
+async def log_line(database: Database, role_lines: Lines) -> AsyncIterator[AsyncEngine]:
     """The log's own line to the database."""
-    engine = lines.to(database, LOG, pool_size=1)
+    engine = role_lines.to(database, LOG, pool_size=1)
     yield engine
     await engine.dispose()
 

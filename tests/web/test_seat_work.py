@@ -297,17 +297,18 @@ async def test_what_was_made_upon_a_conflict_is_a_conflict_and_what_is_chosen_th
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Renewals come quickly, and are given up quickly."""
+    """Renewals follow each other quickly."""
     monkeypatch.setattr(seat_work, "RENEW_S", 0.05)
-    monkeypatch.setattr(seat_work, "ANSWER_S", 1.0)
+    monkeypatch.setattr(seat_work, "ANSWER_S", 30.0)
 
 
 @pytest.mark.usefixtures("often")
 async def test_a_renewal_that_fails_for_a_moment_is_tried_again_and_costs_no_seat(
-    house: EvaluationHouse, seats: list[SeatWork]
+    house: EvaluationHouse, seats: list[SeatWork], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await all_sit(house, seats)
     work = seats[0]
+    monkeypatch.setattr(seat_work, "ANSWER_S", 1.0)
     with poor_line(house, work) as line:
         for befalls in (503, 502, "out", "back", "held"):
             await through_renewals(line, befalls, times=2)
@@ -359,19 +360,19 @@ async def test_a_no_to_an_old_lease_does_not_end_the_one_after_it(
     class LateAnswers(PoorLine):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             response = await super().handle_async_request(request)
-            if request.url.path.endswith("leases") and not response.is_success:
+            if request.url.path.endswith("leases") and response.status_code == 409:
                 arrived.set()
                 await go_on.wait()
             return response
 
+    line = LateAnswers(httpx.ASGITransport(app=house.app), lambda _: 503)
     before = work.client
-    work.client = Client(
-        "http://localhost",
-        before.key,
-        transport=LateAnswers(httpx.ASGITransport(app=house.app)),
-    )
+    work.client = Client("http://localhost", before.key, transport=line)
     work.client.token = before.token
+    # Nobody renews while the lease is made to end.
+    await until(lambda: "POST leases" in line.asked)
     await house.room.lose_line(house.room.sitters[0])
+    line.trouble = lambda _: None
     async with asyncio.timeout(30):
         await arrived.wait()
     await work.sign_in()
