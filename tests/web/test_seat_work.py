@@ -314,8 +314,8 @@ async def test_a_renewal_that_fails_for_a_moment_is_tried_again_and_costs_no_sea
             await through_renewals(line, befalls, times=2)
             await through_renewals(line, None, times=3)
             assert work.present
-        await work.renew()
         await work.close()
+        await work.renew()
 
 
 async def through_renewals(line: PoorLine, befalls: str | int | None, *, times: int) -> None:
