@@ -38,9 +38,13 @@ def executable() -> str | None:
     return named or next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def chromium() -> AsyncIterator[Browser]:
-    """One browser for this test process."""
+    """One browser for a test module.
+
+    Each module that imports it has a fixture of its own; with a longer life they would all stay
+    open to the end, and an idle browser is not idle enough.
+    """
     found = executable()
     if found is None:
         reason = f"no Chromium: set SUNBID_CHROMIUM, or install one of {', '.join(NAMES)}"
