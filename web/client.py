@@ -78,6 +78,14 @@ class SignedInAs:
     expires_at: str
 
 
+def signed_statement(
+    key: PrivateKey, kind: str, payload: Mapping[str, object], *, at: datetime
+) -> bytes:
+    """A statement of this kind, dated and signed by this key, as DSSE."""
+    said = {"v": f"ebid-{kind}/1", "signed_at": instant_text(at), **payload}
+    return key.sign(payload_type(kind), canonical(said)).to_bytes()
+
+
 class Client:
     """One program's line to the platform, with the key it signs by.
 
@@ -242,12 +250,7 @@ class Client:
 
     def statement(self, kind: str, payload: Mapping[str, object]) -> bytes:
         """A statement of this kind, dated now and signed by this key."""
-        said = {
-            "v": f"ebid-{kind}/1",
-            "signed_at": instant_text(self._clock()),
-            **payload,
-        }
-        return self._own_key.sign(payload_type(kind), canonical(said)).to_bytes()
+        return signed_statement(self._own_key, kind, payload, at=self._clock())
 
     async def post_statement(
         self,

@@ -27,6 +27,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from kernel.access import Role
 from kernel.crypto.digests import b64u, unb64u
 from kernel.crypto.notes import WitnessSigner, parse_vkey
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, PlatformError, Refused
@@ -35,7 +36,15 @@ from kernel.randomness import random_bytes
 from kernel.settings import Settings
 from kernel.store import founding
 from web import background as background_process
-from web import doctoring, handbook, keeping_copies, premises, seal_command, witnessing
+from web import (
+    doctoring,
+    handbook,
+    installing,
+    keeping_copies,
+    premises,
+    seal_command,
+    witnessing,
+)
 from web.app import create_app
 from web.client import Unreachable
 from web.rehearsal import playing
@@ -97,8 +106,16 @@ def settings_with(**changes: Any) -> Settings:
 
 def run(work: Coroutine[Any, Any, int]) -> None:
     """Run the work and leave with its exit code; a platform error gets its own."""
+    with in_words():
+        raise typer.Exit(asyncio.run(work))
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """What goes wrong is told in a line, and left with its documented code."""
     try:
-        code = asyncio.run(work)
+        yield
+        return
     except KeyboardInterrupt:
         code = 130
     except PlatformError as error:
@@ -107,7 +124,13 @@ def run(work: Coroutine[Any, Any, int]) -> None:
     except OUT_OF_REACH as error:
         talk.print(f"[red]out of reach[/]: {escape(str(error))}")
         code = NETWORK
-    raise typer.Exit(code)
+    except OSError as error:
+        # A folder that is missing, full, or not ours: the system says which, and why.
+        talk.print(
+            f"[red]{escape(error.strerror or str(error))}[/]: {escape(str(error.filename or ''))}"
+        )
+        code = MISSING if isinstance(error, FileNotFoundError) else CONFLICT
+    raise typer.Exit(code) from None
 
 
 def code_for(error: PlatformError) -> int:
@@ -178,6 +201,11 @@ def up(
         async with premises.opened(settings, demo=demo) as place:
             await place.start_processes()
             talk.print(f"sunbid is up at [bold]{settings.origin}[/] (Ctrl-C stops it)")
+            if not await place.has_centre():
+                talk.print(
+                    "[yellow]There is no trading centre yet, so nobody can be let in[/]:"
+                    " stop this, run `sunbid install`, and start again."
+                )
             await _until_told_to_stop()
             talk.print("Stopping…")
         return OK
@@ -266,6 +294,63 @@ def background() -> None:
 
 
 @main.command()
+def install(
+    name: Annotated[str, typer.Option("--name", help="The trading centre's full name.")],
+    uscc: Annotated[str, typer.Option("--uscc", help="Its unified social credit code.")],
+    region: Annotated[str, typer.Option("--region", help="Its region code, six digits.")],
+    person: Annotated[str, typer.Option("--person", help="Its first member of staff.")],
+    identity_document: Annotated[
+        str,
+        typer.Option(
+            "--identity-document",
+            prompt="Number of that person's identity document",
+            hide_input=True,
+            help="Asked for when left out; only its keyed hash is kept.",
+        ),
+    ],
+    key: Annotated[
+        Path, typer.Option("--key", help="That person's P-256 key (PEM); made where none is.")
+    ],
+    responsible: Annotated[
+        str, typer.Option("--responsible", help="The centre's responsible person, if another.")
+    ] = "",
+    role: Annotated[
+        list[Role] | None,
+        typer.Option("--role", help="A further capacity of the centre; repeat it."),
+    ] = None,
+    data: DataOption = None,
+) -> None:
+    """Install the trading centre with its first person, who lets all others in; done once.
+
+    Run it before `sunbid up`, or while the platform is stopped.
+
+    Example: sunbid install --name 江城市公共资源交易中心 --uscc 12420100000000000X --region 420100
+    --person 张三 --key staff.pem
+    """
+    settings = settings_with(data=data)
+    centre = installing.Centre(
+        uscc=uscc.strip().upper(),
+        name=name,
+        region_code=region,
+        responsible_person=responsible or person,
+        person=person,
+        identity_document=identity_document,
+        roles=tuple(role or ()),
+    )
+
+    async def work() -> int:
+        told = await installing.install(settings, centre, key)
+        talk.print(
+            f"{escape(name)} is installed with {escape(person)}, who signs in with {key}\n"
+            f"for the organisation [bold]{told.organisation_id}[/] as {Role.CENTRE_STAFF}."
+        )
+        typer.echo(str(told.organisation_id))
+        return OK
+
+    run(work())
+
+
+@main.command()
 def migrate(data: DataOption = None) -> None:
     """Bring the database to the present shape, without starting the platform."""
     settings = settings_with(data=data)
@@ -342,12 +427,13 @@ def witness(
 
     Example: sunbid witness --log "$VKEY" --key witness.key --name regulator.example/w1
     """
-    try:
-        parse_vkey(log)
-        signer = _witness_signer(key, name)
-    except BrokenSeal as error:
-        talk.print(f"[red]--log, --key or --name[/]: {escape(str(error))}")
-        raise typer.Exit(USAGE) from None
+    with in_words():
+        try:
+            parse_vkey(log)
+            signer = _witness_signer(key, name)
+        except BrokenSeal as error:
+            talk.print(f"[red]--log, --key or --name[/]: {escape(str(error))}")
+            raise typer.Exit(USAGE) from None
     if show_key:
         typer.echo(signer.vkey)
         return

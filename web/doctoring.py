@@ -23,6 +23,7 @@ from kernel.settings import Settings
 from kernel.store import founding
 from kernel.store.database import connect
 from kernel.store.migrating import OLDEST
+from kernel.store.registering import is_installed
 from web.premises import reached
 from web.soundness import faults_of
 
@@ -155,6 +156,15 @@ async def _founded(engine: AsyncEngine, settings: Settings) -> Finding:
     )
 
 
+async def _centre(engine: AsyncEngine, _: Settings) -> Finding:
+    if not await founding.is_founded(engine):
+        return Finding("trading centre", True, "none yet")
+    async with engine.connect() as connection:
+        there = await is_installed(connection)
+    found = "installed" if there else "none yet, so nobody can be let in; `sunbid install` does it"
+    return Finding("trading centre", True, found)
+
+
 async def _sound(engine: AsyncEngine, settings: Settings) -> Finding:
     if not await founding.is_founded(engine):
         return Finding("invariants", True, "nothing to check yet")
@@ -171,5 +181,6 @@ LOOKS: tuple[Callable[[AsyncEngine, Settings], Awaitable[Finding]], ...] = (
     _server,
     _clock,
     _founded,
+    _centre,
     _sound,
 )

@@ -89,9 +89,12 @@ async def restore(
 ) -> int:
     """Restore into an empty installation, rebuild the root, and compare it.
 
-    `checkpoint` is a later one from somebody else: a log that is shorter was rolled back.
+    `checkpoint` is a later one from somebody else: a log that is shorter was rolled back. Whatever
+    is given is read before anything is written; `NotFound`, `BrokenSeal` or `Outrun` leave all as
+    it was.
     """
     manifest = _manifest(source)
+    later = None if checkpoint is None else _note_in(checkpoint)
     for name, digest in ((DUMP, "dump_sha256"), (LIST, "documents_sha256")):
         if not (source / name).exists() or _digest(source / name) != manifest.get(digest):
             raise BrokenSeal(f"{name} is not the one that was made")
@@ -118,7 +121,7 @@ async def restore(
             faults = await _put_back_documents(settings, source, talk)
             if _keys(source).exists():
                 shutil.copytree(_keys(source), _keys(settings.data))
-            faults += await compare(engine, settings, manifest, checkpoint)
+            faults += await compare(engine, settings, manifest, later)
         finally:
             await engine.dispose()
     if not faults:
@@ -135,7 +138,7 @@ def _told(faults: list[str], talk: Console) -> int:
 
 
 async def compare(
-    engine: AsyncEngine, settings: Settings, manifest: dict[str, Any], later: Path | None
+    engine: AsyncEngine, settings: Settings, manifest: dict[str, Any], later: str | None
 ) -> list[str]:
     """What is wrong with a restored database; empty when it is what it should be."""
     faults = []
@@ -152,7 +155,7 @@ async def compare(
     if manifest["checkpoint"]:
         faults += _compare_with(hashes, manifest["checkpoint"], vkey, "the copy's own checkpoint")
     if later is not None:
-        faults += _compare_with(hashes, later.read_text(), vkey, "the checkpoint given")
+        faults += _compare_with(hashes, later, vkey, "the checkpoint given")
     return faults
 
 
@@ -170,10 +173,22 @@ def _compare_with(hashes: list[bytes], note: str, vkey: str, whose: str) -> list
     return []
 
 
+def _note_in(path: Path) -> str:
+    """The checkpoint in this file; whose it is can be told only beside the restored log."""
+    try:
+        note = path.read_text()
+    except OSError as error:
+        raise NotFound(f"the checkpoint {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BrokenSeal(f"{path} is not a checkpoint") from None
+    Checkpoint.parse(SignedNote.parse(note).text)
+    return note
+
+
 def _manifest(source: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads((source / MANIFEST).read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise NotFound(f"{source} holds no backup") from None
     except ValueError:
         raise BrokenSeal(f"{MANIFEST} is damaged") from None

@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -24,14 +25,19 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel.crypto.signing import PrivateKey
+from kernel.errors import Outrun
 from kernel.settings import Settings
 from kernel.store import founding, migrating
 from kernel.store.database import APP, LOG, OWNER, connect, session_factory
 from kernel.store.documents import Documents
 from kernel.store.embedded_postgres import EmbeddedPostgres, PostgresUnavailable
+from kernel.store.registering import is_installed
 from kernel.store.transaction import Store
 
 log = structlog.get_logger()
+
+COULD_NOT_LISTEN = 5
+"""What the HTTP process leaves with where another program has its port."""
 
 STOP_PATIENCE_S = 20.0
 READY_PATIENCE_S = 60.0
@@ -90,15 +96,29 @@ class Premises:
     server: EmbeddedPostgres | None = None
     _children: list[asyncio.subprocess.Process] = field(default_factory=list)
     _watchers: list[asyncio.Task[None]] = field(default_factory=list)
+    _ready: bool = False
     _stopping: bool = False
 
     async def start_processes(self, environment: Mapping[str, str] | None = None) -> None:
-        """Start the HTTP process and the background process, and keep them running."""
+        """Start the HTTP process and the background process, and keep them running.
+
+        `Outrun` where another program has the port: whatever answers there is not this platform.
+        """
+        see_port_is_free(self.settings)
         told = {**os.environ, **self.lines.environment(), **self.told(), **(environment or {})}
         for command in ("serve", "background"):
             watcher = asyncio.create_task(self._keep(command, told))
             self._watchers.append(watcher)
         await self.wait_ready()
+
+    async def has_centre(self) -> bool:
+        """Whether a trading centre is installed, without which nobody can be let in."""
+        engine = self.lines.engine("owner", pool_size=1)
+        try:
+            async with engine.connect() as connection:
+                return await is_installed(connection)
+        finally:
+            await engine.dispose()
 
     def told(self) -> dict[str, str]:
         """The settings as a child process must be told them."""
@@ -123,6 +143,8 @@ class Premises:
             self._children.append(child)
             code = await child.wait()
             self._children.remove(child)
+            if code == COULD_NOT_LISTEN and not self._ready:
+                raise _taken(self.settings)
             if not self._stopping:
                 log.warning("a process ended and is started again", process=command, code=code)
                 await asyncio.sleep(1)
@@ -131,9 +153,13 @@ class Premises:
         """Return when the platform answers; `TimeoutError` when it does not within a minute."""
         async with asyncio.timeout(READY_PATIENCE_S), httpx.AsyncClient(timeout=2) as client:
             while True:
+                for watcher in self._watchers:
+                    if watcher.done():
+                        await watcher
                 with contextlib.suppress(httpx.HTTPError):
                     answer = await client.get(f"{self.settings.origin}/readyz")
                     if answer.status_code == httpx.codes.OK:
+                        self._ready = True
                         return
                 await asyncio.sleep(0.1)
 
@@ -145,13 +171,25 @@ class Premises:
                 child.send_signal(signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_PATIENCE_S):
-                await asyncio.gather(*self._watchers)
+                await asyncio.gather(*self._watchers, return_exceptions=True)
         for child in list(self._children):
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
         await asyncio.gather(*self._watchers, return_exceptions=True)
         if self.server is not None:
             self.server.stop()
+
+
+def see_port_is_free(settings: Settings) -> None:
+    """`Outrun` where another program listens at the address this platform is to have."""
+    try:
+        socket.create_server((settings.host, settings.port)).close()
+    except OSError:
+        raise _taken(settings) from None
+
+
+def _taken(settings: Settings) -> Outrun:
+    return Outrun(f"port {settings.port} of {settings.host} is taken; choose another with --port")
 
 
 RUNNING = "running.json"

@@ -16,6 +16,7 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlmodel import col
 
 from kernel.access import Actor, Role, by
@@ -529,6 +530,16 @@ async def memberships(
 # ── the first of all ──────────────────────────────────────────────────────────────────────────
 
 
+async def is_installed(line: AsyncSession | AsyncConnection) -> bool:
+    """Whether there is a centre, whose staff let all others in."""
+    found = await line.execute(
+        select(col(MembershipRow.id))
+        .where(col(MembershipRow.role) == str(Role.CENTRE_STAFF))
+        .limit(1)
+    )
+    return found.first() is not None
+
+
 async def install_staff(store: Store, asked: Registration) -> Registered:
     """Install the centre with its first person, in the capacities asked for.
 
@@ -537,10 +548,7 @@ async def install_staff(store: Store, asked: Registration) -> Registered:
     """
     async with transaction(store, actor=Actor(Role.PLATFORM)) as tx:
         await lock_exclusive(tx.session, "registering")
-        present = await tx.session.scalar(
-            select(col(MembershipRow.id)).where(col(MembershipRow.role) == str(Role.CENTRE_STAFF))
-        )
-        if present is not None:
+        if await is_installed(tx.session):
             raise NotPermitted("there is a centre already; its staff let others in")
         if uscc_faults(asked.uscc) or Role.CENTRE_STAFF not in asked.roles:
             raise Malformed("the centre needs its credit code and staff", code="uscc_malformed")

@@ -6,9 +6,11 @@ Exit codes: 0 done, 2 wrong usage, 3 not found, 4 not permitted, 5 refused, 6 ve
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -115,10 +117,17 @@ def test_an_option_that_does_not_exist_is_wrong_usage(words: tuple[str, ...]) ->
         (["witness", "--log", REAL, "--key", "k", "--name", "two words"], 2),
         (["witness", "--log", REAL, "--key", "k", "--name", "w", "--demo-clock", "http://x"], 2),
         (["restore", "nothing-here"], 3),
+        (["restore", __file__], 3),
         (["verify", "receipt", __file__, "--log", LOG], 6),
         (["verify", "draw", __file__], 6),
         (["verify", "log", str(Path(__file__).parent)], 6),
         (["verify", "opening", str(Path(__file__).parent)], 6),
+        (["verify", "receipt", str(Path(__file__).parent), "--log", LOG], 2),
+        (["verify", "draw", str(Path(__file__).parent)], 2),
+        (["verify", "evaluation", str(Path(__file__).parent)], 2),
+        (["verify", "log", __file__], 2),
+        (["backup", "/proc/no-such-folder"], 3),
+        (["witness", "--log", REAL, "--key", "/proc/no-such/key", "--name", "w"], 3),
     ],
     ids=lambda one: " ".join(one) if isinstance(one, list) else None,
 )
@@ -130,6 +139,33 @@ def test_what_goes_wrong_has_its_own_exit_code(
     assert done.exit_code == code, done.output
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
+    assert isinstance(done.exception, SystemExit), "nothing was left uncaught"
+
+
+def test_a_rehearsal_leaves_alone_what_is_not_its_own(tmp_path: Path) -> None:
+    """Neither a folder of somebody's, nor one in which another plays, nor another's port."""
+    folder = tmp_path / "data" / "rehearsal"
+    folder.mkdir(parents=True)
+    (folder / "thesis.txt").write_text("seven years of work")
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        free = held.getsockname()[1]
+        words = ["rehearse", "--port", str(free), "--out", str(tmp_path / "out")]
+        taken = CliRunner().invoke(main, words)
+    assert taken.exit_code == 5
+    assert f"port {free} of 127.0.0.1 is taken" in taken.stderr
+    kept = CliRunner().invoke(main, words)
+    assert kept.exit_code == 5
+    assert "it is kept" in kept.stderr
+    (folder / "REHEARSAL").touch()
+    with (tmp_path / "data" / "rehearsal.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        busy = CliRunner().invoke(main, words)
+    assert busy.exit_code == 5
+    assert "a rehearsal is up" in busy.stderr
+    nowhere = CliRunner().invoke(main, [*words[:-1], "/proc/no-such-folder"])
+    assert nowhere.exit_code == 3
+    assert "/proc/no-such-folder" in nowhere.stderr
+    assert (folder / "thesis.txt").read_text() == "seven years of work"
 
 
 @pytest.mark.parametrize(

@@ -163,10 +163,8 @@ async def test_a_copy_with_another_past_is_not_the_log_the_world_has_seen(
         "UPDATE kernel.log_leaf SET data = sha256(data) WHERE index = 2"
     )
     assert "rolled back" in await after("DELETE FROM kernel.log_leaf WHERE index = 7")
-    (tmp_path / "forged").write_text(manifest["checkpoint"].replace("\n8\n", "\n9\n"))
-    assert "does not verify" in " ".join(
-        await compare(engine, elsewhere, manifest, tmp_path / "forged")
-    )
+    forged = manifest["checkpoint"].replace("\n8\n", "\n9\n")
+    assert "does not verify" in " ".join(await compare(engine, elsewhere, manifest, forged))
     await engine.dispose()
 
 
@@ -190,6 +188,21 @@ async def test_a_damaged_copy_is_refused_before_anything_is_touched(
     with pytest.raises(BrokenSeal, match=name):
         await restore(elsewhere, copy, checkpoint=None, talk=ears.console)
     assert not elsewhere.data.exists()
+
+
+async def test_a_checkpoint_that_cannot_be_read_is_refused_before_anything_is_touched(
+    store: Store, here: Settings, elsewhere: Settings, tmp_path: Path, ears: Ears
+) -> None:
+    copy = tmp_path / "copy"
+    await back_up(here, copy, talk=ears.console)
+    with pytest.raises(NotFound, match="nowhere"):
+        await restore(elsewhere, copy, checkpoint=tmp_path / "nowhere", talk=ears.console)
+    for content in (b"not a note", b"\xff\xfe"):
+        (tmp_path / "later").write_bytes(content)
+        with pytest.raises(BrokenSeal):
+            await restore(elsewhere, copy, checkpoint=tmp_path / "later", talk=ears.console)
+    assert not elsewhere.data.exists()
+    assert await restore(elsewhere, copy, checkpoint=None, talk=ears.console) == 0
 
 
 @pytest.mark.parametrize("manifest", ["{", "[]", "{}", '{"v": "sunbid-backup/9"}'])

@@ -17,6 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from kernel.clock import monotonic_s
+from kernel.errors import Outrun
 from kernel.settings import Settings
 from kernel.store import founding
 from kernel.store.database import APP, LOG, OWNER
@@ -125,6 +126,14 @@ async def test_a_stopped_server_finishes_what_it_does_and_leaves_with_0(
         assert monotonic_s() - began < 12
         assert process.stderr is not None
         assert b"Traceback" not in await process.stderr.read()
+
+
+async def test_another_s_port_is_left_alone(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        settings = Settings(data=tmp_path, port=held.getsockname()[1])
+        place = Premises(settings, Lines(("o", ""), ("a", ""), ("l", "")))
+        with pytest.raises(Outrun, match="is taken"):
+            await place.start_processes()
 
 
 async def test_an_installation_is_opened_founded_once_and_reached_while_it_runs(

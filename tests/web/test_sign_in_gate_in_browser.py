@@ -15,7 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from playwright.async_api import Browser, Page, expect
 
 import web
-from kernel.access import Role
+from kernel.access import Actor, Role
 from kernel.crypto.signing import PrivateKey
 from kernel.settings import Settings
 from kernel.store.parties import verified_statement
@@ -40,6 +40,8 @@ class Gate:
     address: str
     store: Store
     expert: Registered
+    staff: Actor
+    staff_key: PrivateKey
 
 
 @pytest.fixture
@@ -63,7 +65,8 @@ async def gate(store: Store, settings: Settings) -> AsyncIterator[Gate]:
         uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
     )
     serving = asyncio.create_task(server.serve(sockets=[listening]))
-    staff = await the_centre(store, PrivateKey.generate())
+    staff_key = PrivateKey.generate()
+    staff = await the_centre(store, staff_key)
     expert = await verified(
         store,
         staff,
@@ -72,7 +75,7 @@ async def gate(store: Store, settings: Settings) -> AsyncIterator[Gate]:
         name="江城大学",
         roles=["expert"],
     )
-    yield Gate(address, store, expert)
+    yield Gate(address, store, expert, staff, staff_key)
     server.should_exit = True
     await serving
 
@@ -173,6 +176,35 @@ async def test_a_passkey_signs_where_no_other_key_is(chromium: Browser, gate: Ga
     async with transaction(gate.store, actor=acting(gate.expert, Role.EXPERT)) as tx:
         statement = await verified_statement(tx, text.encode(), "score")
     assert statement.keyid.startswith("webauthn:")
+
+
+async def test_a_key_file_that_a_program_made_is_brought_into_the_browser(
+    chromium: Browser, gate: Gate, tmp_path: Path
+) -> None:
+    pem = tmp_path / "staff.pem"
+    pem.write_bytes(gate.staff_key.to_pem())
+    (tmp_path / "other.pem").write_text("no key at all")
+    address = f"{gate.address}/sign-in?to=/account"
+    async with open_page(chromium, address, expected=NO_CLOCK) as page:
+        await page.fill("[name=organisation]", str(gate.staff.party))
+        await page.select_option("[name=role]", "centre_staff")
+        await page.set_input_files("[name=key_file]", tmp_path / "other.pem")
+        await page.click("form[data-key-file] button")
+        await expect(page.locator("[data-says]")).to_contain_text("不是")
+        await page.set_input_files("[name=key_file]", pem)
+        await page.click("form[data-key-file] button")
+        await page.wait_for_url(f"{gate.address}/account")
+        await expect(page.locator("main")).to_contain_text("江城市公共资源交易中心")
+
+        await page.context.clear_cookies()
+        await page.goto(address)
+        await page.click("[data-keys-here] button")
+        await page.wait_for_url(f"{gate.address}/account")
+        kept = await page.evaluate(
+            "async () => (await (await import('/static/passkey.js')).keysHere())"
+            ".map((key) => key.privateKey.extractable)"
+        )
+    assert kept == [False]
 
 
 async def test_what_the_platform_refuses_is_said_in_words(chromium: Browser, gate: Gate) -> None:

@@ -111,7 +111,7 @@ async def _rolled_back(stage: Stage, later: Path) -> bool:
         engine = connect(place.owner_url, role=place.role, pool_size=1)
         try:
             alone = await keeping_copies.compare(engine, other, manifest, None)
-            with_later = await keeping_copies.compare(engine, other, manifest, later)
+            with_later = await keeping_copies.compare(engine, other, manifest, later.read_text())
         finally:
             await engine.dispose()
     return not alone and any("rolled back" in fault for fault in with_later)

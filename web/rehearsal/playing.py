@@ -7,12 +7,13 @@ one due act to the next; every period of the law is kept in full.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from kernel.clock import monotonic_s
 from kernel.crypto.digests import b64u
 from kernel.crypto.notes import WitnessSigner
 from kernel.crypto.signing import PrivateKey
+from kernel.errors import Outrun
 from kernel.randomness import random_bytes
 from kernel.settings import Settings
 from kernel.store import founding
@@ -77,10 +79,30 @@ async def rehearse(
     talk: Console,
     stay: Callable[[], Awaitable[None]] | None,
 ) -> int:
-    """Play up to a stage, check everything offline, print the summary; 0 where all was met."""
+    """Play up to a stage, check everything offline, print the summary; 0 where all was met.
+
+    `Outrun`, with nothing touched, where the folder is another's or in use, the port is taken, or
+    an outside database holds a platform already.
+    """
+    with _alone(folder):
+        return await _rehearse(settings, folder, out, until, as_json=as_json, talk=talk, stay=stay)
+
+
+async def _rehearse(
+    settings: Settings,
+    folder: Path,
+    out: Path,
+    until: str,
+    *,
+    as_json: bool,
+    talk: Console,
+    stay: Callable[[], Awaitable[None]] | None,
+) -> int:
     began = monotonic_s()
-    _clear(folder)
+    premises.see_port_is_free(settings)
+    await _see_database_is_empty(settings)
     out.mkdir(parents=True, exist_ok=True)
+    _clear(folder)
     folder.mkdir(parents=True)
     (folder / MARK).write_text("a rehearsal's data; the next rehearsal replaces it\n")
     told = settings.model_copy(
@@ -137,11 +159,36 @@ async def _play(stage: Stage, until: str) -> None:
             await take_early_copy(stage)
 
 
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else rehearses in this folder meanwhile; the lock lies beside what is cleared."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Outrun(
+                f"a rehearsal is up in {folder}: end it first, or choose another folder with --data"
+            ) from None
+        yield
+
+
+async def _see_database_is_empty(settings: Settings) -> None:
+    if not settings.database_url:
+        return
+    owner = premises.lines_of(settings).engine("owner", pool_size=1)
+    try:
+        if await founding.is_founded(owner):
+            raise Outrun("this database holds a platform already; a rehearsal wants an empty one")
+    finally:
+        await owner.dispose()
+
+
 def _clear(folder: Path) -> None:
     if not folder.exists():
         return
     if not (folder / MARK).exists():
-        raise FileExistsError(f"{folder} holds something that is not a rehearsal's; it is kept")
+        raise Outrun(f"{folder} holds something that is not a rehearsal's; it is kept")
     shutil.rmtree(folder)
 
 

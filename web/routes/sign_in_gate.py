@@ -296,7 +296,14 @@ async def sign_in_page(
     """The ways to come in."""
     async with store.sessions() as session:
         demo = await signing_in.is_demo(session)
-    return render(request, "sign_in_gate/sign_in.html", actor=actor, demo=demo, to=own_path(to))
+    return render(
+        request,
+        "sign_in_gate/sign_in.html",
+        actor=actor,
+        demo=demo,
+        to=own_path(to),
+        roles=[(str(role), ROLE_NAMES[role]) for role in registering.MEMBERS],
+    )
 
 
 @router.get("/register", include_in_schema=False)

@@ -84,17 +84,31 @@ export async function keepKey(record) {
   localStorage.setItem(CURRENT, record.keyid);
 }
 
+async function keyRecord(privateKey, point) {
+  const [x, y] = [b64u(point.slice(1, 33)), b64u(point.slice(33))];
+  const thumbprint = await sha256(utf8.encode(canonical({ crv: "P-256", kty: "EC", x, y })));
+  return { keyid: `p256:${b64u(thumbprint)}`, privateKey, publicKey: b64u(point), capacities: [] };
+}
+
 export async function newKey() {
   const pair = await crypto.subtle.generateKey(CURVE, false, ["sign", "verify"]);
   const point = new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey));
-  const [x, y] = [b64u(point.slice(1, 33)), b64u(point.slice(33))];
-  const thumbprint = await sha256(utf8.encode(canonical({ crv: "P-256", kty: "EC", x, y })));
-  return {
-    keyid: `p256:${b64u(thumbprint)}`,
-    privateKey: pair.privateKey,
-    publicKey: b64u(point),
-    capacities: [],
-  };
+  return keyRecord(pair.privateKey, point);
+}
+
+// The key of a PKCS #8 PEM text, which a program made; the browser keeps it so that no script, this
+// one included, can read it again.
+export async function keyOfPem(text) {
+  const found = text.match(/-----BEGIN PRIVATE KEY-----([\s\S]+?)-----END PRIVATE KEY-----/);
+  try {
+    const secret = Uint8Array.from(atob(found[1].replace(/\s+/g, "")), (one) => one.charCodeAt(0));
+    const readable = await crypto.subtle.importKey("pkcs8", secret, CURVE, true, ["sign"]);
+    const { x, y } = await crypto.subtle.exportKey("jwk", readable);
+    const privateKey = await crypto.subtle.importKey("pkcs8", secret, CURVE, false, ["sign"]);
+    return keyRecord(privateKey, Uint8Array.from([4, ...unb64u(x), ...unb64u(y)]));
+  } catch {
+    throw new Error("这不是未加密的 P-256 私钥文件（PEM）。");
+  }
 }
 
 async function currentKey() {
@@ -302,6 +316,21 @@ function gate() {
         goOn();
       });
       document.querySelector("[data-no-keys]").hidden = known.length > 0;
+    });
+  }
+  const bring = document.querySelector("form[data-key-file]");
+  if (bring) {
+    onAct(bring, "submit", async () => {
+      const given = new FormData(bring);
+      const key = await keyOfPem(await given.get("key_file").text());
+      const [organisation, role] = [given.get("organisation").trim(), given.get("role")];
+      await signInByKey(key, { organisation, role });
+      const own = await answered("/api/v1/sessions/current", {});
+      const chosen = bring.elements.role.selectedOptions[0].textContent.trim();
+      const organisation_name = own.organisation.name;
+      key.capacities = [{ role, role_name: chosen, organisation, organisation_name }];
+      await keepKey(key);
+      goOn();
     });
   }
   const make = document.querySelector("[data-passkey-register]");

@@ -46,8 +46,12 @@ def _verdict(result: Verdict, *, as_json: bool) -> None:
     raise typer.Exit(OK if result.ok else UNVERIFIED)
 
 
-FileArgument = Annotated[Path, typer.Argument(exists=True, help="The file to check.")]
-FolderArgument = Annotated[Path, typer.Argument(exists=True, help="The folder to check.")]
+FileArgument = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The file to check.")
+]
+FolderArgument = Annotated[
+    Path, typer.Argument(exists=True, file_okay=False, help="The folder to check.")
+]
 LogOption = Annotated[str, typer.Option("--log", help="The log's verifier key.")]
 KnownLogOption = Annotated[
     str | None, typer.Option("--log", help="The log's verifier key, if you know it.")
