@@ -15,10 +15,11 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 import httpx
 import structlog
@@ -94,6 +95,8 @@ class Premises:
     settings: Settings
     lines: Lines
     server: EmbeddedPostgres | None = None
+    logs: Path | None = None
+    """A folder for what each process says; the terminal's where there is none."""
     _children: list[asyncio.subprocess.Process] = field(default_factory=list)
     _watchers: list[asyncio.Task[None]] = field(default_factory=list)
     _ready: bool = False
@@ -137,9 +140,12 @@ class Premises:
 
     async def _keep(self, command: str, told: Mapping[str, str]) -> None:
         while not self._stopping:
-            child = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "web.command_line", command, env=dict(told)
-            )
+            with self._ears(command) as ears:
+                child = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", "web.command_line", command),
+                    env=dict(told),
+                    stderr=ears,
+                )
             self._children.append(child)
             code = await child.wait()
             self._children.remove(child)
@@ -148,6 +154,13 @@ class Premises:
             if not self._stopping:
                 log.warning("a process ended and is started again", process=command, code=code)
                 await asyncio.sleep(1)
+
+    def _ears(self, command: str) -> AbstractContextManager[IO[bytes] | None]:
+        """Where a process's words go."""
+        if self.logs is None:
+            return contextlib.nullcontext()
+        self.logs.mkdir(parents=True, exist_ok=True)
+        return (self.logs / f"{command}.jsonl").open("ab")
 
     async def wait_ready(self) -> None:
         """Return when the platform answers; `TimeoutError` when it does not within a minute."""
@@ -191,6 +204,9 @@ def see_port_is_free(settings: Settings) -> None:
 def _taken(settings: Settings) -> Outrun:
     return Outrun(f"port {settings.port} of {settings.host} is taken; choose another with --port")
 
+
+LOGS = "logs"
+"""The folder in the data folder where a rehearsal's processes leave what they say."""
 
 RUNNING = "running.json"
 

@@ -27,6 +27,7 @@ from web.rehearsal.cast import (
     credit_code,
 )
 from web.rehearsal.checking import verified
+from web.rehearsal.searching import said
 from web.rehearsal.stage import Stage
 from web.verifying.draw_transcript import TrustedLog, verify
 
@@ -67,6 +68,17 @@ class Heard:
     async def read(self, client: Client, path: str) -> None:
         """Ask, and remember the answer byte for byte."""
         self.answers.append(await client.read(path))
+
+    async def follow(self, client: Client, path: str) -> None:
+        """Ask for a list page by page, to its end."""
+        after = 0
+        while True:
+            await self.read(client, f"{path}?after={after}")
+            entries = json.loads(self.answers[-1])["entries"]
+            if not entries:
+                return
+            after = entries[-1].get("seq") or entries[-1]["number"]
+            self.answers += [unb64(one["record"]) for one in entries if "record" in one]
 
     def holds(self, secret: str) -> bool:
         """Whether a secret stands anywhere in what was heard."""
@@ -362,7 +374,7 @@ async def _tampered(stage: Stage, content: bytes, place: int) -> bool:
 
 async def _nobody_named(stage: Stage, draw_id: str, transcript: bytes, ids: dict[int, str]) -> None:
     """Look for every expert's name and ids in all that others can see of the draw."""
-    heard = Heard([transcript, *_records(transcript)])
+    heard, feed = Heard([transcript, *_records(transcript)]), Heard()
     lot, path = stage.facts.lot1, f"/api/v1/draws/{draw_id}"
     stranger = Client(stage.url)
     try:
@@ -377,26 +389,34 @@ async def _nobody_named(stage: Stage, draw_id: str, transcript: bytes, ids: dict
             (stranger, f"{lot}/{Audience.PUBLIC}"),
             (stage["supervisor"], f"{lot}/{Audience.SUPERVISORS}"),
         ):
-            await heard.read(client, f"/api/v1/views/{view}/entries?after=0")
+            await heard.follow(client, f"/api/v1/views/{view}/entries")
+        # The supervisor's own decision names the expert whom it bars, to the supervisor.
+        await heard.follow(stranger, "/api/v1/log/entries")
+        await feed.follow(stage["supervisor"], "/api/v1/log/entries")
     finally:
         await stranger.aclose()
-    named = [
-        number
-        for number, expert_id in ids.items()
-        for secret in (
+    secrets = {
+        number: (
             f"专家{number:02d}",
             expert_id,
             stage.players[f"expert{number}"].person_id,
             stage.players[f"expert{number}"].key.keyid,
         )
-        if heard.holds(secret)
+        for number, expert_id in ids.items()
+    }
+    named = [
+        number
+        for number, own in secrets.items()
+        if any(map(heard.holds, own)) or (number != BARRED_EXPERT and any(map(feed.holds, own)))
     ]
+    logged = said(stage, [secret for own in secrets.values() for secret in own])
     stage.expect(
         35,
         "names appear in no response, log or event before sign-in",
         LAW_37,
-        not named,
-        f"{len(heard.answers)} answers and records searched for {len(ids)} experts",
+        not named and not logged,
+        f"{len(heard.answers) + len(feed.answers)} answers and records searched for"
+        f" {len(ids)} experts",
     )
 
 

@@ -11,17 +11,19 @@ import asyncio
 import contextlib
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from kernel.clock import machine_clock
 from kernel.crypto import sealing
-from kernel.crypto.digests import b64u, canonical, unb64, unb64u
+from kernel.crypto.digests import b64u, canonical, strict_json, unb64, unb64u
 from kernel.crypto.signing import thumbprint
 from web.client import Client, Problem
 from web.custodian_work import Custodian, Trust, Unconvinced
 from web.rehearsal import act_draw
 from web.rehearsal.cast import BARRED, ESCROWED, LATE, REVOKED
 from web.rehearsal.checking import verified
+from web.rehearsal.searching import places_that_hold
 from web.rehearsal.stage import Stage
 
 PATIENCE_S = 30.0
@@ -151,48 +153,71 @@ async def _before_the_window(stage: Stage, lot: str, stranger: Client) -> None:
     """Nothing readable exists anywhere yet, and custodians' programs refuse to be asked early."""
     told = canonical(await stranger.get(f"/api/v1/lots/{lot}/opening")).decode()
     page = (await stranger.read(f"/openings/{lot}")).decode()
-    prices = [own.sheet["price"] for own in stage.facts.bids.values()]
-    spoken = [f"{int(float(price)):,}" for price in prices]
-    leaked = [price for price in (*prices, *spoken) if price in told or price in page]
+    prices = [str(own.sheet["price"]) for own in stage.facts.bids.values()]
+    spoken = [f"{Decimal(price):,.0f}" for price in prices]
+    secrets = (*prices, *spoken)
+    shown = [price for price in secrets if price in told or price in page]
+    kept = await places_that_hold(stage, secrets)
     stage.expect(
         21,
         "before the window closes no price exists anywhere",
         ARTICLE_30,
-        not leaked,
-        ", ".join(leaked),
+        not shown and not kept,
+        ", ".join((*shown, *kept)) or "in no answer, row, document or log of the platform",
     )
+    await refuse_too_early(stage, lot, code="too_early")
+
+
+async def refuse_too_early(stage: Stage, lot: str, *, code: str) -> None:
+    """Custodians' programs, asked before the window's end is logged: by the platform, or past it.
+
+    A dishonest platform sends the right papers with proofs of other things: of any entry before
+    the closing is logged, and afterwards of the closing in place of the window's end.
+    """
     refused = await stage.refused(
         lambda: stage["custodian_centre"].get(f"/api/v1/lots/{lot}/share-request"),
-        code="too_early",
+        code=code,
     )
-    program = _custodian(stage, "custodian_centre")
-    fooled = False
-    try:
-        program.answer(await _forged_request(stage, lot))
-        fooled = True
-    except Unconvinced:
-        pass
-    stage.expect(
-        26,
-        "asking custodians' programs before the closing is logged is refused by the programs",
-        "《招标投标法实施条例》第41条、" + ARTICLE_30,
-        refused is not None and not fooled,
-    )
-
-
-async def _forged_request(stage: Stage, lot: str) -> dict[str, Any]:
-    """What a dishonest platform would send early: the right papers with proofs of other things."""
     package = await stage["bidder1"].get(f"/api/v1/lots/{lot}/sealing-package")
-    entries = await stage["bidder1"].get("/api/v1/log/entries")
-    some = next(entry for entry in entries["entries"] if entry["index"] is not None)
-    proof = (await stage["bidder1"].read(f"/api/v1/log/proofs/{some['id']}", quorum=2)).decode()
-    return {
+    proof = await _a_proof(stage, lot)
+    request = {
         "policy": package["policy"],
         "timetable": package["timetable"],
         "close_proof": proof,
         "window_closed_proof": proof,
         "headers": [],
     }
+    fooled = []
+    for name in stage.facts.custodian_keys:
+        with contextlib.suppress(Unconvinced):
+            _custodian(stage, name).answer(request)
+            fooled.append(name)
+    stage.expect(
+        26,
+        "asking custodians' programs before the closing is logged is refused by the programs",
+        "《招标投标法实施条例》第41条、" + ARTICLE_30,
+        refused is not None and not fooled,
+        ", ".join(fooled),
+    )
+
+
+async def _a_proof(stage: Stage, lot: str) -> str:
+    """Proof of the lot's closing where that is logged, and else of any entry at all."""
+    told = (await stage["bidder1"].get("/api/v1/log/entries"))["entries"]
+    placed = [one for one in told if one["index"] is not None]
+    closing = [one for one in placed if _tells(one, "LotClosed", lot)]
+    entry = (closing or placed)[-1]["id"]
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            with contextlib.suppress(Problem):
+                proof = await stage["bidder1"].read(f"/api/v1/log/proofs/{entry}", quorum=2)
+                return proof.decode()
+            await asyncio.sleep(0.2)
+
+
+def _tells(entry: dict[str, Any], kind: str, lot: str) -> bool:
+    record: Any = strict_json(unb64(entry["record"]))
+    return (record["kind"], record["subject"]) == (kind, lot)
 
 
 def _custodian(stage: Stage, name: str) -> Custodian:

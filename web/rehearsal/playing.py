@@ -129,6 +129,7 @@ async def _rehearse(
         centre_id = await _install_centre(place, told, centre_key)
         vkey = founding.read_keys(told).log_signer.vkey
         async with _witnesses(told, folder, witnesses, vkey):
+            place.logs = folder / premises.LOGS
             await place.start_processes()
             stage = Stage(told, out, talk)
             stage.facts.log_vkey = vkey

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 
@@ -16,6 +17,8 @@ from kernel.crypto.digests import instant_text, parse_instant
 from kernel.crypto.signing import PrivateKey
 from kernel.settings import Settings
 from web.client import Client, Problem
+
+ARTICLE_NUMBER: Final = re.compile(r"第[0-9]+条")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,13 @@ class Facts:
     candidates: list[str] = field(default_factory=list)
 
 
+def cites(problem: Problem | None, article: str) -> bool:
+    """Whether a refusal names the number of this article, as the platform cites it itself."""
+    numbers = ARTICLE_NUMBER.findall(article)
+    cited = [str(one["article"]) for one in problem.refusals] if problem is not None else []
+    return bool(numbers) and any(number in one for one in cited for number in numbers)
+
+
 @dataclass(slots=True)
 class Stage:
     """Everything the acts share."""
@@ -118,7 +128,12 @@ class Stage:
     async def refused(
         self, act: Callable[[], Any], *, code: str = "", status: int = 0
     ) -> Problem | None:
-        """The problem an act was answered with; None where it went through or failed otherwise."""
+        """The problem an act was answered with; None where it went through or failed otherwise.
+
+        Either a code or a status says which refusal is meant: any other is none.
+        """
+        if not (code or status):
+            raise ValueError("say which refusal is meant")
         try:
             await act()
         except Problem as problem:
