@@ -20,7 +20,8 @@ from axe_playwright_python.async_playwright import Axe
 from fastapi import FastAPI
 from playwright.async_api import Browser, Page, async_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""The first is Chromium without the browser's own windows, which cost a third of the time."""
 FLAGS = (
     "--disable-gpu",
     "--disable-quic",

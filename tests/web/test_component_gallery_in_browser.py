@@ -184,7 +184,8 @@ async def test_a_chosen_colour_stays_whatever_the_system_prefers(
 
 async def test_paper_is_white_whatever_the_screen_was(chromium: Browser, gallery: str) -> None:
     async with open_page(chromium, gallery + "/_ui", theme="dark") as page:
-        await page.get_by_role("link", name="深色").click()
+        async with page.expect_navigation():
+            await page.get_by_role("link", name="深色").click()
         await page.emulate_media(media="print")
         colours = await page.evaluate(
             """() => [document.body, document.querySelector('.note'), document.querySelector('.tw')]
