@@ -99,7 +99,7 @@ async def convene(tx: Transaction, request: CommitteeRequest) -> Convened:
     `Outrun` where it has one, `NotFound` while the draw is not complete, `Refused` with every
     ground on which these people may not be convened at these sites.
     """
-    brief = await _own_lot(tx, request.lot_id)
+    brief = await handover.own_lot_brief(tx, request.lot_id)
     # Seats are given out here alone, so that no two committees get the same one.
     await lock_exclusive(tx.session, "seats")
     if await committees.find_of_lot(tx, request.lot_id) is not None:
@@ -171,7 +171,7 @@ async def seat_successors(
     """
     await lock_exclusive(tx.session, "seats")
     file = await committees.lock(tx, committee_id)
-    brief = await _own_lot(tx, file.lot_id)
+    brief = await handover.own_lot_brief(tx, file.lot_id)
     drawn = await drawing.drawn_experts(tx, file.lot_id)
     placement = {region: SiteId(UUID(site)) for region, site in file.row.placement.items()}
     sites = await _sites(tx, set(placement.values()))
@@ -266,13 +266,6 @@ def vacancy_refusals(*, named: int, vacant: int) -> list[Refusal]:
 
 
 # ── what the above is made of ─────────────────────────────────────────────────────────────────
-
-
-async def _own_lot(tx: Transaction, lot_id: LotId) -> LotBrief:
-    brief = await handover.lot_brief(tx, lot_id)
-    if tx.actor.party not in (brief.tenderee_id, brief.agency_id):
-        raise NotFound("no such lot")
-    return brief
 
 
 async def _sites(tx: Transaction, ids: set[SiteId]) -> dict[UUID, SiteRow]:

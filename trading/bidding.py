@@ -377,11 +377,12 @@ async def lots_bid_for(tx: Transaction) -> list[tuple[LotRow, OwnBid]]:
     return sorted(found, key=lambda one: one[1].received_at, reverse=True)
 
 
-@by(*(set(Role) - {Role.PUBLIC, Role.PLATFORM}))
+@by(Role.BIDDER)
 async def own_receipt(tx: Transaction, entry_id: UUID, *, witnessed: bool = False) -> str | None:
-    """The receipt of an act of the acting organisation's, as it was first written.
+    """The receipt of a submission or withdrawal of the acting bidder's, as it was first written.
 
-    None while it is on its way; `NotFound` for every entry that is not its own.
+    None while it is on its way; `NotFound` for every entry that is not its own. Whoever acts for
+    the same organisation in another capacity gets none: that it bids is sealed from them too.
     """
     entry = await tx.session.get(JournalRow, entry_id)
     if entry is None or not entry.receipted or entry.party_id != tx.actor.party:

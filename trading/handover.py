@@ -247,6 +247,15 @@ async def lot_brief(tx: Transaction, lot_id: LotId) -> LotBrief:
     )
 
 
+@by(Role.TENDEREE, Role.AGENCY)
+async def own_lot_brief(tx: Transaction, lot_id: LotId) -> LotBrief:
+    """The same for the tenderee or agency whose lot it is; `NotFound` for every other."""
+    brief = await lot_brief(tx, lot_id)
+    if tx.actor.party not in (brief.tenderee_id, brief.agency_id):
+        raise NotFound("no such lot of yours")
+    return brief
+
+
 @by(Role.TENDEREE, Role.AGENCY, Role.CENTRE_STAFF)
 async def hand_over(tx: Transaction, lot_id: LotId) -> None:
     """Hand the opened bids over to the committee, once the opening is on record.

@@ -762,9 +762,13 @@ async def test_a_receipt_is_handed_to_its_author_alone(
         assert await bidding.own_receipt(tx, entry_id, witnessed=True) is None
         assert await bidding.own_intent(tx, tender.lot_id, answer.intent_id) == answer.intent_id
     rival = await a_bidder(store)
-    for actor in (rival.actor, tender.cast.supervisor.actor, tender.cast.agency.actor):
+    async with transaction(store, actor=rival.actor) as tx:
+        with pytest.raises(NotFound):
+            await bidding.own_receipt(tx, entry_id)
+    colleague = replace(bidder.actor, role=Role.EXPERT)
+    for actor in (tender.cast.supervisor.actor, tender.cast.agency.actor, colleague):
         async with transaction(store, actor=actor) as tx:
-            with pytest.raises(NotFound):
+            with pytest.raises(NotPermitted):
                 await bidding.own_receipt(tx, entry_id)
     async with transaction(store, actor=rival.actor) as tx:
         with pytest.raises(NotFound):

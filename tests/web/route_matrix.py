@@ -5,6 +5,10 @@ then refuses is a matter of other tests. A route without a line fails, and so do
 route. `body` is an example that has the right shape, `statement` the kind of signed statement the
 route takes: with one of them, whoever may not use the route is turned away for that very reason and
 not for the shape of what was sent.
+
+Where the very existence of a thing is secret from a capacity, the route answers it with 404 as if
+there were nothing, and its line says so in `hidden_because`. No route needs that today: whoever may
+not use a route in a capacity learns so from the capacity alone, before anything is looked up.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from kernel.access import Role
+from kernel.crypto.signing import PrivateKey
 
 PEOPLE = frozenset(Role) - {Role.PLATFORM, Role.PUBLIC}
 EVERYBODY = PEOPLE | {Role.PUBLIC}
@@ -22,12 +27,19 @@ NOBODY_KNOWN = UUID(int=1 << 100 | 4 << 76 | 1 << 63)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Who may use a route, and an example of what to send there."""
+    """Who may use a route, and an example of what to send there.
+
+    `ticket` marks a door that asks who is there instead of for a session: there 401 speaks of what
+    was shown at the door.
+    """
 
     roles: frozenset[Role]
     body: Mapping[str, object] | None = None
     statement: str = ""
+    form: Mapping[str, str] | None = None
     demo_only: bool = False
+    ticket: bool = False
+    hidden_because: str = ""
 
 
 def Allowed(  # noqa: N802  # reads as the sentence it is: this route, allowed for these
@@ -43,6 +55,8 @@ MEMBERS = (Role.EXPERT, Role.OWNER_REPRESENTATIVE)
 ANYONE = Line(EVERYBODY)
 SIGNED_IN = Line(PEOPLE)
 DEMO_ONLY = Line(EVERYBODY, demo_only=True)
+LOT: Mapping[str, object] = {"name": "一标段", "region": "310100", "estimate": "1000000.00"}
+WINDOW = {"from": "2026-05-06T01:00:00Z", "until": "2026-05-06T09:00:00Z"}
 
 ROUTES: dict[str, Line] = {
     # ── health ──
@@ -74,6 +88,7 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/passkeys/sign-ins": Line(EVERYBODY, body={"credential": {}}),
     "POST /api/v1/passkeys/choices": Line(
         EVERYBODY,
+        ticket=True,
         body={"ticket": "A" * 43, "organisation": str(NOBODY_KNOWN), "role": "bidder"},
     ),
     "GET /sign-in": ANYONE,
@@ -81,7 +96,12 @@ ROUTES: dict[str, Line] = {
     "GET /account": SIGNED_IN,
     "POST /sign-out": SIGNED_IN,
     "GET /demo/sign-in": DEMO_ONLY,
-    "POST /demo/sign-in": DEMO_ONLY,
+    "POST /demo/sign-in": Line(
+        EVERYBODY,
+        demo_only=True,
+        ticket=True,
+        form={"person": str(NOBODY_KNOWN), "organisation": str(NOBODY_KNOWN), "role": "bidder"},
+    ),
     # ── views ──
     "GET /api/v1/views/{view}/entries": ANYONE,
     "WS /live": ANYONE,
@@ -107,26 +127,41 @@ ROUTES: dict[str, Line] = {
     "GET /api/v1/lots/{lot_id}/documents/{name}": Allowed(Role.BIDDER, Role.SUPERVISOR, *OWNERS),
     "GET /api/v1/projects/{project_id}": ANYONE,
     "GET /api/v1/clock": ANYONE,
-    "POST /demo/clock": Line(frozenset({Role.CENTRE_STAFF}), demo_only=True),
+    "POST /demo/clock": Line(
+        frozenset({Role.CENTRE_STAFF}), body={"to": "2000-01-01T00:00:00Z"}, demo_only=True
+    ),
     # ── the tender desk ──
-    "POST /api/v1/projects": Allowed(*OWNERS),
+    "POST /api/v1/projects": Allowed(
+        *OWNERS,
+        body={
+            "code": "JC-2026-0001",
+            "name": "滨江路改造",
+            "procedure": "open_tender_mandatory",
+            "category": "works",
+            "region": "310100",
+            "funding_source": "财政资金",
+            "tenderee": str(NOBODY_KNOWN),
+        },
+    ),
     "GET /api/v1/own-projects": Allowed(*OWNERS),
     "POST /api/v1/projects/{project_id}/authorisation": Allowed(
         Role.TENDEREE, statement="authorisation"
     ),
-    "POST /api/v1/projects/{project_id}/lots": Allowed(*OWNERS),
+    "POST /api/v1/projects/{project_id}/lots": Allowed(*OWNERS, body=LOT),
     "GET /api/v1/lots/{lot_id}/draft": Allowed(*OWNERS),
-    "PUT /api/v1/lots/{lot_id}/draft": Allowed(*OWNERS),
+    "PUT /api/v1/lots/{lot_id}/draft": Allowed(*OWNERS, body=LOT),
     "DELETE /api/v1/lots/{lot_id}/draft": Allowed(*OWNERS),
     "PUT /api/v1/lots/{lot_id}/documents/{name}": Allowed(*OWNERS),
     "DELETE /api/v1/lots/{lot_id}/documents/{name}": Allowed(*OWNERS),
     "POST /api/v1/lots/{lot_id}/clarification-files": Allowed(*OWNERS),
-    "POST /api/v1/lots/{lot_id}/custodians": Allowed(*OWNERS),
+    "POST /api/v1/lots/{lot_id}/custodians": Allowed(*OWNERS, body={"custodians": []}),
     "GET /api/v1/custodian-assignments": Allowed(Role.CUSTODIAN),
     "POST /api/v1/lots/{lot_id}/custodian-keys": Allowed(Role.CUSTODIAN, statement="custodian-key"),
     "GET /api/v1/lots/{lot_id}/publication": Allowed(*OWNERS),
-    "POST /api/v1/lots/{lot_id}/publication": Allowed(*OWNERS),
-    "POST /api/v1/lots/{lot_id}/clarifications": Allowed(*OWNERS),
+    "POST /api/v1/lots/{lot_id}/publication": Allowed(
+        *OWNERS, body={"timetable": {}, "opening_policy": {}, "notice": {}}
+    ),
+    "POST /api/v1/lots/{lot_id}/clarifications": Allowed(*OWNERS, body={"clarification": {}}),
     "POST /api/v1/lots/{lot_id}/timetable": Allowed(*OWNERS, statement="timetable"),
     "POST /api/v1/lots/{lot_id}/cancellation": Allowed(*OWNERS, statement="notice"),
     "GET /desk": Allowed(*OWNERS),
@@ -153,7 +188,7 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/lots/{lot_id}/bids": Allowed(Role.BIDDER, statement="submission"),
     "GET /api/v1/lots/{lot_id}/submissions/{submission_id}": Allowed(Role.BIDDER),
     "GET /api/v1/lots/{lot_id}/bids/mine": Allowed(Role.BIDDER),
-    "GET /api/v1/receipts/{entry_id}": SIGNED_IN,
+    "GET /api/v1/receipts/{entry_id}": Allowed(Role.BIDDER),
     "GET /api/v1/lots/{lot_id}/sealing-package": ANYONE,
     "GET /bids": Allowed(Role.BIDDER),
     "GET /lots/{lot_id}/bid": Allowed(Role.BIDDER),
@@ -164,9 +199,7 @@ ROUTES: dict[str, Line] = {
     "GET /api/v1/lots/{lot_id}/opening": ANYONE,
     "POST /api/v1/lots/{lot_id}/releases": Allowed(Role.BIDDER, statement="release"),
     "GET /api/v1/lots/{lot_id}/own-headers": Allowed(Role.BIDDER),
-    "POST /api/v1/lots/{lot_id}/fallbacks": Allowed(
-        *OWNERS, Role.CENTRE_STAFF, Role.SUPERVISOR, statement="fallback"
-    ),
+    "POST /api/v1/lots/{lot_id}/fallbacks": Allowed(*OWNERS, Role.SUPERVISOR, statement="fallback"),
     "POST /api/v1/lots/{lot_id}/opening-objections": Allowed(Role.BIDDER, body={"words": "异议"}),
     "POST /api/v1/lots/{lot_id}/opening-objections/{objection_id}/answer": Allowed(
         *OWNERS, body={"words": "答复"}
@@ -180,17 +213,37 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/lots/{lot_id}/shares": Allowed(Role.CUSTODIAN, statement="shares"),
     "GET /custodian": Allowed(Role.CUSTODIAN),
     # ── the expert desk ──
-    "POST /api/v1/experts": Allowed(Role.EXPERT),
+    "POST /api/v1/experts": Allowed(
+        Role.EXPERT,
+        body={
+            "pool": str(NOBODY_KNOWN),
+            "region": "310100",
+            "employer": "江城大学",
+            "employer_uscc": "91350100M000100Y43",
+            "specialisms": ["A08"],
+            "title": "senior",
+            "years": 12,
+            "born_on": "1975-05-05",
+            "healthy": True,
+        },
+    ),
     "POST /api/v1/experts/{expert_id}/verification": Allowed(Role.CENTRE_STAFF),
-    "POST /api/v1/experts/mine/ties": Allowed(Role.EXPERT),
+    "POST /api/v1/experts/mine/ties": Allowed(
+        Role.EXPERT, body={"ties": [{"uscc": "91350100M000100Y43", "kind": "employment"}]}
+    ),
     "DELETE /api/v1/experts/mine": Allowed(Role.EXPERT),
-    "POST /api/v1/lots/{lot_id}/draws": Allowed(*OWNERS),
+    "POST /api/v1/lots/{lot_id}/draws": Allowed(
+        *OWNERS, body={"strata": [], "parties": [], "window": WINDOW}
+    ),
     "GET /api/v1/lots/{lot_id}/draws": ANYONE,
     "GET /api/v1/draws/{draw_id}": ANYONE,
     "POST /api/v1/draws/{draw_id}/commitments": Allowed(*DRAWERS, statement="draw-commit"),
     "POST /api/v1/draws/{draw_id}/shares": Allowed(*DRAWERS, statement="draw-shares"),
     "POST /api/v1/draws/{draw_id}/confirmations": Allowed(*DRAWERS, body={"dealer": "agency"}),
-    "POST /api/v1/draws/{draw_id}/misdealings": Allowed(*DRAWERS),
+    "POST /api/v1/draws/{draw_id}/misdealings": Allowed(
+        *DRAWERS,
+        body={"dealer": "agency", "share_key": PrivateKey.generate().to_pem().decode()},
+    ),
     "GET /api/v1/draws/{draw_id}/exclusions": Allowed(Role.SUPERVISOR),
     "POST /api/v1/draws/{draw_id}/countersignature": Allowed(
         Role.SUPERVISOR, statement="draw-eligibility"

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -43,6 +43,7 @@ from web.problems import BadRequest, WrongMediaType
 from web.request_scope import DSSE, Act, ActRoute, StoreDep, actor_of, read_body, store_of
 
 SUBMISSION_MAX: Final = 1 << 20
+PART_NUMBER_MAX: Final = 2**31 - 1
 NO_STORE: Final = {"Cache-Control": "no-store"}
 RETRY_SOON: Final = {"Retry-After": "1", **NO_STORE}
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,128}")
@@ -156,7 +157,10 @@ async def put_header(request: Request, store: StoreDep, upload_id: UUID) -> dict
 
 @router.put("/api/v1/uploads/{upload_id}/parts/{number}")
 async def put_part(
-    request: Request, store: StoreDep, upload_id: UUID, number: int
+    request: Request,
+    store: StoreDep,
+    upload_id: UUID,
+    number: Annotated[int, Path(ge=0, le=PART_NUMBER_MAX)],
 ) -> dict[str, Any]:
     """Send one part, in any order and as often as needed."""
     actor = await _bidder(request)
@@ -362,8 +366,8 @@ async def bids_page(request: Request, tx: Act) -> HTMLResponse:
 @router.get("/lots/{lot_id}/bid", response_class=HTMLResponse)
 async def bid_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     """One lot's bid desk: the time left, how to seal, what was submitted, the receipts."""
-    found = await notice_board.notice(tx, lot_id)
     bids = await bidding.own_bids(tx, lot_id)
+    found = await notice_board.notice(tx, lot_id)
     return render(
         request,
         "bid_desk/desk.html",

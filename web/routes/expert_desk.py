@@ -205,9 +205,7 @@ async def delete_own(tx: Act) -> None:
 @router.post("/api/v1/lots/{lot_id}/draws", status_code=201)
 async def post_draw(tx: Act, lot_id: UUID, asked: DrawAsked) -> dict[str, str]:
     """Announce a draw for a closed lot of one's own, with the bidders to be avoided."""
-    brief = await handover.lot_brief(tx, LotId(lot_id))
-    if tx.actor.party_id not in (brief.tenderee_id, brief.agency_id):
-        raise NotFound("no such lot of yours")
+    brief = await handover.own_lot_brief(tx, LotId(lot_id))
     interested = await handover.interested(tx, LotId(lot_id))
     draw_id = await drawing.announce(
         tx,
