@@ -83,10 +83,10 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         app.include_router(place)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     problems.answer_with_problems(app)
+    measuring.measure(app)
     frame.put_around(app)
     visitor_choices.offer(app)
     request_scope.limit_bodies(app)
     same_origin.guard(app, settings)
     security_headers.guard(app)
-    measuring.measure(app)
     return app

@@ -1,12 +1,13 @@
 """Health, readiness and metrics that leak nothing before a lot is closed.
 
-Only requests that read a place open to all are counted, by the class of their status. There is no
-label for a route, a lot or a role, and no gauge of bids, uploads or listeners: a counter that moves
-when one bidder submits would tell the others.
+Anybody may read the metrics, so a counter that moves when one bidder does something would tell the
+others. Counted are therefore only the readings named in `COUNTED`, by the class of their status:
+there is no label for a route, a lot or a role, and no gauge of bids, uploads or listeners. How long
+they took says nothing that a visitor could not time with a watch of his own.
 """
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -24,22 +25,29 @@ log = structlog.get_logger()
 
 REGISTRY: Final = CollectorRegistry()
 REQUESTS: Final = Counter(
-    "sunbid_http_requests", "Answers given to reading requests", ["status"], registry=REGISTRY
+    "sunbid_http_requests",
+    "Answers given to readings that are counted",
+    ["status"],
+    registry=REGISTRY,
 )
 DURATION: Final = Histogram(
-    "sunbid_http_request_seconds", "How long reading requests took", registry=REGISTRY
+    "sunbid_http_request_seconds", "How long counted readings took", registry=REGISTRY
 )
 READY_PATIENCE_S: Final = 2.0
-READING: Final = frozenset({"GET", "HEAD"})
-OPEN_TO_ALL: Final = (
-    "/notices",
-    "/openings",
-    "/awards",
-    "/bars",
-    "/transparency",
-    "/log",
-    "/rules",
+COUNTED: Final = frozenset(
+    {"/healthz", "/readyz", "/rules", "/api/v1/rules", "/bars", "/api/v1/decisions", "/awards"}
 )
+"""The paths, as their routes declare them, whose reading is counted: open to all, about no lot.
+
+Public is not enough. Notices, openings and draws are read by those who mean to bid or wait for the
+opening, so their readers would be a count of them; the log and a lot's result are asked by who has
+just got a receipt; the clock by every page that is open; and sign-in by who comes to act.
+"""
+
+STATUS_CLASSES: Final = ("2xx", "3xx", "4xx", "5xx")
+for _one in STATUS_CLASSES:
+    # A line that appears with its first request would tell of that request.
+    REQUESTS.labels(_one)
 
 
 @router.get("/healthz", include_in_schema=False)
@@ -70,24 +78,24 @@ async def metrics() -> Response:
 
 
 class _Measured:
-    """Counts answers to requests that anyone may make; acts and private desks are not counted."""
+    """Counts the answers of the routes in `COUNTED`, and of no other.
+
+    It must be the innermost layer, for the route that answers is known only behind those that
+    change the request.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (
-            scope["type"] != "http"
-            or scope["method"] not in READING
-            or not scope["path"].startswith(OPEN_TO_ALL)
-        ):
+        if scope["type"] != "http" or scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
         began = monotonic_s()
 
         async def counted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                status: Any = message["status"]
+            if message["type"] == "http.response.start" and _template(scope) in COUNTED:
+                status: int = message["status"]
                 REQUESTS.labels(f"{status // 100}xx").inc()
                 DURATION.observe(monotonic_s() - began)
             await send(message)
@@ -95,6 +103,12 @@ class _Measured:
         await self._app(scope, receive, counted)
 
 
+def _template(scope: Scope) -> str:
+    """The path of the route that answers, as the route declares it; empty where none does."""
+    path: str = getattr(scope.get("route"), "path", "")
+    return path
+
+
 def measure(app: FastAPI) -> None:
-    """Count the answers of this app."""
+    """Count the answers of this app; to be called before any other layer is put around it."""
     app.add_middleware(_Measured)
