@@ -72,6 +72,9 @@ async def wake(store: Store) -> int:
                 await ACTS[state](store, lot_id)
             except PlatformError as error:
                 log.warning("a due act could not be done", lot=str(lot_id), error=str(error))
+            except Exception as error:
+                # A defect of ours in one lot. What it says may hold what is still sealed.
+                log.error("a due act broke", lot=str(lot_id), error=type(error).__name__)
             else:
                 woken += 1
     return woken

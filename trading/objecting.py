@@ -23,7 +23,7 @@ from kernel.identifiers import LotId, ObjectionId
 from kernel.randomness import random_id
 from kernel.refusals import Caution, Refusal
 from kernel.statute import PROCUREMENT_REGULATION
-from kernel.store.parties import Statement, take_part, verified_statement
+from kernel.store.parties import Statement, require_verified, take_part, verified_statement
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
 from trading import lots, opening
@@ -78,11 +78,12 @@ async def raise_objection(tx: Transaction, lot_id: LotId, raw: bytes) -> Raised:
     """Object to the documents, the opening or the result.
 
     The same statement again is the same objection. `Refused` outside the window, and for whoever
-    is not concerned.
+    is not concerned or not verified: an objection stops a lot, so somebody must stand behind it.
     """
     lot = await lots.lock(tx, lot_id)
     if lot.published_at is None or lot.bids_due_at is None:
         raise NotFound("no such lot")
+    await require_verified(tx)
     statement = await verified_statement(tx, raw, "objection")
     about, words, interest_words = _objection_in(statement, lot)
     known = await tx.session.scalar(

@@ -117,15 +117,22 @@ async def test_several_who_wake_at_once_do_each_act_once(
         assert await state_of(store, one) == "failed"
 
 
+@pytest.mark.parametrize(
+    "fault", [Refused([Refusal("no", BIDDING_LAW[5], "不行")]), KeyError("price"), OverflowError()]
+)
 async def test_an_act_that_fails_keeps_no_other_from_its_own(
-    store: Store, cast: Cast, lot: PublishedLot, monkeypatch: pytest.MonkeyPatch
+    store: Store,
+    cast: Cast,
+    lot: PublishedLot,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Exception,
 ) -> None:
     other = await a_published_lot(store, cast)
     lawful = due_lots.ACTS[LotState.OPEN]
 
     async def fails_for_one(given: Store, lot_id: LotId) -> object:
         if lot_id == lot.lot_id:
-            raise Refused([Refusal("no", BIDDING_LAW[5], "不行")])
+            raise fault
         return await lawful(given, lot_id)
 
     acts = {**due_lots.ACTS, LotState.OPEN: fails_for_one}

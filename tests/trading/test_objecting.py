@@ -223,6 +223,10 @@ async def test_only_those_concerned_object_to_the_result(store: Store) -> None:
     with pytest.raises(Refused) as refused:
         await objected(store, stranger, lot_id, "result", now=then)
     assert codes(refused) == {"no_interest"}
+    unknown = await a_player(store, Role.BIDDER, verified=False)
+    with pytest.raises(Refused) as refused:
+        await objected(store, unknown, lot_id, "result", now=then, interest="供应商")
+    assert codes(refused) == {"organisation_unverified"}
     supplier = await a_bidder(store)
     raised = await objected(
         store, supplier, lot_id, "result", now=then, interest="第一中标候选人拟用设备的供应商"

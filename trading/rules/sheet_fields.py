@@ -7,10 +7,12 @@ At the opening the bidder's name, the price and the other main contents are read
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
+from kernel.crypto.digests import Malformed, strict_json, text_of
 from kernel.money import parse_yuan
 from kernel.refusals import Refusal
 from kernel.statute import BIDDING_LAW, under
@@ -18,6 +20,7 @@ from kernel.statute import BIDDING_LAW, under
 PRICE: Final = "price"
 FIELDS_MAX: Final = 12
 TEXT_MAX: Final = 500
+SHEET_BYTES_MAX: Final = 65_536
 OWN_MEMBERS: Final = frozenset({"v", "currency"})
 """What a sheet states besides the fields that the notice asks for."""
 
@@ -64,6 +67,26 @@ def _is_well_formed(field: Mapping[str, Any]) -> bool:
     )
 
 
+def read_sheet(content: bytes) -> dict[str, Any]:
+    """The opening sheet in these bytes, if it can be read out at all; `Malformed` where it cannot.
+
+    It states a price in yuan, and beside it only whole numbers and words without control
+    characters, no more than a notice can ask for. Whether it states all that the notice asks is for
+    those who evaluate it. Anybody can seal anything, so nothing is taken for granted here.
+    """
+    told = strict_json(content, SHEET_BYTES_MAX)
+    if not isinstance(told, dict) or len(told) > FIELDS_MAX + len(OWN_MEMBERS):
+        raise Malformed("an opening sheet is an object of a few members")
+    try:
+        parse_yuan(text_of(told.get(PRICE)))
+    except ValueError:
+        raise Malformed("an opening sheet states its price in yuan") from None
+    for key, value in told.items():
+        if not _KEY.fullmatch(key) or not (_fits(value, SheetKind.COUNT) or _is_said(value)):
+            raise Malformed("an opening sheet states whole numbers and words")
+    return told
+
+
 def sheet_faults(sheet: Mapping[str, Any], fields: Sequence[Mapping[str, Any]]) -> list[str]:
     """Why a sheet is not what the notice asks for, field by field; empty where it is."""
     labels = {field["key"]: field["label"] for field in fields}
@@ -85,4 +108,13 @@ def _fits(value: object, kind: SheetKind) -> bool:
         case SheetKind.COUNT:
             return isinstance(value, int) and not isinstance(value, bool) and value >= 0
         case SheetKind.TEXT:
-            return isinstance(value, str) and 0 < len(value.strip()) <= TEXT_MAX
+            return _is_said(value) and bool(str(value).strip())
+
+
+def _is_said(value: object) -> bool:
+    """Whether the words can be read out, and kept: no control characters among them."""
+    return (
+        isinstance(value, str)
+        and len(value) <= TEXT_MAX
+        and not any(unicodedata.category(character) == "Cc" for character in value)
+    )

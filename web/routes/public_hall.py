@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -32,6 +32,8 @@ router = APIRouter(route_class=ActRoute)
 SETTLE_PATIENCE_S: Final = 60.0
 SETTLE_NAP_S: Final = 0.05
 NO_STORE: Final = {"Cache-Control": "no-store"}
+COUNT_MAX: Final = 2**31 - 1
+Version = Annotated[int | None, Query(ge=1, le=COUNT_MAX)]
 SAFE_TYPES: Final = frozenset({"application/pdf", "text/plain", "application/zip"})
 """The media types that are handed out as they were declared; all else is bytes to be saved."""
 
@@ -200,7 +202,7 @@ async def get_lot(tx: Act, lot_id: UUID) -> dict[str, Any]:
 
 
 @router.get("/api/v1/lots/{lot_id}/timetable")
-async def get_timetable(tx: Act, lot_id: UUID, version: int | None = None) -> Response:
+async def get_timetable(tx: Act, lot_id: UUID, version: Version = None) -> Response:
     """The signed timetable: the version in force, or the one asked for."""
     if version is None:
         version = (await notice_board.notice(tx, lot_id)).times.version
@@ -208,7 +210,7 @@ async def get_timetable(tx: Act, lot_id: UUID, version: int | None = None) -> Re
 
 
 @router.get("/api/v1/lots/{lot_id}/opening-policy")
-async def get_opening_policy(tx: Act, lot_id: UUID, version: int | None = None) -> Response:
+async def get_opening_policy(tx: Act, lot_id: UUID, version: Version = None) -> Response:
     """The signed opening policy, whose payload's hash every envelope carries."""
     if version is None:
         version = (await notice_board.notice(tx, lot_id)).policy.version
@@ -216,7 +218,9 @@ async def get_opening_policy(tx: Act, lot_id: UUID, version: int | None = None) 
 
 
 @router.get("/api/v1/lots/{lot_id}/notices/{number}")
-async def get_notice(tx: Act, lot_id: UUID, number: int) -> Response:
+async def get_notice(
+    tx: Act, lot_id: UUID, number: Annotated[int, Path(ge=1, le=COUNT_MAX)]
+) -> Response:
     """A signed notice: the tender notice is number 1."""
     return _statement(await notice_board.notice_statement(tx, lot_id, number))
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
@@ -118,7 +118,7 @@ async def delete_role(person_id: UUID, role: Role, tx: Act) -> None:
 
 @router.get("/api/v1/organisations")
 async def get_organisations(
-    tx: Act, verified: bool = True, limit: int = 200
+    tx: Act, verified: bool = True, limit: Annotated[int, Query(ge=1, le=200)] = 200
 ) -> dict[str, list[dict[str, object]]]:
     """The verified organisations; for the centre and supervisors also those that wait for it."""
     if not verified and tx.actor.role not in SEES_UNVERIFIED:
@@ -128,7 +128,7 @@ async def get_organisations(
         select(OrganisationRow)
         .where(state.is_not(None) if verified else state.is_(None))
         .order_by(col(OrganisationRow.name), col(OrganisationRow.id))
-        .limit(min(max(limit, 1), 200))
+        .limit(limit)
     )
     found = [await organisation(tx, row.id) for row in rows]
     return {"organisations": [_organisation_told(one) for one in found]}
