@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -98,8 +99,9 @@ async def an_entry(
     escrow: bool = False,
     sheet: bytes | None = None,
     bid: bytes | None = None,
+    spoil: Callable[[SealedFile], SealedFile] | None = None,
 ) -> Entry:
-    """A bidder whose sealed bid was taken in before the deadline."""
+    """A bidder whose sealed bid was taken in before the deadline; `spoil` changes its envelopes."""
     player, key = await a_bidder(store), PrivateKey.generate()
     said: dict[str, object] = {"v": "ebid-sheet/1", "price": price, "currency": "CNY"}
     content = canonical(said) if sheet is None else sheet
@@ -107,6 +109,8 @@ async def an_entry(
         sealed_by(tender, player.party, key, "sheet", content, escrow=escrow),
         sealed_by(tender, player.party, key, "bid", bid or b"PK" + random_bytes(99), escrow=escrow),
     )
+    if spoil is not None:
+        files = (spoil(files[0]), spoil(files[1]))
     await uploaded(store, player, tender.lot_id, files)
     raw = a_submission(tender, player, files)
     async with reception.opened(store, patience_s=0) as counter:

@@ -265,9 +265,10 @@ class OpeningObjectionAnswered(Event):
 
 @dataclass(frozen=True, slots=True)
 class OpeningRecorded(Event):
-    """The opening record was signed and published."""
+    """The opening record was signed and published, after everything that it tells."""
 
     audience: ClassVar[Audience] = Audience.PUBLIC
+    barrier: ClassVar[bool] = True
     record_digest: bytes
 
 

@@ -20,7 +20,16 @@ from sqlmodel import col, select
 
 from kernel.access import PLATFORM, Role, by
 from kernel.crypto import sealing
-from kernel.crypto.digests import b64u, canonical, instant_text, sha256, strict_json, unb64u
+from kernel.crypto.digests import (
+    b64u,
+    canonical,
+    instant_text,
+    list_of,
+    members,
+    sha256,
+    text_of,
+    unb64u,
+)
 from kernel.crypto.signing import Envelope
 from kernel.errors import BrokenSeal, NotFound, Refused
 from kernel.failpoints import failpoint
@@ -50,6 +59,7 @@ from trading.rules.decryption_outcome import (
     decryption_outcome,
 )
 from trading.rules.lot_lifecycle import LotMove, LotState
+from trading.rules.sheet_fields import read_sheet
 from trading.tables import (
     CustodianKeyRow,
     FallbackRow,
@@ -68,10 +78,10 @@ SHEET, OFFICIALS, BIDDER = "sheet", "officials", "bidder"
 SIDES = {
     Role.AGENCY: "host",
     Role.TENDEREE: "host",
-    Role.CENTRE_STAFF: "host",
     Role.SUPERVISOR: "supervisor",
 }
-PIECE = 1 << 20
+SECRETS_MAX = 16
+SHARES_MAX = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +103,8 @@ async def release(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
     A secret that is not the sealed one is refused and recorded, and may be sent again: the
     evidence of an honest mistake and of a trick is the same until the window ends.
     """
-    lot = await lots.hold(tx, lot_id)
+    # For us alone, though it is short: the last of two at once must see that it is the last.
+    lot = await lots.lock(tx, lot_id)
     opening = await _opening_of(tx, lot)
     statement = await verified_statement(tx, raw, "release")
     mine = [
@@ -142,6 +153,14 @@ async def release(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
                 )
             )
 
+    await tx.session.flush()
+    released = await _releases(tx, lot_id)
+    everybodys = [e for bid in await counted_bids(tx.session, lot_id) for e in bid.envelopes]
+    if all(envelope.head in released for envelope in everybodys):
+        # Nobody is waited for any more, so the window ends with the next tick.
+        lot.due_at = tx.now
+        tx.session.add(lot)
+
     if not all(envelope.head in known for envelope in mine[0].envelopes):
         tx.record(BidderReleased(lot_id, tx.actor.party, name))
 
@@ -189,10 +208,15 @@ async def end_release_window(tx: Transaction, lot_id: LotId) -> None:
     )
 
 
-@by(Role.AGENCY, Role.TENDEREE, Role.CENTRE_STAFF, Role.SUPERVISOR)
+@by(Role.AGENCY, Role.TENDEREE, Role.SUPERVISOR)
 async def agree_fallback(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
-    """Sign for one side that custodians may open the escrowed bids of absent bidders."""
+    """Sign for one side that custodians may open the escrowed bids of absent bidders.
+
+    The host's side is the lot's own tenderee or agency; to any other the lot is not found.
+    """
     lot = await lots.lock(tx, lot_id)
+    if tx.actor.role is not Role.SUPERVISOR:
+        await lots.owned(tx, lot_id)
     opening = await _opening_of(tx, lot)
     statement = await verified_statement(tx, raw, "fallback")
     side = SIDES[tx.actor.role]
@@ -258,9 +282,10 @@ async def give_shares(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
     name = (await organisation_names(tx.session, [tx.actor.party]))[tx.actor.party]
 
     rows: list[ShareRow] = []
-    for given in statement.payload["shares"]:
-        head, component = unb64u(given["head"]), str(given["component"])
-        share = unb64u(given["share"], 33)
+    for given in list_of(statement.payload.get("shares"), at_most=SHARES_MAX):
+        told = members(given, ("head", "component", "share"))
+        head, component = unb64u(text_of(told["head"])), text_of(told["component"])
+        share = unb64u(text_of(told["share"]), 33)
         envelope = wanted.get((head, component))
         if envelope is None:
             raise NotFound("nobody asked for a share of that")
@@ -342,7 +367,7 @@ async def open_bids(tx: Transaction, lot_id: LotId) -> None:
 @by(Role.BIDDER)
 async def object_on_the_spot(tx: Transaction, lot_id: LotId, words: str) -> UUID:
     """Raise an objection to the opening, on the spot (实施条例 44)."""
-    lot = await lots.hold(tx, lot_id)
+    lot = await lots.lock(tx, lot_id)
     opening = await _opening_of(tx, lot)
     bids = await counted_bids(tx.session, lot_id)
     if all(bid.bidder_id != tx.actor.party for bid in bids):
@@ -403,7 +428,11 @@ async def draft_record(tx: Transaction, lot_id: LotId) -> bytes:
 
 @by(Role.TENDEREE, Role.AGENCY)
 async def sign_record(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
-    """Sign and publish the opening record (电子招标投标办法 32)."""
+    """Sign and publish the opening record (电子招标投标办法 32).
+
+    The first signature publishes it and enters its digest in the log; whoever signs the same record
+    again changes nothing.
+    """
     lot = await lots.lock(tx, lot_id)
     await lots.owned(tx, lot_id)
     opening = await _opening_of(tx, lot)
@@ -431,13 +460,16 @@ async def sign_record(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
     ):
         raise BrokenSeal("what was signed is not the record as it stands")
 
+    recorded_before = opening.recorded_at is not None
     await take_part(tx, lot_id)
-    opening.record = Envelope.from_bytes(raw, max_bytes=32 << 20).payload
-    opening.record_statement = raw
-    opening.recorded_at = tx.now
-    tx.session.add(opening)
+    if not recorded_before:
+        opening.record = Envelope.from_bytes(raw, max_bytes=32 << 20).payload
+        opening.record_statement = raw
+        opening.recorded_at = tx.now
+        tx.session.add(opening)
 
-    tx.record(OpeningRecorded(lot_id, record_digest=statement.digest))
+    if not recorded_before:
+        tx.record(OpeningRecorded(lot_id, record_digest=statement.digest))
 
 
 # --- what the activities above are made of
@@ -448,7 +480,9 @@ def _too_early(reason: str) -> Refusal:
 
 
 def _secrets_in(payload: dict[str, Any]) -> dict[bytes, bytes]:
-    return {unb64u(one["head"]): unb64u(one["secret"], 32) for one in payload["secrets"]}
+    given = list_of(payload.get("secrets"), at_most=SECRETS_MAX)
+    told = [members(one, ("head", "secret")) for one in given]
+    return {unb64u(text_of(one["head"])): unb64u(text_of(one["secret"]), 32) for one in told}
 
 
 def _is_the_secret(envelope: SealedEnvelope, secret: bytes | None) -> bool:
@@ -619,13 +653,8 @@ async def _open_envelope(
     header = sealing.parse_header(envelope.header)
     secrets: dict[str, bytes] = {}
     for component in _component_ids(envelope):
-        if component == BIDDER and own is not None:
-            secrets[component] = own
-            continue
         try:
-            secrets[component] = sealing.combine(
-                header, component, list(given.get((envelope.head, component), {}).values())
-            )
+            secrets[component] = _secret_of(envelope, component, own=own, given=given)
         except sealing.BadDealing:
             return _Opened(intact=True, badly_dealt=True, opens=False, secrets={})
     key = sealing.file_key(header, secrets)
@@ -650,15 +679,25 @@ async def _open_envelope(
     )
 
 
+def _secret_of(
+    envelope: SealedEnvelope,
+    component: str,
+    *,
+    own: bytes | None,
+    given: dict[tuple[bytes, str], dict[int, bytes]],
+) -> bytes:
+    """A component's secret as its bidder released it, or out of the custodians' shares."""
+    if component == BIDDER and own is not None:
+        return own
+    shares = list(given.get((envelope.head, component), {}).values())
+    return sealing.combine(sealing.parse_header(envelope.header), component, shares)
+
+
 def _read_sheet(
     file: BinaryIO, header: sealing.EnvelopeHeader, key: bytes
 ) -> dict[str, Any] | None:
     file.seek(0)
-    told = strict_json(sealing.open_sheet(file.read(), key), 65_536)
-    if not isinstance(told, dict):
-        raise BrokenSeal("an opening sheet is an object")
-    Decimal(str(told["price"]))
-    return told
+    return read_sheet(sealing.open_sheet(file.read(), key))
 
 
 def _read_through(file: BinaryIO, header: sealing.EnvelopeHeader, key: bytes) -> None:
@@ -672,14 +711,14 @@ async def _record_bytes(tx: Transaction, lot: LotRow, opening: OpeningRow) -> by
     if opening.record is not None:
         return opening.record
     lot_id = LotId(lot.id)
-    bids = {bid.id: bid for bid in await counted_bids(tx.session, lot_id)}
+    bids = await counted_bids(tx.session, lot_id)
     rows = await tx.session.scalars(select(OpenedBidRow).where(OpenedBidRow.lot_id == lot_id))
     results = {row.bid_id: row for row in rows}
-    names = await organisation_names(tx.session, [bid.bidder_id for bid in bids.values()])
+    names = await organisation_names(tx.session, [bid.bidder_id for bid in bids])
     objections = await tx.session.scalars(
         select(OpeningObjectionRow)
         .where(OpeningObjectionRow.lot_id == lot_id)
-        .order_by(col(OpeningObjectionRow.raised_at))
+        .order_by(col(OpeningObjectionRow.raised_at), col(OpeningObjectionRow.id))
     )
     assert opening.opened_at is not None
     return canonical(
@@ -692,9 +731,18 @@ async def _record_bytes(tx: Transaction, lot: LotRow, opening: OpeningRow) -> by
             "close_entry": str(await lots.entry_of(tx, lot_id, "LotClosed")),
             "window_closed_entry": str(opening.window_closed_entry),
             "opened_at": instant_text(opening.opened_at),
-            "bids": [_bid_in_record(bid, results[bid_id], names) for bid_id, bid in bids.items()],
+            "bids": [
+                _bid_in_record(
+                    bid,
+                    results[bid.id],
+                    names[bid.bidder_id],
+                    await _evidence(tx, lot, bid, results[bid.id]),
+                )
+                for bid in bids
+            ],
             "objections": [
                 {
+                    "id": str(row.id),
                     "bidder": str(row.bidder_id),
                     "words": row.words,
                     "raised_at": instant_text(row.raised_at),
@@ -706,18 +754,73 @@ async def _record_bytes(tx: Transaction, lot: LotRow, opening: OpeningRow) -> by
     )
 
 
-def _bid_in_record(bid: CountedBid, result: OpenedBidRow, names: dict[UUID, str]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What the record shows of a bid: secrets by envelope, and the shares that were badly dealt."""
+
+    secrets: dict[str, dict[str, str]]
+    badly_dealt: dict[str, object] | None = None
+
+
+async def _evidence(
+    tx: Transaction, lot: LotRow, bid: CountedBid, result: OpenedBidRow
+) -> _Evidence:
+    """The secrets of an opened bid; of a revoked one that was tried, why it did not open.
+
+    Shares that were badly dealt give no secret, and of a sheet that does not open nothing can be
+    read out; so both can be shown, and nobody need believe that the bidder was at fault.
+    """
+    released = await _releases(tx, LotId(lot.id))
+    fallback = await _fallback_sides(tx, LotId(lot.id)) == {"host", "supervisor"}
+    present = all(e.head in released for e in bid.envelopes)
+    tried = present or (bid.escrowed and fallback)
+    if result.outcome != Decryption.REVOKED or not tried:
+        return _Evidence(result.secrets)
+
+    given = await _shares(tx, LotId(lot.id))
+    secrets: dict[str, dict[str, str]] = {}
+    for envelope in bid.envelopes:
+        secrets[envelope.kind] = {}
+        for component in _component_ids(envelope):
+            try:
+                secret = _secret_of(
+                    envelope, component, own=released.get(envelope.head), given=given
+                )
+            except sealing.BadDealing:
+                shares = given[envelope.head, component]
+                return _Evidence(
+                    {},
+                    {
+                        "envelope": envelope.kind,
+                        "component": component,
+                        "header": b64u(envelope.header),
+                        "shares": [b64u(shares[x]) for x in sorted(shares)],
+                    },
+                )
+            secrets[envelope.kind][component] = b64u(secret)
+    sheet = next(envelope for envelope in bid.envelopes if envelope.kind == SHEET)
+    opened = await _open_envelope(tx, sheet, own=released.get(sheet.head), given=given)
+    return _Evidence(
+        {kind: one for kind, one in secrets.items() if (kind == SHEET) != opened.opens}
+    )
+
+
+def _bid_in_record(
+    bid: CountedBid, result: OpenedBidRow, name: str, evidence: _Evidence
+) -> dict[str, Any]:
     told: dict[str, Any] = {
         "bidder": str(bid.bidder_id),
-        "name": names[bid.bidder_id],
+        "name": name,
         "seq": bid.seq,
         "outcome": result.outcome,
         "reason": result.reason,
         "article": result.article,
         "announced": result.sheet,
     }
+    if evidence.badly_dealt is not None:
+        told["badly_dealt"] = evidence.badly_dealt
     for envelope in bid.envelopes:
-        secrets: dict[str, str] = result.secrets.get(envelope.kind, {})
+        secrets = evidence.secrets.get(envelope.kind, {})
         told[envelope.kind] = {
             "head": b64u(envelope.head),
             "payload_root": b64u(envelope.payload_root),

@@ -6,6 +6,7 @@ moment everything is open it shows who released, and no price.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -16,16 +17,16 @@ from sqlalchemy import text
 from sqlmodel import col, select
 
 from kernel.access import Role, by
-from kernel.crypto.signing import Envelope
+from kernel.crypto.digests import strict_json, unb64u
+from kernel.crypto.signing import WEBAUTHN, Envelope, RelyingParty
 from kernel.errors import NotFound
 from kernel.events import Audience, plain
 from kernel.identifiers import LotId
 from kernel.store.journal import Entry, read_view
-from kernel.store.parties import organisation_names
-from kernel.store.tables import CredentialRow
+from kernel.store.parties import organisation_names, relying_party
+from kernel.store.tables import CredentialRow, JournalRow
 from kernel.store.transaction import Transaction
 from kernel.store.views import room
-from trading import lots
 from trading.counted_bids import CountedBid, counted_bids
 from trading.rules.lot_lifecycle import LotState
 from trading.tables import (
@@ -42,6 +43,18 @@ from trading.uploading import sealed_drawer
 
 ANYONE = tuple(Role)
 LINES_MAX = 200
+RECORD_MAX = 32 << 20
+
+OPENING_ENTRIES = {
+    "LotClosed": "close",
+    "ReleaseWindowClosed": "window-closed",
+    "FallbackAgreed": "fallback",
+    "BidsOpened": "opened",
+    "OpeningObjectionRaised": "objection",
+    "OpeningObjectionAnswered": "answer",
+    "OpeningRecorded": "recorded",
+}
+"""The kinds of entries that the record rests on, and how an export calls their proofs."""
 
 HIDDEN = frozenset({LotState.DRAFT})
 BEFORE = frozenset({LotState.OPEN, LotState.CLOSING})
@@ -106,10 +119,15 @@ class PublishedRecord:
     record: bytes
     policy: bytes
     timetable: bytes
-    close_entry: UUID
-    window_closed_entry: UUID
+    entries: dict[str, UUID]
+    """The journal's entries that the record rests on, by what they are."""
+
     signers: dict[str, bytes]
+    relying_party: RelyingParty | None
+    """For whom passkeys signed, where one did."""
+
     sheets: tuple[bytes, ...]
+    """The heads of the sheets whose secrets stand in the record."""
 
 
 @by(*ANYONE)
@@ -172,7 +190,7 @@ async def published_record(tx: Transaction, lot_id: LotId) -> PublishedRecord:
     """The signed record and what is needed to check it; `NotFound` before it is published."""
     lot, _ = await _lot(tx, lot_id)
     row = await tx.session.get(OpeningRow, lot_id)
-    if row is None or row.record_statement is None or row.window_closed_entry is None:
+    if row is None or row.record is None or row.record_statement is None:
         raise NotFound("no opening record yet")
     policy = await tx.session.get(OpeningPolicyRow, (lot_id, lot.policy_version))
     timetable = await tx.session.get(TimetableRow, (lot_id, lot.timetable_version))
@@ -182,29 +200,29 @@ async def published_record(tx: Transaction, lot_id: LotId) -> PublishedRecord:
     keyids = {
         signature.keyid
         for statement in statements
-        for signature in Envelope.from_bytes(statement, max_bytes=32 << 20).signatures
+        for signature in Envelope.from_bytes(statement, max_bytes=RECORD_MAX).signatures
     }
-    opened = await _opened_ids(tx, lot_id)
+    told: Any = strict_json(row.record, RECORD_MAX)
     return PublishedRecord(
         record=row.record_statement,
         policy=policy.statement,
         timetable=timetable.statement,
-        close_entry=await lots.entry_of(tx, lot_id, "LotClosed"),
-        window_closed_entry=row.window_closed_entry,
+        entries=await _entries(tx, lot_id, [one["id"] for one in told["objections"]]),
         signers=await _keys(tx, keyids),
+        relying_party=(
+            relying_party(tx.settings)
+            if any(keyid.startswith(WEBAUTHN) for keyid in keyids)
+            else None
+        ),
         sheets=tuple(
-            envelope.head
-            for bid in await counted_bids(tx.session, lot_id)
-            if bid.id in opened
-            for envelope in bid.envelopes
-            if envelope.kind == "sheet"
+            unb64u(bid["sheet"]["head"], 32) for bid in told["bids"] if "secrets" in bid["sheet"]
         ),
     )
 
 
 @by(*ANYONE)
 async def sealed_sheet(tx: Transaction, lot_id: LotId, head: bytes) -> bytes:
-    """The container of an opened sheet; `NotFound` for every other, and before the record."""
+    """The container of a sheet whose secrets are in the record; `NotFound` for all others."""
     record = await published_record(tx, lot_id)
     if head not in record.sheets:
         raise NotFound("no such sheet")
@@ -215,6 +233,28 @@ async def sealed_sheet(tx: Transaction, lot_id: LotId, head: bytes) -> bytes:
                 parts = [part async for part in drawer.stream(list(envelope.parts))]
                 return envelope.header + b"".join(parts)
     raise NotFound("no such sheet")
+
+
+async def _entries(tx: Transaction, lot_id: LotId, objections: list[str]) -> dict[str, UUID]:
+    """The entries by which a stranger follows the opening, each under its name in an export.
+
+    Objections are numbered as the record lists them.
+    """
+    found: dict[str, UUID] = {}
+    rows = await tx.session.execute(
+        select(JournalRow.id, JournalRow.kind, JournalRow.record)
+        .where(JournalRow.subject_id == lot_id, col(JournalRow.kind).in_(OPENING_ENTRIES))
+        .order_by(col(JournalRow.recorded_at))
+    )
+    for entry_id, kind, record in rows:
+        facts: Any = json.loads(record)["facts"]
+        name = OPENING_ENTRIES[kind]
+        if kind == "FallbackAgreed":
+            name = f"{name}-{facts['side']}"
+        elif "objection_id" in facts:
+            name = f"{name}-{objections.index(facts['objection_id']) + 1}"
+        found[name] = entry_id
+    return found
 
 
 async def _keys(tx: Transaction, keyids: set[str]) -> dict[str, bytes]:
@@ -242,15 +282,6 @@ def _step(lot: LotRow, row: OpeningRow | None) -> int:
     if row.opened_at is None:
         return 3
     return 5 if row.recorded_at is not None else 4
-
-
-async def _opened_ids(tx: Transaction, lot_id: LotId) -> set[UUID]:
-    rows = await tx.session.scalars(
-        select(OpenedBidRow.bid_id).where(
-            OpenedBidRow.lot_id == lot_id, col(OpenedBidRow.sheet).is_not(None)
-        )
-    )
-    return set(rows)
 
 
 async def _hall_bids(
@@ -300,7 +331,7 @@ async def _objections(tx: Transaction, lot_id: LotId) -> tuple[HallObjection, ..
         await tx.session.scalars(
             select(OpeningObjectionRow)
             .where(OpeningObjectionRow.lot_id == lot_id)
-            .order_by(col(OpeningObjectionRow.raised_at))
+            .order_by(col(OpeningObjectionRow.raised_at), col(OpeningObjectionRow.id))
         )
     ).all()
     names = await organisation_names(tx.session, [row.bidder_id for row in rows])

@@ -369,28 +369,36 @@ async def _sign_record(stage: Stage, lot: str) -> None:
     await stage["agency"].post_signed(f"/api/v1/lots/{lot}/opening-record", envelope.to_bytes())
 
 
+async def _witnessed_record(stage: Stage, lot: str) -> dict[str, Any]:
+    """The record with its proofs, once the witnesses have signed for all of them."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            bundle: dict[str, Any] = await stage["bidder1"].get(
+                f"/api/v1/lots/{lot}/opening-record"
+            )
+            if bundle["proofs"].keys() == bundle["entries"].keys():
+                return bundle
+            await asyncio.sleep(0.2)
+
+
 async def _verify(stage: Stage, lot: str) -> None:
-    bundle = await stage["bidder1"].get(f"/api/v1/lots/{lot}/opening-record")
+    bundle = await _witnessed_record(stage, lot)
     for name in ("record", "policy", "timetable"):
         stage.write(f"opening/{name}.dsse", unb64(bundle[name]))
-    for name, entry in (
-        ("close", bundle["close_entry"]),
-        ("window-closed", bundle["window_closed_entry"]),
-    ):
-        proof = await stage["bidder1"].read(f"/api/v1/log/proofs/{entry}", quorum=2)
-        stage.write(f"opening/{name}.tlog-proof", proof)
+    for name, proof in bundle["proofs"].items():
+        stage.write(f"opening/{name}.tlog-proof", proof.encode())
     for head in bundle["sheets"]:
         sheet = await stage["bidder1"].read(f"/api/v1/lots/{lot}/sheets/{head}")
         stage.write(f"opening/sheets/{head}.ebid", sheet)
-    stage.write(
-        "opening/keys.json",
-        {
-            "log": stage.facts.log_vkey,
-            "witnesses": list(stage.facts.witness_vkeys),
-            "quorum": stage.settings.witness_quorum,
-            "signers": bundle["signers"],
-        },
-    )
+    keys = {
+        "log": stage.facts.log_vkey,
+        "witnesses": list(stage.facts.witness_vkeys),
+        "quorum": stage.settings.witness_quorum,
+        "signers": bundle["signers"],
+    }
+    if "relying_party" in bundle:
+        keys["relying_party"] = bundle["relying_party"]
+    stage.write("opening/keys.json", keys)
     stage.expect(
         30,
         "the opening record verifies offline",

@@ -11,6 +11,7 @@ from kernel.access import Role
 from kernel.crypto.digests import b64, b64u, instant_text, unb64u
 from kernel.identifiers import LotId
 from trading import opening, opening_views
+from web.log_proofs import proofs_of
 from web.pages import render
 from web.request_scope import Act, ActRoute, Signed
 
@@ -78,17 +79,25 @@ async def sign_record(tx: Act, lot_id: UUID, raw: Signed) -> None:
 
 @router.get("/api/v1/lots/{lot_id}/opening-record")
 async def record_bundle(tx: Act, lot_id: UUID) -> dict[str, Any]:
-    """The published record with everything that is needed to check it."""
+    """The published record with everything that is needed to check it.
+
+    `proofs` holds those of its `entries` that the witnesses have signed for by now: minutes after
+    the signature, all of them.
+    """
     bundle = await opening_views.published_record(tx, LotId(lot_id))
-    return {
+    told: dict[str, Any] = {
         "record": b64(bundle.record),
         "policy": b64(bundle.policy),
         "timetable": b64(bundle.timetable),
-        "close_entry": str(bundle.close_entry),
-        "window_closed_entry": str(bundle.window_closed_entry),
+        "entries": {name: str(entry) for name, entry in bundle.entries.items()},
+        "proofs": await proofs_of(tx, bundle.entries),
         "signers": {keyid: b64u(key) for keyid, key in bundle.signers.items()},
         "sheets": [b64u(head) for head in bundle.sheets],
     }
+    if bundle.relying_party is not None:
+        origins = sorted(bundle.relying_party.origins)
+        told["relying_party"] = {"id": bundle.relying_party.rp_id, "origins": origins}
+    return told
 
 
 @router.get("/api/v1/lots/{lot_id}/sheets/{head}")

@@ -25,6 +25,9 @@ from kernel.errors import BrokenSeal
 from web.verifying.verdicts import Verdict
 
 TILE_WIDTH = 256
+ONCE = frozenset({"LotClosed", "ReleaseWindowClosed", "BidsOpened", "OpeningRecorded"})
+"""What is entered once for each lot, so that nobody can enter another opening beside the first."""
+
 WHOLE = "all"
 """The view of an export that leaves nothing out."""
 
@@ -170,6 +173,9 @@ def _check_opened(verdict: Verdict, opened: list[Opened], leaves: list[bytes]) -
     )
     ids = [entry.told["id"] for entry in opened]
     verdict.check("no entry stands in the log twice", len(ids) == len(set(ids)))
+    steps = [(entry.told["subject"], entry.told["kind"]) for entry in opened]
+    once = [step for step in steps if step[1] in ONCE]
+    verdict.check("no lot was closed, opened or recorded twice", len(once) == len(set(once)))
 
 
 @dataclass(frozen=True, slots=True)

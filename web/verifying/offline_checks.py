@@ -92,9 +92,18 @@ def verify_receipt(
 
 
 @verify_app.command("opening")
-def verify_opening(folder: FolderArgument, as_json: JsonOption = False) -> None:
-    """Check an opening record: every price again, from the sealed sheets and the secrets."""
-    _verdict(opening_record.verify(folder), as_json=as_json)
+def verify_opening(
+    folder: FolderArgument,
+    log: KnownLogOption = None,
+    witness: WitnessOption = None,
+    quorum: QuorumOption = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """Check an opening record: every price again, from the sealed sheets and the secrets.
+
+    Without --log the keys are those that lie beside the record; compare them with ones you know.
+    """
+    _verdict(opening_record.verify(folder, trusted=_trusted(log, witness, quorum)), as_json=as_json)
 
 
 @verify_app.command("draw")

@@ -1,26 +1,71 @@
 """Checking an opening: every announced price again, from the sealed sheet and the secrets.
 
-An export is a folder: `keys.json` (the log's and the witnesses' verifier keys, the quorum, and the
-public keys of those who signed), `policy.dsse`, `timetable.dsse`, `record.dsse`,
-`close.tlog-proof`, `window-closed.tlog-proof`, and the sealed sheets under `sheets/`. No private
-key is needed: the secrets of the opened sheets stand in the record.
+An export is a folder: `keys.json` (the log's and the witnesses' verifier keys, the quorum, the
+public keys of those who signed, and, where a passkey signed, for whom), the signed `policy.dsse`,
+`timetable.dsse` and `record.dsse`, the sealed sheets under `sheets/`, and proofs that the opening's
+steps stand in the log, as `*.tlog-proof`: `close`, `window-closed`, `fallback-host` and
+`fallback-supervisor` where custodians stood in for an absent bidder, `opened`, `objection-N` and
+`answer-N` for the record's N-th objection, and `recorded`. No private key is needed: the secrets of
+the opened sheets stand in the record.
+
+Whoever signs the record cannot change it afterwards: `recorded` holds its digest. What was opened,
+under which name and with which outcome, stands in the log under `opened`; the host and the platform
+together cannot say otherwise later without a second entry that every reader of the log sees.
+
+Outcomes follow from the same rule by which the platform decides. That a bid was revoked although
+its bidder released is shown: by shares that were badly dealt, or by a sheet that its own secrets do
+not open, or that cannot be read out. Two things are the platform's word alone: that a whole
+bid (a trade secret, never exported) does not decrypt, and that stored bytes were lost. Both are
+listed in what was found, for the bidder to disprove with its recovery file and its own copy.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from kernel.crypto import sealing, signing
-from kernel.crypto.digests import b64u, sha256, strict_json, unb64u
-from kernel.crypto.receipts import VerifiedProof, verify_proof
-from kernel.crypto.signing import Envelope
+from kernel.crypto.digests import (
+    b64u,
+    count_of,
+    list_of,
+    members,
+    sha256,
+    strict_json,
+    text_of,
+    unb64u,
+)
+from kernel.crypto.envelope_header import share_commitment
+from kernel.crypto.receipts import verify_proof
+from kernel.crypto.signing import Envelope, RelyingParty
 from kernel.errors import BrokenSeal
+from trading.rules.decryption_outcome import (
+    Decryption,
+    DecryptionFacts,
+    Outcome,
+    decryption_outcome,
+)
+from trading.rules.sheet_fields import read_sheet
+from web.verifying.draw_transcript import TrustedLog
 from web.verifying.verdicts import Verdict
 
+RECORD = "ebid-opening-record/1"
 STATEMENT_MAX = 64 * 1024 * 1024
+LIST_MAX = 1 << 16
+PROOF = ".tlog-proof"
+SIDES = ("host", "supervisor")
+KINDS = ("sheet", "bid")
+
+ALWAYS = {
+    "close": "LotClosed",
+    "window-closed": "ReleaseWindowClosed",
+    "opened": "BidsOpened",
+    "recorded": "OpeningRecorded",
+}
+"""The proofs that every export has, and what each is the proof of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,174 +73,442 @@ class _Logged:
     """An entry proven to stand in the log."""
 
     index: int
+    id: str
+    kind: str
+    subject: str
+    at: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Paper:
+    """A signed document: its payload's digest, the digest of the whole file, and what it says."""
+
+    digest: str
+    file_digest: str
     told: dict[str, Any]
+
+
+def verify(folder: Path, *, trusted: TrustedLog | None = None) -> Verdict:
+    """Everything an opening record claims, checked; nothing of the platform is asked."""
+    verdict = Verdict()
+    keys = verdict.holds("the keys can be read", lambda: read_keys(folder))
+    if keys is None:
+        return verdict
+    verdict.holds("the keys are the ones you trust", lambda: _trusted_keys(keys, trusted))
+    papers: dict[str, _Paper | None] = {
+        name: verdict.holds(f"the {what} is signed", lambda name=name: _paper(folder, name, keys))  # type: ignore[misc]  # mypy cannot infer a lambda's default
+        for name, what in (
+            ("record", "record"),
+            ("policy", "policy"),
+            ("timetable", "timetable"),
+        )
+    }
+    logged = verdict.holds("every step stands in the witnessed log", lambda: _logged(folder, keys))
+    if logged is None or not verdict.ok:
+        return verdict
+    opening = verdict.holds(
+        "the record has the form of a record",
+        lambda: _Opening(folder, {name: one for name, one in papers.items() if one}, logged),
+    )
+    if opening is None:
+        return verdict
+    for what, claim in opening.claims():
+        verdict.holds(what, claim)
+    verdict.found.update(opening.found)
+    return verdict
 
 
 def read_keys(folder: Path) -> dict[str, Any]:
     """The keys the checker trusts; he got them elsewhere or compares them elsewhere."""
-    keys = json.loads((folder / "keys.json").read_text())
+    keys = members(
+        strict_json((folder / "keys.json").read_bytes(), STATEMENT_MAX),
+        ("log", "witnesses", "quorum", "signers"),
+        optional=("relying_party",),
+    )
+    signers, party = _dict(keys["signers"]), None
+    if "relying_party" in keys:
+        told = members(keys["relying_party"], ("id", "origins"))
+        origins = [text_of(one) for one in list_of(told["origins"], at_most=64)]
+        party = RelyingParty(text_of(told["id"]), frozenset(origins))
     return {
-        "log": str(keys["log"]),
-        "witnesses": tuple(map(str, keys["witnesses"])),
-        "quorum": int(keys["quorum"]),
-        "signers": {keyid: unb64u(key) for keyid, key in keys["signers"].items()},
+        "log": text_of(keys["log"]),
+        "witnesses": tuple(text_of(one) for one in list_of(keys["witnesses"], at_most=64)),
+        "quorum": count_of(keys["quorum"]),
+        "signers": {keyid: unb64u(text_of(key)) for keyid, key in signers.items()},
+        "relying_party": party,
     }
 
 
-def verify(folder: Path) -> Verdict:
-    """Everything an opening record claims, checked."""
-    return _Checked(folder).verdict
+def _trusted_keys(keys: Mapping[str, Any], trusted: TrustedLog | None) -> None:
+    if trusted is None:
+        return
+    _require(keys["log"] == trusted.log, "another log than the one you trust")
+    known = set(keys["witnesses"]) <= set(trusted.witnesses)
+    _require(known and keys["quorum"] >= trusted.quorum, "other witnesses than you trust")
 
 
-class _Checked:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.verdict = Verdict()
-        self._run()
+def _paper(folder: Path, name: str, keys: Mapping[str, Any]) -> _Paper:
+    content = (folder / f"{name}.dsse").read_bytes()
+    kind = {"record": "opening-record", "policy": "opening-policy"}.get(name, name)
+    envelope = Envelope.from_bytes(content, max_bytes=STATEMENT_MAX)
+    _require(envelope.payload_type == f"application/vnd.ebid.{kind}.v1+json", "another kind")
+    known = signing.verify(envelope, keys=keys["signers"], relying_party=keys["relying_party"])
+    _require(len(known) == len(envelope.signatures), "a signature by a key you do not know")
+    told = _dict(strict_json(envelope.payload, STATEMENT_MAX))
+    _require(told["v"] == f"ebid-{kind}/1", "another kind")
+    return _Paper(b64u(sha256(envelope.payload)), b64u(sha256(content)), told)
 
-    def _run(self) -> None:
-        verdict = self.verdict
-        keys = verdict.holds("the keys can be read", lambda: read_keys(self.folder))
-        if keys is None:
-            return
-        record = verdict.holds("the record is signed", lambda: self._signed("record", keys))
-        policy = verdict.holds("the policy is signed", lambda: self._signed("policy", keys))
-        timetable = verdict.holds(
-            "the timetable is signed", lambda: self._signed("timetable", keys)
-        )
-        close = verdict.holds("the closing stands in the log", lambda: self._logged("close", keys))
-        window = verdict.holds(
-            "the end of the window stands in the log", lambda: self._logged("window-closed", keys)
-        )
-        if None in (record, policy, timetable, close, window):
-            return
-        verdict.holds(
-            "the papers can be read",
-            lambda: self._check_frame(record, policy, timetable, close, window),
-        )
-        verdict.holds(
-            "the bids can be read", lambda: self._check_bids(record, policy, close, window)
-        )
 
-    def _signed(self, name: str, keys: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
-        envelope = Envelope.from_bytes((self.folder / f"{name}.dsse").read_bytes())
-        signing.verify(envelope, keys=keys["signers"])
-        told = strict_json(envelope.payload, STATEMENT_MAX)
-        assert isinstance(told, dict)
-        return envelope.payload, told
-
-    def _logged(self, name: str, keys: dict[str, Any]) -> _Logged:
-        text = (self.folder / f"{name}.tlog-proof").read_text()
-        proven: VerifiedProof = verify_proof(
-            text, log_vkey=keys["log"], witness_vkeys=keys["witnesses"]
+def _logged(folder: Path, keys: Mapping[str, Any]) -> dict[str, _Logged]:
+    found = {}
+    for path in sorted(folder.glob(f"*{PROOF}")):
+        proven = verify_proof(
+            path.read_text(), log_vkey=keys["log"], witness_vkeys=keys["witnesses"]
         )
         if len(proven.checkpoint.cosignatures) < keys["quorum"]:
-            raise BrokenSeal("too few witnesses cosigned it")
-        return _Logged(proven.index, json.loads(proven.record))
+            raise BrokenSeal(f"too few witnesses cosigned {path.name}")
+        record = members(
+            strict_json(proven.record, STATEMENT_MAX),
+            ("v", "id", "kind", "subject", "at", "role", "operator", "facts"),
+        )
+        found[path.name.removesuffix(PROOF)] = _Logged(
+            proven.index,
+            text_of(record["id"]),
+            text_of(record["kind"]),
+            text_of(record["subject"]),
+            text_of(record["at"]),
+            _dict(record["facts"]),
+        )
+    return found
 
-    def _check_frame(
-        self,
-        record: tuple[bytes, dict[str, Any]],
-        policy: tuple[bytes, dict[str, Any]],
-        timetable: tuple[bytes, dict[str, Any]],
-        close: _Logged,
-        window: _Logged,
-    ) -> None:
-        check, lot = self.verdict.check, record[1]["lot"]
-        check(
-            "the entries are a closing and the end of a window of this lot",
-            (close.told["kind"], window.told["kind"], close.told["subject"], window.told["subject"])
-            == ("LotClosed", "ReleaseWindowClosed", lot, lot),
-        )
-        check("policy and timetable are this lot's", policy[1]["lot"] == timetable[1]["lot"] == lot)
-        check("the closing came before the end of the window", close.index < window.index)
-        check(
-            "the record names the policy, the timetable and both entries",
-            record[1]["policy"] == b64u(sha256(policy[0]))
-            and record[1]["timetable"] == b64u(sha256(timetable[0]))
-            and record[1]["close_entry"] == close.told["id"]
-            and record[1]["window_closed_entry"] == window.told["id"],
-        )
-        check(
-            "the closing names the timetable in force",
-            close.told["facts"]["timetable_digest"] == b64u(sha256(timetable[0])),
-        )
 
-    def _check_bids(
-        self,
-        record: tuple[bytes, dict[str, Any]],
-        policy: tuple[bytes, dict[str, Any]],
-        close: _Logged,
-        window: _Logged,
+class _Opening:
+    """A record whose signatures and proofs are in order, and what it claims."""
+
+    def __init__(
+        self, folder: Path, papers: Mapping[str, _Paper], logged: Mapping[str, _Logged]
     ) -> None:
-        counted = {
-            (bid["bidder"], bid["seq"]): {e["envelope"]: e for e in bid["envelopes"]}
-            for bid in close.told["facts"]["bids"]
+        self.folder, self.papers, self.logged = folder, papers, logged
+        self.record = _record(papers["record"].told)
+        self.bids: list[dict[str, Any]] = self.record["bids"]
+        self.found: dict[str, Any] = {
+            "lot": self.record["lot"],
+            "opened": sum(bid["announced"] is not None for bid in self.bids),
+            "not_opened": sum(bid["announced"] is None for bid in self.bids),
+            "objections": len(self.record["objections"]),
+            "on_the_platforms_word": [],
         }
-        shown = record[1]["bids"]
-        self.verdict.check(
-            "the record lists exactly the bids of the closing",
-            len(shown) == len(counted)
-            and {(bid["bidder"], bid["seq"]) for bid in shown} == set(counted),
-        )
-        released = set(window.told["facts"]["released"])
-        missing = set(window.told["facts"]["missing"])
-        for bid in shown:
-            sealed = counted.get((bid["bidder"], bid["seq"]))
-            if sealed is None:
-                continue
-            name = bid["name"]
-            self.verdict.holds(
-                f"{name}: the envelopes are the ones that were submitted",
-                lambda bid=bid, sealed=sealed: _same_envelopes(bid, sealed),  # type: ignore[misc]  # mypy cannot infer a lambda's default
-            )
-            self.verdict.check(
-                f"{name}: the outcome agrees with who released in time",
-                _agrees(bid["outcome"], bid["bidder"] in released, bid["bidder"] in missing),
-            )
-            if bid["outcome"] in ("opened", "opened_by_custodians"):
-                self.verdict.holds(
-                    f"{name}: the announced sheet is the sealed one",
-                    lambda bid=bid: self._same_sheet(bid, sha256(policy[0])),  # type: ignore[misc]  # mypy cannot infer a lambda's default
-                )
-            else:
-                self.verdict.check(
-                    f"{name}: nothing of an unopened bid is shown",
-                    bid["announced"] is None and not bid["sheet"].get("secrets"),
-                )
+        window = logged["window-closed"].facts
+        self.released: list[str] = window["released"]
+        self.missing: list[str] = window["missing"]
+        self.escrowed: list[str] = window["escrowed"]
 
-    def _same_sheet(self, bid: dict[str, Any], policy_digest: bytes) -> None:
-        sheet = bid["sheet"]
-        container = (self.folder / "sheets" / f"{sheet['head']}.ebid").read_bytes()
-        header = sealing.parse_header(container)
-        if b64u(header.head) != sheet["head"]:
-            raise BrokenSeal("another container lies under this head")
-        if header.policy_hash != policy_digest:
-            raise BrokenSeal("it was sealed under another policy")
-        if header.meta["bidder"] != bid["bidder"]:
-            raise BrokenSeal("it was sealed by another bidder")
+    def claims(self) -> Sequence[tuple[str, Any]]:
+        """Each thing that must hold, and what raises where it does not."""
+        return [
+            ("the record is the one whose digest the log holds", self.check_recorded),
+            ("the steps are this lot's, each in its place", self.check_steps),
+            ("policy and timetable are this lot's, and were in force", self.check_papers),
+            ("the record lists exactly the bids of the closing", self.check_list),
+            ("every bidder released or was missing when the window ended", self.check_window),
+            ("the record says of each bid what was read out", self.check_read_out),
+            ("the objections are those raised, with their answers", self.check_objections),
+            ("the sheets are those whose secrets are shown", self.check_sheets),
+            *(
+                (f"{bid['name']}: {bid['outcome']}", lambda bid=bid: self.check_bid(bid))
+                for bid in self.bids
+            ),
+        ]
+
+    def check_recorded(self) -> None:
+        facts = members(self.logged["recorded"].facts, ("record_digest",))
+        _require(facts["record_digest"] == self.papers["record"].file_digest, "another record")
+
+    def check_steps(self) -> None:
+        kinds = dict(ALWAYS)
+        for number in range(1, len(self.record["objections"]) + 1):
+            kinds[f"objection-{number}"] = "OpeningObjectionRaised"
+            kinds[f"answer-{number}"] = "OpeningObjectionAnswered"
+        sides = {f"fallback-{side}": "FallbackAgreed" for side in SIDES}
+        kinds |= {name: sides[name] for name in sides if self.escrowed or name in self.logged}
+        _require(set(self.logged) == set(kinds), "a step is missing, or there is one too many")
+        for name, one in self.logged.items():
+            _require(one.kind == kinds[name], f"{name} is a step of another kind")
+            _require(one.subject == self.record["lot"], f"{name} is a step of another lot")
+        _require(
+            self.logged["close"].id == self.record["close_entry"]
+            and self.logged["window-closed"].id == self.record["window_closed_entry"],
+            "the record names other entries",
+        )
+        at = {name: one.index for name, one in self.logged.items()}
+        _require(
+            at["close"] < at["window-closed"] < at["opened"] < at["recorded"],
+            "the steps were not taken in this order",
+        )
+        # What happens between two of these may stand in the log in any order.
+        for side in SIDES:
+            name = f"fallback-{side}"
+            if name in self.logged:
+                _require(self.logged[name].facts["side"] == side, "the other side's agreement")
+                # Where nobody needed it, either side may also have signed too late for anything.
+                _require(not self.escrowed or at[name] < at["opened"], "agreed afterwards")
+        for number in range(1, len(self.record["objections"]) + 1):
+            _require(at[f"objection-{number}"] < at["recorded"], "an objection raised afterwards")
+            _require(at[f"answer-{number}"] < at["recorded"], "an objection answered afterwards")
+
+    def check_papers(self) -> None:
+        lot, project = self.record["lot"], self.record["project"]
+        policy, timetable = self.papers["policy"], self.papers["timetable"]
+        for paper in (policy, timetable):
+            _require(paper.told["lot"] == lot, "a paper of another lot")
+            _require(paper.told["project"] == project, "a paper of another project")
+        _require(self.record["policy"] == policy.digest, "the record names another policy")
+        _require(self.record["timetable"] == timetable.digest, "the record names another timetable")
+        for facts in (self.logged["close"].facts, self.logged["window-closed"].facts):
+            _require(facts["policy_digest"] == policy.digest, "another policy was in force")
+            _require(facts["timetable_digest"] == timetable.digest, "another timetable ruled")
+
+    def check_list(self) -> None:
+        closing = self.logged["close"].facts["bids"]
+        _require(
+            [(bid["bidder"], bid["seq"]) for bid in self.bids]
+            == [(bid["bidder"], bid["seq"]) for bid in closing],
+            "other bids, or in another order",
+        )
+        for bid, counted in zip(self.bids, closing, strict=True):
+            sealed = {envelope["envelope"]: envelope for envelope in counted["envelopes"]}
+            for kind in KINDS:
+                for fact in ("head", "payload_root", "payload_size"):
+                    _require(
+                        bid[kind][fact] == sealed[kind][fact],
+                        f"{bid['name']}: {fact} of the {kind} differs from the closing",
+                    )
+
+    def check_window(self) -> None:
+        bidders = [bid["bidder"] for bid in self.bids]
+        _require(sorted(bidders) == sorted(self.released + self.missing), "other bidders")
+        _require(set(self.escrowed) <= set(self.missing), "escrow stood in for one who was there")
+
+    def check_read_out(self) -> None:
+        opened = self.logged["opened"]
+        _require(opened.at == self.record["opened_at"], "opened at another time")
+        shown = [
+            {
+                "bidder": bid["bidder"],
+                "name": bid["name"],
+                "outcome": bid["outcome"],
+                "reason": bid["reason"],
+                "article": bid["article"],
+                "sheet": bid["announced"],
+            }
+            for bid in self.bids
+        ]
+        _require(opened.facts["bids"] == shown, "something else was read out")
+
+    def check_objections(self) -> None:
+        for number, one in enumerate(self.record["objections"], start=1):
+            raised, answered = self.logged[f"objection-{number}"], self.logged[f"answer-{number}"]
+            facts = raised.facts
+            _require(
+                (facts["objection_id"], facts["bidder_id"], facts["words"], raised.at)
+                == (one["id"], one["bidder"], one["words"], one["raised_at"]),
+                "another objection was raised",
+            )
+            _require(
+                (answered.facts["objection_id"], answered.facts["answer"])
+                == (one["id"], one["answer"]),
+                "another answer was given",
+            )
+
+    def check_sheets(self) -> None:
+        shown = sorted(
+            f"{bid['sheet']['head']}.ebid" for bid in self.bids if "secrets" in bid["sheet"]
+        )
+        folder = self.folder / "sheets"
+        there = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        _require(there == shown, "a sheet is missing, or there is one too many")
+
+    def check_bid(self, bid: dict[str, Any]) -> None:
+        """The outcome follows from the rule, and what the rule was told can be seen."""
+        released = bid["bidder"] in self.released
+        if not released and bid["bidder"] not in self.escrowed:
+            _require(self._is(bid, _outcome(released=False, escrowed=False)), "another outcome")
+            _nothing_shown(bid)
+        elif bid["announced"] is not None:
+            _require(self._is(bid, _outcome(released=released)), "another outcome")
+            self._check_opened(bid, released=released)
+        elif self._is(bid, _outcome(released=released, badly_dealt=True)):
+            self._check_badly_dealt(bid)
+        elif self._is(bid, _outcome(released=released, intact=False)):
+            _nothing_shown(bid)
+            self._believe(bid)
+        else:
+            self._check_unreadable(bid, released=released)
+
+    def _check_opened(self, bid: dict[str, Any], *, released: bool) -> None:
+        header, sheet = self._opened_sheet(bid)
+        if not released:
+            _require(header.component(sealing.BIDDER).shamir is not None, "it chose no escrow")
+        _require(sheet == bid["announced"], "the announced sheet is not the sealed one")
+        _require("badly_dealt" not in bid, "shares of a bid that opened")
+        components = {component.id for component in header.components}
+        _require(_digests(bid) == components, "the secrets of the whole bid are others")
+
+    def _check_badly_dealt(self, bid: dict[str, Any]) -> None:
+        """Shares that match their commitments and do not give the secret: the bidder's doing."""
+        dealt = members(bid["badly_dealt"], ("envelope", "component", "header", "shares"))
+        _require(not _shown(bid), "secrets of a bid whose secrets cannot be had")
+        raw = unb64u(text_of(dealt["header"]))
+        header = self._header(bid, text_of(dealt["envelope"]), raw)
+        _require(header.to_bytes() == raw, "more than a header")
+        way = header.component(text_of(dealt["component"])).shamir
+        committed = {one.commitment for one in way.shares} if way else set()
+        shares = [unb64u(text_of(one), 33) for one in list_of(dealt["shares"], at_most=LIST_MAX)]
+        _require(
+            shares == sorted(set(shares), key=lambda share: share[-1]), "the shares are in disorder"
+        )
+        for share in shares:
+            commitment = share_commitment(header.bind, text_of(dealt["component"]), share)
+            _require(commitment in committed, "a share that was not dealt")
+        try:
+            sealing.combine(header, text_of(dealt["component"]), shares)
+        except sealing.BadDealing:
+            return
+        raise BrokenSeal("its shares give its secret: it could have been opened")
+
+    def _check_unreadable(self, bid: dict[str, Any], *, released: bool) -> None:
+        _require("badly_dealt" not in bid, "shares of a bid that was dealt well")
+        _require(self._is(bid, _outcome(released=released, opens=False)), "another outcome")
+        if "secrets" not in bid["sheet"]:
+            officials = {sealing.OFFICIALS} if self.papers["policy"].told["officials"] else set()
+            _require(_digests(bid) == {sealing.BIDDER} | officials, "no secrets were had of it")
+            self._believe(bid)
+            return
+        _require("secret_digests" not in bid["bid"], "secrets of a bid nobody need open")
+        try:
+            self._opened_sheet(bid)
+        except _Unreadable:
+            return
+        raise BrokenSeal("its secrets give its sheet: it could have been opened")
+
+    def _opened_sheet(self, bid: dict[str, Any]) -> tuple[sealing.EnvelopeHeader, dict[str, Any]]:
+        """The sheet opened with the secrets shown; `_Unreadable` where just that is impossible."""
+        shown = bid["sheet"]
+        container = (self.folder / "sheets" / f"{shown['head']}.ebid").read_bytes()
+        header = self._header(bid, "sheet", container)
         digest = sealing.PayloadDigest()
         digest.update(container[header.payload_offset :])
-        if b64u(digest.root) != sheet["payload_root"]:
-            raise BrokenSeal("the payload is another")
-        secrets = {name: unb64u(value) for name, value in sheet["secrets"].items()}
-        for component, secret in secrets.items():
-            sealing.check_secret(header, component, secret)
-        opened = sealing.open_sheet(container, sealing.file_key(header, secrets))
-        if strict_json(opened, 65_536) != bid["announced"]:
-            raise BrokenSeal("the announced sheet is not the sealed one")
+        _require(
+            (b64u(digest.root), digest.size) == (shown["payload_root"], shown["payload_size"]),
+            "the payload is another",
+        )
+        secrets = {name: unb64u(one, 32) for name, one in _dict(shown["secrets"]).items()}
+        _require(set(secrets) == {one.id for one in header.components}, "other secrets than it has")
+        key = sealing.file_key(header, secrets)
+        try:
+            return header, read_sheet(sealing.open_sheet(container, key))
+        except BrokenSeal as fault:
+            raise _Unreadable(str(fault)) from None
+
+    def _header(self, bid: dict[str, Any], kind: str, content: bytes) -> sealing.EnvelopeHeader:
+        header = sealing.parse_header(content)
+        _require(b64u(header.head) == bid[kind]["head"], "another envelope lies under this head")
+        _require(b64u(header.policy_hash) == self.record["policy"], "sealed under another policy")
+        meta = header.meta
+        _require(
+            (meta["bidder"], meta["lot"], meta["project"], meta["envelope"])
+            == (bid["bidder"], self.record["lot"], self.record["project"], kind),
+            "it was sealed by another bidder, or for something else",
+        )
+        return header
+
+    def _is(self, bid: Mapping[str, Any], outcome: Outcome) -> bool:
+        return (bid["outcome"], bid["reason"], bid["article"]) == (
+            str(outcome.decryption),
+            outcome.reason,
+            str(outcome.article),
+        )
+
+    def _believe(self, bid: Mapping[str, Any]) -> None:
+        self.found["on_the_platforms_word"].append(bid["name"])
 
 
-def _same_envelopes(bid: dict[str, Any], sealed: dict[str, Any]) -> None:
-    for kind in ("sheet", "bid"):
-        for fact in ("head", "payload_root", "payload_size"):
-            if bid[kind][fact] != sealed[kind][fact]:
-                raise BrokenSeal(f"{fact} of the {kind} differs from the closing")
+class _Unreadable(BrokenSeal):
+    """The right secrets do not give a sheet."""
 
 
-def _agrees(outcome: str, released: bool, missing: bool) -> bool:
-    if released == missing:
-        return False
-    if released:
-        return outcome in ("opened", "revoked", "withdrawn")
-    return outcome in ("opened_by_custodians", "revoked", "withdrawn")
+def _outcome(
+    *,
+    released: bool,
+    escrowed: bool = True,
+    intact: bool = True,
+    badly_dealt: bool = False,
+    opens: bool = True,
+) -> Outcome:
+    """What the rule says of a bid, for whose escrow both sides have signed where it has one."""
+    return decryption_outcome(
+        DecryptionFacts(
+            released=released,
+            escrow_chosen=escrowed,
+            fallback_agreed=True,
+            platform_incident=False,
+            bytes_intact=intact,
+            badly_dealt=badly_dealt,
+            payload_opens=opens,
+        )
+    )
+
+
+def _digests(bid: Mapping[str, Any]) -> set[str]:
+    """Of which secrets of the whole bid the digests are published."""
+    digests = _dict(bid["bid"]["secret_digests"])
+    for digest in digests.values():
+        unb64u(text_of(digest), 32)
+    return set(digests)
+
+
+def _shown(bid: Mapping[str, Any]) -> bool:
+    return "secrets" in bid["sheet"] or "secret_digests" in bid["bid"]
+
+
+def _nothing_shown(bid: Mapping[str, Any]) -> None:
+    nothing = bid["announced"] is None and "badly_dealt" not in bid and not _shown(bid)
+    _require(nothing, "something of an unopened bid is shown")
+
+
+def _record(told: dict[str, Any]) -> dict[str, Any]:
+    """The record, having exactly the members of one."""
+    members(
+        told,
+        (
+            *("v", "project", "lot", "policy", "timetable", "close_entry", "window_closed_entry"),
+            *("opened_at", "bids", "objections"),
+        ),
+    )
+    for name in ("project", "lot", "close_entry", "window_closed_entry"):
+        UUID(text_of(told[name]))
+    envelope = ("head", "payload_root", "payload_size")
+    for bid in list_of(told["bids"], at_most=LIST_MAX):
+        found = members(
+            bid,
+            ("bidder", "name", "seq", "outcome", "reason", "article", "announced", *KINDS),
+            optional=("badly_dealt",),
+        )
+        Decryption(text_of(found["outcome"]))
+        members(found["sheet"], envelope, optional=("secrets",))
+        members(found["bid"], envelope, optional=("secret_digests",))
+    for one in list_of(told["objections"], at_most=LIST_MAX):
+        members(one, ("id", "bidder", "words", "raised_at", "answer"))
+    return told
+
+
+def _dict(value: object) -> dict[str, Any]:
+    _require(isinstance(value, dict), "an object was expected")
+    assert isinstance(value, dict)
+    return value
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise BrokenSeal(otherwise)
