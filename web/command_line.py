@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -43,6 +43,7 @@ from web import (
     keeping_copies,
     premises,
     seal_command,
+    structured_logs,
     witnessing,
 )
 from web.app import create_app
@@ -74,6 +75,7 @@ main = typer.Typer(
 )
 main.add_typer(verify_app, name="verify")
 
+log = structlog.get_logger()
 talk = Console(stderr=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer as JSON on standard output.")]
@@ -104,14 +106,27 @@ def settings_with(**changes: Any) -> Settings:
     return settings
 
 
-def run(work: Coroutine[Any, Any, int]) -> None:
+Tell = Callable[[str, str, Exception], None]
+
+
+def say_end(what: str, why: str, _error: Exception) -> None:
+    """Tell the person at the terminal what went wrong."""
+    talk.print(f"[red]{escape(what)}[/]: {escape(why)}")
+
+
+def log_end(_what: str, _why: str, error: Exception) -> None:
+    """Tell the log of a process that nobody watches; the texts may hold what it must not."""
+    log.critical("the process cannot go on", exc_info=error)
+
+
+def run(work: Coroutine[Any, Any, int], *, tell: Tell = say_end) -> None:
     """Run the work and leave with its exit code; a platform error gets its own."""
-    with in_words():
+    with in_words(tell):
         raise typer.Exit(asyncio.run(work))
 
 
 @contextmanager
-def in_words() -> Iterator[None]:
+def in_words(tell: Tell = say_end) -> Iterator[None]:
     """What goes wrong is told in a line, and left with its documented code."""
     try:
         yield
@@ -119,16 +134,14 @@ def in_words() -> Iterator[None]:
     except KeyboardInterrupt:
         code = 130
     except PlatformError as error:
-        talk.print(f"[red]{type(error).__name__}[/]: {escape(str(error))}")
+        tell(type(error).__name__, str(error), error)
         code = code_for(error)
     except OUT_OF_REACH as error:
-        talk.print(f"[red]out of reach[/]: {escape(str(error))}")
+        tell("out of reach", str(error), error)
         code = NETWORK
     except OSError as error:
         # A folder that is missing, full, or not ours: the system says which, and why.
-        talk.print(
-            f"[red]{escape(error.strerror or str(error))}[/]: {escape(str(error.filename or ''))}"
-        )
+        tell(error.strerror or str(error), str(error.filename or ""), error)
         code = MISSING if isinstance(error, FileNotFoundError) else CONFLICT
     raise typer.Exit(code) from None
 
@@ -155,20 +168,6 @@ def begin() -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.dev.ConsoleRenderer(colors=talk.is_terminal and not talk.no_color),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-    )
-
-
-def structured_logs() -> None:
-    """One JSON object a line on standard error, with control characters escaped."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=True),
         ],
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
@@ -230,7 +229,7 @@ class _Server(uvicorn.Server):
 @main.command(hidden=True)
 def serve() -> None:
     """Answer HTTP; started by `up`, which owns the database."""
-    structured_logs()
+    structured_logs.write_as_json()
     settings = settings_with()
 
     async def work() -> int:
@@ -242,6 +241,7 @@ def serve() -> None:
             port=settings.port,
             ws="websockets-sansio",
             ws_per_message_deflate=False,
+            log_config=None,
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -257,13 +257,13 @@ def serve() -> None:
             await engine.dispose()
         return OK if server.started else CONFLICT
 
-    run(work())
+    run(work(), tell=log_end)
 
 
 @main.command(hidden=True)
 def background() -> None:
     """Keep time, the log and the witnesses; started by `up`, which owns the database."""
-    structured_logs()
+    structured_logs.write_as_json()
     settings = settings_with()
     lines = premises.lines_of(settings)
 
@@ -290,7 +290,7 @@ def background() -> None:
             await log_engine.dispose()
         return OK
 
-    run(work())
+    run(work(), tell=log_end)
 
 
 @main.command()

@@ -200,9 +200,10 @@ async def live(socket: WebSocket, view: str, after: After = 0) -> None:
         for task in tasks:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
-    if any(isinstance(one, Exception) and not isinstance(one, GONE) for one in ended):
+    broken = [one for one in ended if isinstance(one, Exception) and not isinstance(one, GONE)]
+    if broken:
         # The browser must not sit before a silent line: it comes again, and resumes.
-        log.error("a socket's news broke off", errors=[repr(one) for one in ended if one])
+        log.error("a socket's news broke off", exc_info=broken[0])
         await _close(socket, TRY_AGAIN)
 
 

@@ -37,6 +37,7 @@ from kernel.randomness import random_bytes
 from kernel.store.founding import NotFounded
 from kernel.store.transaction import NotDurable
 from web.pages import render
+from web.structured_logs import mark_told
 from web.visitor_choices import choices_of
 from web.words import Language, say
 
@@ -201,7 +202,7 @@ def answer_error(request: Request, error: PlatformError) -> Response:
 
 
 def answer_defect(request: Request, error: Exception) -> Response:
-    """The answer to a defect: nothing but a trace id, under which the log has all of it."""
+    """The answer to a defect: nothing but a trace id, under which the log has where it was."""
     log.error(
         "defect",
         trace_id=trace_id_of(request),
@@ -209,6 +210,7 @@ def answer_defect(request: Request, error: Exception) -> Response:
         route=getattr(request.scope.get("route"), "path", ""),
         exc_info=error,
     )
+    mark_told(error)
     return answer(request, DEFECT)
 
 
