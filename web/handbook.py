@@ -18,7 +18,6 @@ from trading.rules.lot_lifecycle import mermaid
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("kernel", "blacklist", "expert_pool", "trading", "evaluation")
-PERSONS = tuple(role for role in Role if role not in (Role.WITNESS,))
 SHORT = {
     Role.TENDEREE: "招标人",
     Role.AGENCY: "代理",
@@ -29,6 +28,7 @@ SHORT = {
     Role.CENTRE_STAFF: "中心",
     Role.SITE_ADMINISTRATOR: "场所",
     Role.SUPERVISOR: "监督",
+    Role.WITNESS: "见证",
     Role.PLATFORM: "平台",
     Role.PUBLIC: "公众",
 }
@@ -50,14 +50,14 @@ def lot_diagram() -> str:
 def access_matrix() -> str:
     """Which capacity may perform which activity."""
     lines = [
-        "| act | " + " | ".join(SHORT[role] for role in PERSONS) + " |",
-        "|---|" + "---|" * len(PERSONS),
+        "| act | " + " | ".join(SHORT[role] for role in Role) + " |",
+        "|---|" + "---|" * len(Role),
     ]
     for name in sorted(ROLES_BY_ACTIVITY):
         if name.split(".")[0] not in PACKAGES:
             continue
         roles = ROLES_BY_ACTIVITY[name]
-        marks = " | ".join("●" if role in roles else "" for role in PERSONS)
+        marks = " | ".join("●" if role in roles else "" for role in Role)
         lines.append(f"| `{name}` | {marks} |")
     return "\n".join(lines)
 
