@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from kernel.access import PLATFORM
-from kernel.crypto.digests import canonical
+from kernel.access import PLATFORM, Role
+from kernel.crypto.digests import Malformed, canonical, instant_text
 from kernel.crypto.signing import Envelope
-from kernel.errors import BrokenSeal, NotFound, Refused
+from kernel.errors import BrokenSeal, NotFound, NotPermitted, Refused
 from kernel.identifiers import LotId
 from kernel.store.transaction import Store, transaction
 from tests.newcomers import codes
@@ -30,8 +31,8 @@ from tests.opened_lots import (
     window_ended,
 )
 from tests.sealed_bids import Tender, a_bidder, a_tender, at
-from tests.tenders import Player, signed
-from trading import opening, opening_views
+from tests.tenders import Player, a_player, signed
+from trading import due_lots, opening, opening_views
 from trading.opening_views import Hall as Seen
 from trading.rules.lot_lifecycle import LotState
 
@@ -106,9 +107,17 @@ async def test_the_window_closes_early_when_everyone_has_released(
         await released(hall, entry)
     await opening.proceed(at(store, hall.in_window), hall.lot_id)
     assert (await seen(hall)).window_closed_at is None
+    assert await due_lots.wake(at(store, hall.in_window)) == 0
     await released(hall, hall.entries[2])
-    await opening.proceed(at(store, hall.in_window), hall.lot_id)
+    assert await due_lots.wake(at(store, hall.in_window)) == 1
     assert (await seen(hall)).window_closed_at == hall.in_window
+
+
+async def test_two_who_release_first_at_once_are_both_heard(store: Store, tender: Tender) -> None:
+    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+    await asyncio.gather(*(released(hall, entry) for entry in hall.entries))
+    assert (await kinds(store)).count("BidderReleased") == 3
+    assert await due_lots.wake(at(store, hall.in_window)) == 1
 
 
 @pytest.mark.parametrize("late_by", [timedelta(0), timedelta(microseconds=1), timedelta(days=1)])
@@ -233,6 +242,95 @@ async def test_a_sheet_that_is_no_sheet_is_revoked_and_blocks_nobody(
     shown = {bid.bidder_id: bid for bid in (await seen(hall)).bids}
     assert shown[entries[3].player.party].outcome == "revoked"
     assert sum(bid.outcome == "opened" for bid in shown.values()) == 3
+
+
+SAID = '{"currency":"CNY","v":"ebid-sheet/1"'
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        b"{}",
+        b"[]",
+        b"null",
+        f'{SAID},"price":null}}'.encode(),
+        f'{SAID},"price":"abc"}}'.encode(),
+        f'{SAID},"price":"NaN"}}'.encode(),
+        f'{SAID},"price":"-5.00"}}'.encode(),
+        f'{SAID},"price":"1E+30"}}'.encode(),
+        f'{SAID},"price":"1.005"}}'.encode(),
+        f'{SAID},"price":"99999999999999999.00"}}'.encode(),
+        f'{SAID},"price":1}}'.encode(),
+        f'{SAID},"price":"1.00","quality":"\\u0000"}}'.encode(),
+        f'{SAID},"price":"1.00","quality":"\\ud800"}}'.encode(),
+        f'{SAID},"price":"1.00","quality":{{"a":1}}}}'.encode(),
+        f'{SAID},"price":"1.00","quality":"{"长" * 501}"}}'.encode(),
+    ],
+    ids=range(15),
+)
+async def test_no_sheet_that_anybody_can_seal_keeps_a_lot_from_being_opened(
+    store: Store, tender: Tender, sheet: bytes
+) -> None:
+    entries = [await an_entry(store, tender, price) for price in PRICES[:2]]
+    entries.append(await an_entry(store, tender, "0", sheet=sheet))
+    hall = await a_hall(store, tender, entries)
+    for entry in entries:
+        await released(hall, entry)
+    await window_ended(hall)
+    await everything_opened(hall)
+    assert (await hall.lot()).state == LotState.OPENED
+    shown = {bid.bidder_id: bid for bid in (await seen(hall)).bids}
+    assert shown[entries[2].player.party].outcome == "revoked"
+    assert shown[entries[2].player.party].sheet is None
+    assert sum(bid.outcome == "opened" for bid in shown.values()) == 2
+
+
+async def test_another_s_agency_cannot_agree_to_the_fallback(store: Store, tender: Tender) -> None:
+    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+    await window_ended(hall)
+    for role in (Role.AGENCY, Role.TENDEREE):
+        with pytest.raises(NotPermitted):
+            await fallback_agreed(hall, await a_player(store, role))
+    with pytest.raises(NotPermitted):
+        await fallback_agreed(hall, await a_player(store, Role.CENTRE_STAFF))
+    async with store.sessions() as session:
+        sides = await session.scalars(text("SELECT side FROM trading.fallback"))
+        assert sides.all() == []
+
+
+@pytest.mark.parametrize(
+    "secrets",
+    [None, 7, "x", [1], [{}], [{"head": 1, "secret": "x"}], [{"head": "AA", "secret": "AA"}]],
+    ids=str,
+)
+async def test_a_release_that_is_none_is_told_so(
+    store: Store, tender: Tender, secrets: object
+) -> None:
+    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+    entry = hall.entries[0]
+    said = {"v": "ebid-release/1", "lot": str(hall.lot_id), "secrets": secrets}
+    said["signed_at"] = instant_text(hall.in_window)
+    raw = signed(entry.player, "release", said)
+    with pytest.raises(Malformed):
+        async with transaction(store, actor=entry.player.actor, now=hall.in_window) as tx:
+            await opening.release(tx, hall.lot_id, raw)
+
+
+@pytest.mark.parametrize("shares", [None, {}, [{}], [{"head": "AA", "component": 1, "share": ""}]])
+async def test_shares_that_are_none_are_told_so(
+    store: Store, tender: Tender, shares: object
+) -> None:
+    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+    await released(hall, hall.entries[0])
+    await window_ended(hall)
+    custodian = tender.cast.custodians[0]
+    then = await hall.window_ends_at()
+    said = {"v": "ebid-shares/1", "lot": str(hall.lot_id), "shares": shares}
+    said["signed_at"] = instant_text(then)
+    raw = signed(custodian, "shares", said)
+    with pytest.raises(Malformed):
+        async with transaction(store, actor=custodian.actor, now=then) as tx:
+            await opening.give_shares(tx, hall.lot_id, raw)
 
 
 async def signed_record(hall: Hall, who: Player) -> bytes:
