@@ -59,6 +59,15 @@ KnownLogOption = Annotated[
 WitnessOption = Annotated[
     list[str] | None, typer.Option("--witness", help="A witness's verifier key; repeat it.")
 ]
+CutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--closing",
+        exists=True,
+        dir_okay=False,
+        help="The log's proof of what the closing committed to.",
+    ),
+]
 QuorumOption = Annotated[int, typer.Option("--quorum", min=1, help="Witnesses that must agree.")]
 
 
@@ -76,9 +85,26 @@ def verify_receipt(
             help="The deadline the witnesses must precede, with its offset from UTC.",
         ),
     ] = None,
+    closing: CutOption = None,
+    closed: Annotated[
+        Path | None,
+        typer.Option(
+            "--closed", exists=True, dir_okay=False, help="The log's proof of the lot's closing."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a receipt: the bid stood in the log, and who saw it when."""
+    """Check a receipt: the bid stood in the log, and who saw it when.
+
+    A receipt of the last second needs --closing and --closed too: the proofs of the cut.
+    """
+    if (closing is None) != (closed is None):
+        raise typer.BadParameter("--closing and --closed are given together")
+    cut = None
+    if closing is not None and closed is not None:
+        cut = receipt_proof.Cut(
+            closing.read_text(errors="replace"), closed.read_text(errors="replace")
+        )
     _verdict(
         receipt_proof.verify(
             file.read_text(errors="replace"),
@@ -86,6 +112,7 @@ def verify_receipt(
             witnesses=witness or [],
             quorum=quorum,
             deadline=deadline,
+            cut=cut,
         ),
         as_json=as_json,
     )
