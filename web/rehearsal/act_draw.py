@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from kernel.crypto.digests import b64u, instant_text, unb64
 from kernel.events import Audience
-from web.client import Client
+from web.client import Client, Problem
 from web.custodian_work import Trust
 from web.draw_work import DrawParty, announcement_of, countersignature
 from web.rehearsal.cast import (
@@ -69,6 +69,13 @@ class Heard:
         """Ask, and remember the answer byte for byte."""
         self.answers.append(await client.read(path))
 
+    async def try_to_read(self, client: Client, path: str) -> None:
+        """Ask for what may be refused; a refusal is an answer too."""
+        try:
+            await self.read(client, path)
+        except Problem as problem:
+            self.answers.append(json.dumps(problem.body, ensure_ascii=False).encode())
+
     async def follow(self, client: Client, path: str) -> None:
         """Ask for a list page by page, to its end."""
         after = 0
@@ -88,7 +95,7 @@ class Heard:
 async def play(stage: Stage) -> None:
     """Enrol, announce, draw, call, and check the transcript as a stranger would."""
     stage.say(f"{EXPERTS} experts of three regions enrol and are verified 专家入库")
-    ids = await _enrol(stage)
+    stage.facts.expert_ids = await _enrol(stage)
     await _bar_one(stage)
     draw_id = await _announce(stage)
     stage.page(f"/draws/{draw_id}", "the draw 评标专家抽取")
@@ -96,7 +103,7 @@ async def play(stage: Stage) -> None:
     await _draw(stage, draw_id)
     await _call(stage, draw_id)
     transcript = await _transcript(stage, draw_id)
-    await _nobody_named(stage, draw_id, transcript, ids)
+    await nobody_named(stage, [transcript, *_records(transcript)])
 
 
 # ── the pool ──────────────────────────────────────────────────────────────────────────────────
@@ -372,9 +379,14 @@ async def _tampered(stage: Stage, content: bytes, place: int) -> bool:
     return await verified("draw", path)
 
 
-async def _nobody_named(stage: Stage, draw_id: str, transcript: bytes, ids: dict[int, str]) -> None:
-    """Look for every expert's name and ids in all that others can see of the draw."""
-    heard, feed = Heard([transcript, *_records(transcript)]), Heard()
+async def nobody_named(stage: Stage, known: Sequence[bytes] = (), *pages: str) -> None:
+    """Look for every expert's name and ids in all that others can see of draw and committee.
+
+    The keeper of a site is not among them: he is told whom to expect when the session begins, to
+    look at a face and a card.
+    """
+    heard, feed, ids = Heard([*known]), Heard(), stage.facts.expert_ids
+    draw_id = stage.facts.draw_id
     lot, path = stage.facts.lot1, f"/api/v1/draws/{draw_id}"
     stranger = Client(stage.url)
     try:
@@ -383,6 +395,8 @@ async def _nobody_named(stage: Stage, draw_id: str, transcript: bytes, ids: dict
             await heard.read(client, f"/api/v1/lots/{lot}/draws")
             await heard.read(client, f"/draws/{draw_id}")
             await heard.read(client, "/experts")
+            for page in pages:
+                await heard.try_to_read(client, page)
         await heard.read(stage["supervisor"], f"{path}/exclusions")
         await heard.read(stage["centre"], f"{path}/calls")
         for client, view in (

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from kernel.crypto.digests import b64, canonical, parse_instant, strict_json, unb64
 from kernel.crypto.signing import PrivateKey
 from web.client import Client, Problem
+from web.rehearsal import act_draw
 from web.rehearsal.cast import BIDDERS, REGIONS, REJECTED, SITES
 from web.rehearsal.checking import verified
 from web.rehearsal.cut_line import CutLine
@@ -208,6 +209,9 @@ async def _sign_in(
         "sit", code="outside_window", committee=committee, seat=first.seat_id
     )
     await stage.clock_to(window_from + timedelta(minutes=1))
+    api = f"/api/v1/committees/{committee}"
+    rooms = ("/evaluation", f"/evaluation/{committee}", "/sites", api, f"{api}/bids")
+    await act_draw.nobody_named(stage, (), *rooms)
     for region in (HOST, EAST):
         keeper, site = stage[KEEPERS[region]], sites[region]
         for one in (await keeper.get(f"/api/v1/sites/{site}/arrivals"))["arrivals"]:

@@ -42,8 +42,8 @@ from web.rehearsal.checking import check_everything, take_early_copy
 from web.rehearsal.stage import Stage
 from web.soundness import faults_of
 
-START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
-"""Monday 2 March 2026, 09:00 in Beijing."""
+START = datetime(2026, 3, 3, 1, 0, tzinfo=UTC)
+"""Tuesday 3 March 2026, 09:00 in Beijing: the twentieth day after it is a working day."""
 
 STAGES = ("submit", "open", "award")
 ACTS: dict[str, tuple[tuple[str, Callable[[Stage], Awaitable[None]]], ...]] = {
@@ -136,19 +136,32 @@ async def _rehearse(
             stage.facts.witness_vkeys = tuple(signer.vkey for _, signer, _ in witnesses)
             stage.page("/", "the public hall 交易大厅")
             stage.say("everyone registers and is verified 注册与核验")
-            await cast.bring_in(stage, centre_key=centre_key, centre_id=centre_id)
-            await _play(stage, until)
-            if THE_LOG in EXPECTED[until]:
-                await check_everything(stage)
+            stopped_by = await _played(stage, until, centre_key, centre_id)
             owner = place.lines.engine("owner", pool_size=1)
             faults = await faults_of(owner)
             await owner.dispose()
-            code = _sum_up(stage, until, faults, monotonic_s() - began, as_json=as_json)
+            code = _sum_up(stage, until, faults, monotonic_s() - began, stopped_by, as_json=as_json)
             if stay is not None:
                 talk.print(f"The result stays at [bold]{told.origin}[/] (Ctrl-C ends it).")
                 await stay()
             await _close_clients(stage)
     return code
+
+
+async def _played(stage: Stage, until: str, centre_key: PrivateKey, centre_id: str) -> str:
+    """Play and check everything; what stopped the play, or nothing.
+
+    Whatever it is, the summary still tells what was shown until then and what was not.
+    """
+    try:
+        await cast.bring_in(stage, centre_key=centre_key, centre_id=centre_id)
+        await _play(stage, until)
+        if THE_LOG in EXPECTED[until]:
+            await check_everything(stage)
+    except Exception as error:
+        stage.talk.print_exception(max_frames=6)
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 async def _play(stage: Stage, until: str) -> None:
@@ -241,10 +254,18 @@ async def _witnesses(
         await asyncio.gather(*(child.wait() for child in children))
 
 
-def _sum_up(stage: Stage, until: str, faults: list[str], took_s: float, *, as_json: bool) -> int:
+def _sum_up(
+    stage: Stage,
+    until: str,
+    faults: list[str],
+    took_s: float,
+    stopped_by: str,
+    *,
+    as_json: bool,
+) -> int:
     missing = [number for number in EXPECTED[until] if number not in stage.shown]
     met = all(one.met for one in stage.shown.values())
-    ok = met and not missing and not faults
+    ok = met and not missing and not faults and not stopped_by
     summary = {
         "ok": ok,
         "until": until,
@@ -260,6 +281,7 @@ def _sum_up(stage: Stage, until: str, faults: list[str], took_s: float, *, as_js
             for one in sorted(stage.shown.values(), key=lambda one: one.id)
         ],
         "missing": missing,
+        "stopped_by": stopped_by,
         "broken_invariants": faults,
         "out": str(stage.out),
     }

@@ -61,7 +61,7 @@ class Facts:
 
     Publication: the project, both lots, the deadline and release window of lot 1, and every
     custodian's key by player. Submission: the bids for lot 1 by bidder, and receipts by bidder.
-    Draw: the draw, and the players who accepted a seat.
+    Draw: the draw, every expert's id by number, and the players who accepted a seat.
     """
 
     log_vkey: str = ""
@@ -75,6 +75,7 @@ class Facts:
     bids: dict[str, OwnBid] = field(default_factory=dict)
     receipts: dict[str, str] = field(default_factory=dict)
     draw_id: str = ""
+    expert_ids: dict[int, str] = field(default_factory=dict)
     seated: list[str] = field(default_factory=list)
     committee_id: str = ""
     candidates: list[str] = field(default_factory=list)
