@@ -306,7 +306,7 @@ async def give_shares(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
             ShareRow(
                 head=head,
                 component=component,
-                x=share[-1],
+                digest=sha256(share),
                 lot_id=lot_id,
                 kid=key.kid,
                 share=share,
@@ -316,8 +316,8 @@ async def give_shares(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
 
     await take_part(tx, lot_id)
     known = await _shares(tx, lot_id)
-    for row in rows:
-        if row.x not in known.get((row.head, row.component), {}):
+    for row in {(row.head, row.component, row.digest): row for row in rows}.values():
+        if row.share not in known.get((row.head, row.component), ()):
             tx.session.add(row)
     await tx.session.flush()
     if not await _shares_needed(tx, lot, bids):
@@ -499,10 +499,11 @@ def _component_ids(envelope: SealedEnvelope) -> list[str]:
     return [component.id for component in sealing.parse_header(envelope.header).components]
 
 
-def _threshold(envelope: SealedEnvelope, component: str) -> int:
-    way = sealing.parse_header(envelope.header).component(component).shamir
+def _is_enough(envelope: SealedEnvelope, component: str, shares: Sequence[bytes]) -> bool:
+    header = sealing.parse_header(envelope.header)
+    way = header.component(component).shamir
     assert way is not None, "the intake lets in no envelope without the policy's shares"
-    return way.t
+    return sealing.dealt_shares_met(header, component, shares) >= way.t
 
 
 async def _opening_of(tx: Transaction, lot: LotRow) -> OpeningRow:
@@ -539,11 +540,11 @@ async def _fallback_sides(tx: Transaction, lot_id: LotId) -> set[str]:
     return set(rows)
 
 
-async def _shares(tx: Transaction, lot_id: LotId) -> dict[tuple[bytes, str], dict[int, bytes]]:
+async def _shares(tx: Transaction, lot_id: LotId) -> dict[tuple[bytes, str], list[bytes]]:
     rows = await tx.session.scalars(select(ShareRow).where(ShareRow.lot_id == lot_id))
-    found: dict[tuple[bytes, str], dict[int, bytes]] = {}
-    for row in rows:
-        found.setdefault((row.head, row.component), {})[row.x] = row.share
+    found: dict[tuple[bytes, str], list[bytes]] = {}
+    for row in sorted(rows, key=lambda row: row.share[-1]):
+        found.setdefault((row.head, row.component), []).append(row.share)
     return found
 
 
@@ -590,7 +591,7 @@ async def _shares_needed(tx: Transaction, lot: LotRow, bids: Sequence[CountedBid
         return True
     given = await _shares(tx, LotId(lot.id))
     return any(
-        len(given.get((envelope.head, component), {})) < _threshold(envelope, component)
+        not _is_enough(envelope, component, given.get((envelope.head, component), []))
         for _, component, envelope in await _wanted(tx, lot, bids)
     )
 
@@ -648,7 +649,7 @@ async def _open_envelope(
     envelope: SealedEnvelope,
     *,
     own: bytes | None,
-    given: dict[tuple[bytes, str], dict[int, bytes]],
+    given: dict[tuple[bytes, str], list[bytes]],
 ) -> _Opened:
     header = sealing.parse_header(envelope.header)
     secrets: dict[str, bytes] = {}
@@ -684,12 +685,12 @@ def _secret_of(
     component: str,
     *,
     own: bytes | None,
-    given: dict[tuple[bytes, str], dict[int, bytes]],
+    given: dict[tuple[bytes, str], list[bytes]],
 ) -> bytes:
     """A component's secret as its bidder released it, or out of the custodians' shares."""
     if component == BIDDER and own is not None:
         return own
-    shares = list(given.get((envelope.head, component), {}).values())
+    shares = given.get((envelope.head, component), [])
     return sealing.combine(sealing.parse_header(envelope.header), component, shares)
 
 
@@ -794,7 +795,7 @@ async def _evidence(
                         "envelope": envelope.kind,
                         "component": component,
                         "header": b64u(envelope.header),
-                        "shares": [b64u(shares[x]) for x in sorted(shares)],
+                        "shares": [b64u(share) for share in shares],
                     },
                 )
             secrets[envelope.kind][component] = b64u(secret)

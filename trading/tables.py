@@ -353,13 +353,17 @@ class FallbackRow(Row, table=True):
 
 
 class ShareRow(Row, table=True):
-    """A custodian's share of one component of one envelope; `x` tells a holder's shares apart."""
+    """A custodian's share of one component of one envelope, known by the digest of its bytes.
+
+    Not by its x: that is the bidder's to choose, and one who deals the same x twice must not make
+    the opening wait for ever.
+    """
 
     __tablename__ = "share"
     __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
     head: bytes = Field(primary_key=True)
     component: str = Field(primary_key=True)
-    x: int = Field(primary_key=True)
+    digest: bytes = Field(primary_key=True)
     lot_id: UUID = Field(foreign_key="trading.lot.id", index=True)
     kid: str
     share: bytes

@@ -86,6 +86,7 @@ __all__ = [
     "check_secret",
     "check_share",
     "combine",
+    "dealt_shares_met",
     "drawn_secrets",
     "envelope_meta",
     "file_key",
@@ -274,6 +275,17 @@ def check_share(header: EnvelopeHeader, component_id: str, kid: str, share: byte
         raise BrokenSeal(f"the share given by {kid} is not one that was dealt to it")
 
 
+def dealt_shares_met(header: EnvelopeHeader, component_id: str, shares: Collection[bytes]) -> int:
+    """How many of the component's dealt shares were given, whether or not they are of any use.
+
+    As soon as these reach the threshold, `combine` gives the secret or `BadDealing`: a bidder who
+    dealt the same share twice is not waited for.
+    """
+    way = header.component(component_id).shamir
+    given = {share_commitment(header.bind, component_id, share) for share in shares}
+    return sum(dealt.commitment in given for dealt in way.shares) if way is not None else 0
+
+
 def combine(header: EnvelopeHeader, component_id: str, shares: Collection[bytes]) -> bytes:
     """The component's secret out of its shares, in any order and number.
 
@@ -286,15 +298,12 @@ def combine(header: EnvelopeHeader, component_id: str, shares: Collection[bytes]
     if way is None:
         raise BrokenSeal(f"{component_id} has no shares")
     committed = {dealt.commitment for dealt in way.shares}
-    matching = {
-        commitment: share
-        for share in shares
-        if (commitment := share_commitment(header.bind, component_id, share)) in committed
-    }
-    distinct = {share[-1]: share for share in matching.values() if share[-1] != 0}
+    matching = [
+        share for share in shares if share_commitment(header.bind, component_id, share) in committed
+    ]
+    distinct = {share[-1]: share for share in matching if share[-1] != 0}
     if len(distinct) < way.t:
-        met = sum(dealt.commitment in matching for dealt in way.shares)
-        if met >= way.t:
+        if dealt_shares_met(header, component_id, shares) >= way.t:
             raise BadDealing(f"the shares of {component_id} were not dealt with different x")
         raise NotEnoughShares(good=len(distinct), needed=way.t)
     secret = threshold.combine([distinct[x] for x in sorted(distinct)][: way.t])

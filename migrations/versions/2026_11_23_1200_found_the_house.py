@@ -885,12 +885,12 @@ CREATE TABLE trading.release (
 CREATE TABLE trading.share (
     head BYTEA NOT NULL,
     component VARCHAR NOT NULL,
-    x INTEGER NOT NULL,
+    digest BYTEA NOT NULL,
     lot_id UUID NOT NULL,
     kid VARCHAR NOT NULL,
     share BYTEA NOT NULL,
     given_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    CONSTRAINT pk_share PRIMARY KEY (head, component, x),
+    CONSTRAINT pk_share PRIMARY KEY (head, component, digest),
     CONSTRAINT fk_share_lot_id FOREIGN KEY(lot_id) REFERENCES trading.lot (id)
 )
     """,

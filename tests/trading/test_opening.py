@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +13,9 @@ import pytest
 from sqlalchemy import text
 
 from kernel.access import PLATFORM, Role
-from kernel.crypto.digests import Malformed, canonical, instant_text
+from kernel.crypto import sealing, threshold
+from kernel.crypto.digests import Malformed, b64u, canonical, instant_text, strict_json
+from kernel.crypto.envelope_header import head_of, header_bytes, share_commitment, wrap_info
 from kernel.crypto.signing import Envelope
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, Refused
 from kernel.identifiers import LotId
@@ -30,7 +34,7 @@ from tests.opened_lots import (
     shares_of,
     window_ended,
 )
-from tests.sealed_bids import Tender, a_bidder, a_tender, at
+from tests.sealed_bids import SealedFile, Tender, a_bidder, a_tender, at
 from tests.tenders import Player, a_player, signed
 from trading import due_lots, opening, opening_views
 from trading.opening_views import Hall as Seen
@@ -244,6 +248,27 @@ async def test_a_sheet_that_is_no_sheet_is_revoked_and_blocks_nobody(
     assert sum(bid.outcome == "opened" for bid in shown.values()) == 3
 
 
+def one_share_for_all(tender: Tender) -> Callable[[SealedFile], SealedFile]:
+    """Seals one and the same share of the officials' to every holder."""
+    held = [custodian.lot_keys[tender.lot_id] for custodian in tender.cast.custodians]
+    keys_by_kid = {key.kid: key.public_bytes for key in held}
+
+    def spoil(file: SealedFile) -> SealedFile:
+        header, share = sealing.parse_header(file.header), bytes(32) + b"\x01"
+        keys: Any = strict_json(header.keys_bytes)
+        for component in keys["components"]:
+            if component["id"] != sealing.OFFICIALS:
+                continue
+            for one in component["ways"][0]["to"]:
+                info = wrap_info(header.bind, header.policy_hash, "officials", one["kid"])
+                one["ct"] = b64u(threshold.seal_for(keys_by_kid[one["kid"]], share, info=info))
+                one["cmt"] = b64u(share_commitment(header.bind, "officials", share))
+        spoilt = header_bytes(header.meta_bytes, canonical(keys))
+        return replace(file, header=spoilt, head=head_of(spoilt))
+
+    return spoil
+
+
 SAID = '{"currency":"CNY","v":"ebid-sheet/1"'
 
 
@@ -282,6 +307,21 @@ async def test_no_sheet_that_anybody_can_seal_keeps_a_lot_from_being_opened(
     shown = {bid.bidder_id: bid for bid in (await seen(hall)).bids}
     assert shown[entries[2].player.party].outcome == "revoked"
     assert shown[entries[2].player.party].sheet is None
+    assert sum(bid.outcome == "opened" for bid in shown.values()) == 2
+
+
+async def test_a_bidder_who_deals_one_share_to_all_is_not_waited_for(
+    store: Store, tender: Tender
+) -> None:
+    entries = [await an_entry(store, tender, price) for price in PRICES[:2]]
+    entries.append(await an_entry(store, tender, "1.00", spoil=one_share_for_all(tender)))
+    hall = await a_hall(store, tender, entries)
+    for entry in entries:
+        await released(hall, entry)
+    await window_ended(hall)
+    await everything_opened(hall)
+    shown = {bid.bidder_id: bid for bid in (await seen(hall)).bids}
+    assert shown[entries[2].player.party].outcome == "revoked"
     assert sum(bid.outcome == "opened" for bid in shown.values()) == 2
 
 
