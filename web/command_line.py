@@ -48,6 +48,7 @@ from web import (
 )
 from web.app import create_app
 from web.client import Unreachable
+from web.opening_commands import custody_app, opening_app
 from web.rehearsal import playing
 from web.verifying.offline_checks import verify_app
 
@@ -74,6 +75,8 @@ main = typer.Typer(
     add_completion=True,
 )
 main.add_typer(verify_app, name="verify")
+main.add_typer(opening_app, name="opening")
+main.add_typer(custody_app, name="custody")
 
 log = structlog.get_logger()
 talk = Console(stderr=True)

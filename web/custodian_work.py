@@ -8,11 +8,9 @@ early. The newest timetable seen is remembered, and an older one is refused.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 from kernel.crypto import sealing
@@ -138,14 +136,3 @@ def _object(content: bytes) -> dict[str, Any]:
     if not isinstance(told, dict):
         raise BrokenSeal("not an object")
     return told
-
-
-def demo_now(offset: timedelta, machine: Callable[[], datetime]) -> Callable[[], datetime]:
-    """This machine's clock moved by a demo's offset; for demo logs only."""
-    return lambda: machine() + offset
-
-
-def read_trust(path: Path) -> Trust:
-    """The trust a custodian wrote down for itself, from a JSON file."""
-    told = json.loads(path.read_text())
-    return Trust(str(told["log"]), tuple(told["witnesses"]), int(told["quorum"]))

@@ -20,9 +20,8 @@ from fastapi import FastAPI
 from sqlmodel import select
 
 from kernel.access import Role
-from kernel.crypto import sealing
-from kernel.crypto.digests import b64u, canonical, instant_text, parse_instant, unb64
-from kernel.crypto.signing import PrivateKey, thumbprint
+from kernel.crypto.digests import b64u, canonical, instant_text, parse_instant
+from kernel.crypto.signing import PrivateKey
 from kernel.identifiers import DrawId, LotId
 from kernel.settings import Settings
 from kernel.store.parties import payload_type
@@ -34,6 +33,7 @@ from tests.tenders import Cast, Player, a_cast, a_player, a_uscc
 from tests.web.draw_hall import DrawByWire
 from tests.web.tender_house import client_of
 from trading import due_lots
+from web import opening_work
 from web.client import Client, Problem
 from web.custodian_work import Custodian, Trust
 from web.rehearsal.act_publication import a_lot, a_plan
@@ -213,17 +213,6 @@ async def bid(journey: Journey, who: Player, price: str, now: datetime) -> Priva
     return key
 
 
-async def release(journey: Journey, who: Player, key: PrivateKey) -> None:
-    client = await journey.line(who)
-    secrets = []
-    for told in (await client.get(f"/api/v1/lots/{journey.lot}/own-headers"))["headers"]:
-        header = sealing.parse_header(unb64(told["bytes"]))
-        secret = sealing.unwrap(header, sealing.BIDDER, thumbprint(key.public_bytes), key)
-        secrets.append({"head": b64u(header.head), "secret": b64u(secret)})
-    path = f"/api/v1/lots/{journey.lot}/releases"
-    await journey.act(who, path, "release", {"lot": journey.lot, "secrets": secrets})
-
-
 async def drawn(journey: Journey, due_at: datetime) -> DrawHouse:
     """A committee's experts, drawn over the wire by three parties."""
     cast = journey.cast
@@ -272,9 +261,7 @@ async def opened(journey: Journey, window_until: datetime) -> None:
         path = f"/api/v1/lots/{journey.lot}/shares"
         await journey.act(one, path, "shares", custodian.answer(asked))
     await journey.at(window_until + timedelta(minutes=1))
-    draft = await agency.read(f"/api/v1/lots/{journey.lot}/opening-record/draft")
-    signed = journey.cast.agency.key.sign(payload_type("opening-record"), draft).to_bytes()
-    await agency.post_signed(f"/api/v1/lots/{journey.lot}/opening-record", signed)
+    await opening_work.sign_record(agency, journey.lot, journey.cast.agency.key)
     await agency.post(f"/api/v1/lots/{journey.lot}/handover")
     assert await journey.state() == "in_evaluation"
 
@@ -378,7 +365,7 @@ async def test_a_voluntary_tender_is_published_opened_evaluated_and_awarded_to_t
     await journey.at(due_at + timedelta(seconds=3))
     house = await drawn(journey, due_at)
     for who, key in zip(bidders, keys, strict=True):
-        await release(journey, who, key)
+        await opening_work.release(await journey.line(who), journey.lot, key)
     await opened(journey, due_at + timedelta(seconds=plan["release_window_s"]))
     record = await evaluated(journey, house)
     assert verify(record).ok

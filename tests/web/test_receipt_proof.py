@@ -88,7 +88,10 @@ def mutants(proof: str) -> Iterator[tuple[str, str]]:
         before, after = lines[:place], lines[place + 1 :]
         for spot in sorted({0, len(line) // 3, len(line) // 2, len(line) - 1} if line else ()):
             other = "A" if line[spot] != "A" else "B"
-            yield f"{place}:{spot}", "\n".join([*before, line[:spot] + other + line[spot + 1 :], *after])
+            yield (
+                f"{place}:{spot}",
+                "\n".join([*before, line[:spot] + other + line[spot + 1 :], *after]),
+            )
         yield f"{place} dropped", "\n".join([*before, *after])
         yield f"{place} doubled", "\n".join([*before, line, line, *after])
         if after and after[0] != line:

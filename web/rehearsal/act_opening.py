@@ -15,9 +15,9 @@ from decimal import Decimal
 from typing import Any
 
 from kernel.clock import machine_clock
-from kernel.crypto import sealing
 from kernel.crypto.digests import b64u, canonical, strict_json, unb64, unb64u
-from kernel.crypto.signing import Envelope, thumbprint
+from kernel.crypto.signing import Envelope
+from web import opening_work
 from web.client import Client, Problem
 from web.custodian_work import Custodian, Trust, Unconvinced
 from web.rehearsal import act_draw
@@ -121,18 +121,6 @@ async def _wait_for(happened: Any) -> None:
             await asyncio.sleep(0.1)
 
 
-async def _release_payload(stage: Stage, name: str, lot: str) -> dict[str, Any]:
-    own, client = stage.facts.bids[name], stage[name]
-    headers = (await client.get(f"/api/v1/lots/{lot}/own-headers"))["headers"]
-    secrets = []
-    for told in headers:
-        header = sealing.parse_header(unb64(told["bytes"]))
-        kid = thumbprint(own.opening_key.public_bytes)
-        secret = sealing.unwrap(header, sealing.BIDDER, kid, own.opening_key)
-        secrets.append({"head": b64u(header.head), "secret": b64u(secret)})
-    return {"lot": lot, "secrets": secrets}
-
-
 def _present(stage: Stage) -> list[str]:
     silent = {f"bidder{REVOKED + 1}", f"bidder{ESCROWED + 1}"}
     return [name for name in _bidders(stage) if name not in silent]
@@ -140,8 +128,7 @@ def _present(stage: Stage) -> list[str]:
 
 async def _releases(stage: Stage, lot: str, names: list[str]) -> None:
     for name in names:
-        payload = await _release_payload(stage, name, lot)
-        await stage[name].post_statement(f"/api/v1/lots/{lot}/releases", "release", payload)
+        await opening_work.release(stage[name], lot, stage.facts.bids[name].opening_key)
 
 
 async def _cut(stage: Stage, watcher: Watcher, watching: asyncio.Task[None]) -> None:
@@ -256,7 +243,7 @@ async def _end_window(stage: Stage, lot: str) -> None:
                 break
             await asyncio.sleep(0.2)
     for name in ("agency", "supervisor"):
-        await stage[name].post_statement(f"/api/v1/lots/{lot}/fallbacks", "fallback", {"lot": lot})
+        await opening_work.agree_fallback(stage[name], lot)
 
 
 async def _request(stage: Stage, name: str, lot: str) -> dict[str, Any]:
@@ -376,11 +363,7 @@ async def _objection_and_record(stage: Stage, lot: str) -> None:
 
 
 async def _sign_record(stage: Stage, lot: str) -> None:
-    draft = await stage["agency"].read(f"/api/v1/lots/{lot}/opening-record/draft")
-    envelope = stage.players["agency"].key.sign(
-        "application/vnd.ebid.opening-record.v1+json", draft
-    )
-    await stage["agency"].post_signed(f"/api/v1/lots/{lot}/opening-record", envelope.to_bytes())
+    await opening_work.sign_record(stage["agency"], lot, stage.players["agency"].key)
 
 
 async def _witnessed_record(stage: Stage, lot: str) -> dict[str, Any]:
