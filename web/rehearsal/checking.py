@@ -12,6 +12,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from kernel.crypto import merkle
 from kernel.crypto.digests import b64, unb64
 from kernel.store.database import connect
@@ -19,9 +22,17 @@ from web import keeping_copies
 from web.log_download import download
 from web.premises import reached
 from web.rehearsal.stage import Stage
+from web.soundness import faults_of
 from web.verifying import log_export
 
 VERIFY_PATIENCE_S = 120
+CHANGED_ROW = (
+    "UPDATE kernel.journal SET record = record || ' '::bytea"
+    " WHERE id = (SELECT id FROM kernel.journal WHERE receipted LIMIT 1)"
+)
+DROPPED_LEAF = (
+    "DELETE FROM kernel.log_leaf WHERE index = (SELECT max(index) / 2 FROM kernel.log_leaf)"
+)
 
 
 async def take_early_copy(stage: Stage) -> None:
@@ -42,11 +53,12 @@ async def check_everything(stage: Stage) -> None:
     size = await _download(stage, folder)
     stage.say(f"the whole log, {size} leaves, verified by a program that asks nobody")
     whole = await verified("log", folder)
-    found = [
+    exported = [
         await asyncio.to_thread(_changed_row, folder, stage.settings.data / "tampered-row"),
         await asyncio.to_thread(_dropped_leaf, folder, stage.settings.data / "tampered-leaf"),
-        await _rolled_back(stage, folder / "checkpoint"),
     ]
+    restored = await _in_the_database(stage, folder / "checkpoint")
+    found = [exported[0] and restored[0], exported[1] and restored[1], restored[2]]
     stage.expect(
         52,
         "the whole log verifies; a changed row, a dropped leaf and a rollback are each found",
@@ -101,8 +113,12 @@ def _dropped_leaf(folder: Path, copy: Path) -> bool:
     return moved and not log_export.verify(copy).ok
 
 
-async def _rolled_back(stage: Stage, later: Path) -> bool:
-    """Whether an early copy, put back in place of the platform, is found by a later checkpoint."""
+async def _in_the_database(stage: Stage, later: Path) -> tuple[bool, bool, bool]:
+    """Whether a changed row, a dropped leaf and a rollback are found in a platform's own database.
+
+    It is an early copy, put back in place of the platform: a later checkpoint shows that, and what
+    is done to it afterwards behind the triggers shows too.
+    """
     source = stage.settings.data / "early-copy"
     other = stage.settings.model_copy(update={"data": stage.settings.data / "rolled-back"})
     await keeping_copies.restore(other, source, checkpoint=None, talk=stage.talk)
@@ -112,6 +128,19 @@ async def _rolled_back(stage: Stage, later: Path) -> bool:
         try:
             alone = await keeping_copies.compare(engine, other, manifest, None)
             with_later = await keeping_copies.compare(engine, other, manifest, later.read_text())
+            sound = not await faults_of(engine)
+            await _behind_the_triggers(engine, "kernel.journal", CHANGED_ROW)
+            row = sound and bool(await faults_of(engine))
+            await _behind_the_triggers(engine, "kernel.log_leaf", DROPPED_LEAF)
+            leaf = bool(await keeping_copies.compare(engine, other, manifest, None))
         finally:
             await engine.dispose()
-    return not alone and any("rolled back" in fault for fault in with_later)
+    back = not alone and any("rolled back" in fault for fault in with_later)
+    return row, leaf, back
+
+
+async def _behind_the_triggers(engine: AsyncEngine, table: str, statement: str) -> None:
+    """What the owner of a database can do to a table that nobody may change."""
+    async with engine.begin() as connection:
+        await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+        await connection.execute(text(statement))
