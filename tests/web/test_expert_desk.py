@@ -482,7 +482,7 @@ async def test_an_expert_answers_in_the_browser_with_a_key_that_stays_there(
                 has=shown.locator(f'input[value="{expert.player.person}"]')
             )
             await card.get_by_role("button").click()
-            await shown.wait_for_url("**/experts")
+            await shown.wait_for_url(f"{address}/experts")
             await shown.get_by_role("button", name="不能参加").click()
             await shown.get_by_text("请填写不能参加的理由").wait_for()
             await shown.get_by_label("不能参加的理由").fill("已有安排")
