@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from importlib import import_module
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -31,6 +32,9 @@ from kernel.store.transaction import Store
 from kernel.store.transparency_log import disclose_fillers, integrate_once, publish_once
 from tests.committees_at_work import KeptCommittees, WorkRoom, committees_kept
 from tests.kept_stores import START, store_over
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 for _package in ("kernel.store", "blacklist", "expert_pool", "trading", "evaluation"):
     with suppress(ModuleNotFoundError):
@@ -194,6 +198,15 @@ def clock_to(database: Database) -> Callable[[datetime], Awaitable[None]]:
         await engine.dispose()
 
     return turn
+
+
+@pytest.fixture(scope="session")
+async def one_chromium() -> AsyncIterator[Browser]:
+    """One browser for this test process, started by the first test that wants a page."""
+    from tests.web.browser import launched  # the web floor, and Playwright, only where needed
+
+    async with launched() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

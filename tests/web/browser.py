@@ -40,12 +40,14 @@ def executable() -> str | None:
 
 
 @pytest.fixture(scope="module")
-async def chromium() -> AsyncIterator[Browser]:
-    """One browser for a test module.
+def chromium(one_chromium: Browser) -> Browser:
+    """The test process's one browser; each test opens contexts of its own in it."""
+    return one_chromium
 
-    Each module that imports it has a fixture of its own; with a longer life they would all stay
-    open to the end, and an idle browser is not idle enough.
-    """
+
+@asynccontextmanager
+async def launched() -> AsyncIterator[Browser]:
+    """A browser that runs until the block ends."""
     found = executable()
     if found is None:
         reason = f"no Chromium: set SUNBID_CHROMIUM, or install one of {', '.join(NAMES)}"

@@ -28,6 +28,7 @@ from tests.sealed_bids import Tender, a_tender
 from tests.tenders import Player
 from tests.web.browser import served
 from trading import due_lots, opening_views
+from web import client as client_module
 from web.app import create_app
 from web.command_line import main
 
@@ -35,7 +36,8 @@ PRICES = ("128460000.00", "125300500.00", "127900000.00")
 
 
 @pytest.fixture(autouse=True)
-def _log_of_its_own() -> Iterator[None]:
+def _log_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(client_module, "FIRST_PAUSE_S", 0.01)
     yield
     structlog.reset_defaults()  # a command writes its log to a terminal that is gone now
 
