@@ -353,7 +353,10 @@ async def _submit_as_it_is(
 PASSING = re.compile(r'nonce="[^"]*"|\d\d:\d\d:\d\d(\.\d+)?|<progress[^>]*>')
 """What differs between two views of the same page: a script's nonce, and how late it is."""
 
-WATCHERS = ("supervisor", "agency", "centre", "bidder9", "expert1", "custodian_agency")
+WATCHERS = (
+    *("supervisor", "tenderee", "agency", "centre", "second_centre", "site_host"),
+    *("bidder9", "expert1", "custodian_agency", "custodian_supervisor"),
+)
 
 
 async def _secrecy(stage: Stage, lot: str) -> None:
@@ -363,6 +366,11 @@ async def _secrecy(stage: Stage, lot: str) -> None:
         # Twice, so that what is new about the second reading is not that there was a first.
         await _everything_seen(stage, lot, stranger)
         before = await _everything_seen(stage, lot, stranger)
+        # Somebody looks at the documents, somebody is turned away, somebody's bid is taken in.
+        await stage["bidder5"].get(f"/api/v1/lots/{lot}/documents")
+        own = stage.settings.data / "bidders" / f"bidder{BARRED + 1}" / lot[:8] / "bid"
+        barred = stage[f"bidder{BARRED + 1}"]
+        await stage.refused(lambda: deliver(barred, own), code="barred")
         await deliver(stage["bidder3"], (await _sealed(stage, 3, lot)).folder)
         after = await _everything_seen(stage, lot, stranger)
     finally:
