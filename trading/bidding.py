@@ -226,9 +226,15 @@ async def receive(tx: Transaction, lot_id: UUID, raw: bytes, *, key: str) -> UUI
     lot, regime = await _published(tx, lot_id)
 
     arrival = arrival_of(tx, lot, submission)
-    if closed_too_early(arrival):
-        raise Refused([_failed_by_platform(tx, lot, statement.digest)])
+    too_early = closed_too_early(arrival)
     refusals = _at_the_door(arrival, submission, regime)
+    if too_early or refusals:
+        # While we waited for the lot, the same submission may have been written by another request.
+        known = await _known(tx, key, raw)
+        if known is not None:
+            return known
+    if too_early:
+        raise Refused([_failed_by_platform(tx, lot, statement.digest)])
     if refusals:
         told = await _with_byte_counts(tx, lot_id, submission, raw, refusals)
         tx.record_attempt(refused_event(tx.now, lot, tx.actor.party, statement.digest, raw, told))

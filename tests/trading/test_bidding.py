@@ -614,6 +614,27 @@ async def test_a_suspended_lot_takes_no_bid_and_says_so(
     assert codes(refused) == {"lot_suspended"}
 
 
+async def test_a_submission_sent_twice_at_once_has_one_answer_though_the_closing_comes_between(
+    store: Store, tender: Tender, bidder: Player, counter: Reception, files: Files
+) -> None:
+    raw, just = a_submission(tender, bidder, files), tender.due_at - timedelta(microseconds=1)
+    async with transaction(store, actor=bidder.actor, now=just) as tx:
+        lot = await lots.lock(tx, tender.lot_id)
+        second = asyncio.create_task(
+            submitted(store, counter, bidder, tender, raw, key="twice", at=just)
+        )
+        while not await tx.session.scalar(
+            text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        ):
+            assert not second.done()
+            await asyncio.sleep(0.01)
+        first = await bidding.receive(tx, tender.lot_id, raw, key="twice")
+        lots.move(tx, lot, LotMove.BEGIN_CLOSING)
+    answer = await second
+    assert answer.intent_id == first
+    assert answer.judgement is not None
+
+
 async def test_a_bid_in_time_that_finds_the_closing_begun_is_the_platform_s_fault(
     store: Store, tender: Tender, bidder: Player, counter: Reception, files: Files, tick: Tick
 ) -> None:
