@@ -509,8 +509,12 @@ async def revoke_credential(tx: Transaction, keyid: str, *, reason: str) -> None
 
 @by(Role.PUBLIC, *MEMBERS)
 async def known_person(tx: Transaction, newcomer: Newcomer) -> PersonId | None:
-    """The person this newcomer already is, by identity number, or None."""
-    return (await _known(tx, newcomer)).person_id
+    """The person this newcomer already is, by identity number and by key; else None.
+
+    Whoever merely knows somebody's number must learn nothing about that person by it.
+    """
+    known = await _known(tx, newcomer)
+    return known.person_id if known.key_is_persons else None
 
 
 async def memberships(

@@ -191,6 +191,11 @@ async def test_a_barred_person_is_not_registered_under_another_name(
         )
     assert refused.value.code == "barred"
     assert "江审罚〔2026〕3号" in refused.value.refusals[0]["reason"]
+    # Whoever merely knows the number, and signs with another key, learns nothing of it.
+    with pytest.raises(Problem) as told:
+        await newcomer(gate, uscc=GOOD_USCC[1], identity_document="420103199001010011")
+    assert told.value.codes == {"person_known"}
+    assert "江审罚" not in str(told.value.body)
 
 
 async def test_a_registration_with_unknown_members_is_malformed(
