@@ -125,6 +125,9 @@ _HTTP_KINDS: Final[Mapping[int, Kind]] = {
 
 _ALL_KINDS: Final = (*KINDS.values(), *_HTTP_KINDS.values(), DEFECT, UNREADABLE, Kind(400, "http"))
 
+UNHOLDABLE: Final = "22"
+"""SQLSTATE class 22, data exceptions: U+0000 in a text, a number beyond its column's range."""
+
 _OUTRUN_STATES: Final = frozenset({"23505", "40001", "40P01", "55P03", "57014"})
 """SQLSTATEs of two that met: unique violation, serialization, deadlock, lock and statement time."""
 
@@ -242,10 +245,16 @@ def answer_http(request: Request, error: HTTPException) -> Response:
 
 
 def answer_database(request: Request, error: DBAPIError) -> Response:
-    """The answer when the database said no: a lost race, a lost line, or a defect of ours."""
+    """The answer when the database said no: a lost race, a lost line, what no column can hold.
+
+    Anything else is a defect of ours.
+    """
     state = getattr(error.orig, "sqlstate", None) or ""
     if state in _OUTRUN_STATES:
         return answer(request, OUTRUN)
+    if state.startswith(UNHOLDABLE):
+        log.warning("database_refused_data", trace_id=trace_id_of(request), sqlstate=state)
+        return answer(request, INVALID)
     lost = state[:2] in ("08", "53", "57") or error.connection_invalidated
     if lost or isinstance(error, InterfaceError | OperationalError):
         log.warning("database_lost", trace_id=trace_id_of(request), sqlstate=state)

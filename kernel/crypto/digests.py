@@ -70,7 +70,8 @@ def strict_json(data: bytes, max_bytes: int = 1 << 20) -> object:
     """The value of a JSON text in UTF-8, or `Malformed`.
 
     Refused: more than `max_bytes`, names given twice, fractions and exponents, NaN and infinities,
-    whole numbers beyond 2^53 - 1, nesting deeper than 32, and unpaired surrogates.
+    whole numbers beyond 2^53 - 1, nesting deeper than 32, unpaired surrogates, and U+0000, which no
+    text of a database can hold.
     """
     if len(data) > max_bytes:
         raise Malformed(f"JSON of {len(data)} bytes, at most {max_bytes} allowed")
@@ -227,6 +228,8 @@ def _require_plain(value: object) -> None:
                 if abs(item) > LARGEST_WHOLE_NUMBER:
                     raise ValueError("a number too large")
             case str():
+                if "\0" in item:
+                    raise ValueError("U+0000 in a text")
                 item.encode()
             case dict() | list() | tuple():
                 if depth >= DEEPEST_NESTING:

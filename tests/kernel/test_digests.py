@@ -29,12 +29,10 @@ from kernel.crypto.digests import (
     unb64u,
 )
 
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 PLAIN = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-LARGEST_WHOLE_NUMBER, LARGEST_WHOLE_NUMBER)
-    | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    st.none() | st.booleans() | st.integers(-LARGEST_WHOLE_NUMBER, LARGEST_WHOLE_NUMBER) | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
     max_leaves=20,
 )
 
@@ -89,6 +87,8 @@ def test_writing_what_was_read_changes_nothing(value: object) -> None:
         b"\xff",
         b"\xef\xbb\xbf{}",
         b'"\\ud800"',
+        b'"\\u0000"',
+        b'{"a\\u0000":1}',
         b"[" * 33 + b"]" * 33,
         b"[" * 100_000 + b"]" * 100_000,
         b"'a'",

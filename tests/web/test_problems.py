@@ -125,6 +125,8 @@ GROUNDS = [
         (DBAPIError("SELECT 1", {}, Lost("40P01")), 409, "outrun"),
         (DBAPIError("SELECT 1", {}, Lost("57P01")), 503, "unavailable"),
         (DBAPIError("SELECT 1", {}, Lost("08006")), 503, "unavailable"),
+        (DBAPIError("SELECT 1", {}, Lost("22021")), 422, "invalid"),
+        (DBAPIError("SELECT 1", {}, Lost("22003")), 422, "invalid"),
         (DBAPIError("SELECT 1", {}, Lost("42P01")), 500, "defect"),
         (PoolTimeout(SECRET), 503, "unavailable"),
         (ConnectionRefusedError(SECRET), 503, "unavailable"),
