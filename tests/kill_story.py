@@ -35,7 +35,7 @@ from web.client import Client, Problem, Unreachable
 from web.premises import Premises
 from web.soundness import faults_of
 
-READY_S = 60.0
+READY_S = 240.0
 NAP_S = 0.2
 SERVE, BACKGROUND = "serve", "background"
 
