@@ -140,7 +140,7 @@ async def test_what_no_authority_could_decide_is_not_recorded(
         {"ends_on": "2026-02-30"},
         {"extra": 1},
         {"reason": "x" * 2001},
-        {"authority": "a\x00b"},
+        {"authority": "a\x01b"},
     ],
 )
 async def test_a_statement_that_is_no_bar_is_turned_away(
