@@ -35,7 +35,7 @@ from web.client import Client, Problem, Unreachable
 from web.premises import Premises
 from web.soundness import faults_of
 
-READY_S = 240.0
+READY_S = 120.0
 NAP_S = 0.2
 SERVE, BACKGROUND = "serve", "background"
 
@@ -75,16 +75,23 @@ class Programs:
             stderr=asyncio.subprocess.DEVNULL,
         )
         if program == SERVE:
-            await self._ready()
+            await self._ready(armed=bool(failpoints))
 
-    async def _ready(self) -> None:
+    async def _ready(self, *, armed: bool) -> None:
+        """Wait until the server answers, or, if it was armed, has already killed itself.
+
+        Bidders try again the moment its port is open, so it may die before it is ever asked how
+        it is.
+        """
+        server = self.running[SERVE]
         async with asyncio.timeout(READY_S), httpx.AsyncClient(timeout=2) as client:
-            while True:
+            while server.returncode is None:
                 with contextlib.suppress(httpx.HTTPError):
                     answer = await client.get(f"{self.place.settings.origin}/healthz")
                     if answer.is_success:
                         return
                 await asyncio.sleep(NAP_S)
+        assert armed, f"the server ended with {server.returncode} before it was ready"
 
     async def dead(self, program: str) -> int:
         """Wait until a program has died by itself; how."""
