@@ -3,6 +3,7 @@
 Everyone asks through one door, `standing`: is this party barred on this day from this act? A bar
 exists only by a recorded decision of an authority, never by a signal or a suspicion.
 
-Serves the Bidding Law (招标投标法) 53, 54 and 60, its Implementing Regulation (实施条例) 67 and 68,
-and the Government Procurement Law (政府采购法) 22 and 77.
+Serves the Bidding Law (招标投标法) 50, 53, 54, 56 and 60, its Implementing Regulation (实施条例)
+67, 68, 71 and 72, the Government Procurement Law (政府采购法) 22, 77 and 78, and its Implementing
+Regulation 73 and 75.
 """

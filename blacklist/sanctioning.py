@@ -3,6 +3,10 @@
 The decision is an authority's; what the supervisor signs is that it was taken, where it can be
 found, and what it says. The platform checks that it could lawfully say so, and lets it work at
 every gate from then on.
+
+A decision is recorded about an organisation or a person the platform knows. One who registers only
+afterwards is met at the verification: a decision recorded until then stops the centre from noting
+an organisation as verified, and unverified organisations can do nothing.
 """
 
 from __future__ import annotations

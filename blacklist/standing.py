@@ -1,7 +1,8 @@
 """Is this party barred on this day from this act, and by which decision.
 
-The one door to the register: it is asked at registration, submission, draw, sign-in and award. An
-answer cites the decision it rests on, because a bar without a decision is none.
+The one door to the register: it is asked at registration and at the centre's verification, when an
+agency is charged with a project and when it publishes, and at submission, draw, sign-in and award.
+An answer cites the decision it rests on, because a bar without a decision is none.
 """
 
 from __future__ import annotations
@@ -170,6 +171,7 @@ async def standing_of(
 
 
 @under(
+    BIDDING_LAW[50],
     BIDDING_LAW[53],
     BIDDING_LAW[54],
     BIDDING_LAW[56],
@@ -179,6 +181,8 @@ async def standing_of(
     BIDDING_REGULATION[71],
     BIDDING_REGULATION[72],
     PROCUREMENT_LAW[77],
+    PROCUREMENT_LAW[78],
+    PROCUREMENT_REGULATION[73],
     PROCUREMENT_REGULATION[75],
 )
 def standing_refusals(standing: Standing) -> list[Refusal]:

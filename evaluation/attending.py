@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from blacklist.standing import BarredAct, standing_of
+from blacklist.standing import BarredAct, standing_of, standing_refusals
 from evaluation import committees
 from evaluation.committees import CAPACITY_OF, CommitteeFile
 from evaluation.events import MemberSignedIn, MemberWithdrew
@@ -141,7 +141,12 @@ async def sign_in(
         raise Outrun("this declaration was used already; sign in anew")
     brief = await committees.brief_of(tx, file)
     standing = await standing_of(
-        tx, act=BarredAct.SIGN_IN, on=tx.now, person_id=member.person_id, regime=brief.regime
+        tx,
+        act=BarredAct.SIGN_IN,
+        on=tx.now,
+        person_id=member.person_id,
+        regime=brief.regime,
+        mandatory=brief.mandatory,
     )
 
     refusals = sign_in_refusals(
@@ -155,7 +160,7 @@ async def sign_in(
             seat=seat.id,
             identity_checked=member.admitted_at is not None,
             conflict_denied=said["no_conflict"] is True,
-            barred=standing.barred,
+            bars=tuple(standing_refusals(standing)),
             replaced=member.left_at is not None,
         )
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from evaluation.events import ReadingBegan, ReadingStopped
@@ -27,7 +28,7 @@ from evaluation.rules.session_protocol import (
     work_refusals,
 )
 from evaluation.tables import CommitteeRow, MemberRow, SeatRow, SheetRow, SiteRow
-from kernel.access import Role
+from kernel.access import Actor, Role
 from kernel.clock import unshifted_clock
 from kernel.errors import NotFound, Refused
 from kernel.identifiers import CommitteeId, LotId
@@ -122,6 +123,26 @@ async def find_of_lot(tx: Transaction, lot_id: UUID) -> CommitteeFile | None:
     """The lot's committee, or None while it has none."""
     row = await tx.session.scalar(select(CommitteeRow).where(CommitteeRow.lot_id == lot_id))
     return None if row is None else await find(tx, row.id)
+
+
+async def sits_in(session: AsyncSession, actor: Actor, lot_id: UUID) -> bool:
+    """Whether the actor sits in the lot's committee now, in the capacity in which it acts.
+
+    Whoever has withdrawn or was replaced sits there no longer.
+    """
+    found = await session.scalar(
+        select(MemberRow.id)
+        .join(CommitteeRow, col(CommitteeRow.id) == col(MemberRow.committee_id))
+        .where(
+            col(CommitteeRow.lot_id) == lot_id,
+            col(MemberRow.person_id) == actor.person_id,
+            col(MemberRow.capacity).in_(
+                [kind for kind, role in CAPACITY_OF.items() if role is actor.role]
+            ),
+            col(MemberRow.left_at).is_(None),
+        )
+    )
+    return found is not None
 
 
 async def hold(tx: Transaction, committee_id: UUID) -> CommitteeFile:

@@ -48,6 +48,17 @@ class CommitteeConvened(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MemberAdmitted(Event):
+    """A site's staff compared the identity of the member expected at a seat; by its number."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    committee_id: UUID
+    number: int
+    site: str
+    seat: int
+
+
+@dataclass(frozen=True, slots=True)
 class MemberSignedIn(Event):
     """A member sat down at its assigned seat and declared to have nothing to withdraw for."""
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from evaluation import committees
-from evaluation.events import SeatRegistered, SiteRegistered
+from evaluation.events import MemberAdmitted, SeatRegistered, SiteRegistered
 from evaluation.tables import CommitteeRow, MemberRow, SeatRow, SiteRow
 from kernel.access import Role, by
 from kernel.clock import unshifted_clock
@@ -25,8 +25,14 @@ from kernel.errors import NotFound, Outrun, Refused
 from kernel.identifiers import SeatId, SiteId
 from kernel.randomness import random_id
 from kernel.refusals import Refusal
-from kernel.statute import CONDUCT_OPINIONS, E_BIDDING_MEASURES, under
-from kernel.store.parties import only_signer, read_statement, relying_party, require_verified
+from kernel.statute import BIDDING_REGULATION, CONDUCT_OPINIONS, E_BIDDING_MEASURES, under
+from kernel.store.parties import (
+    only_signer,
+    read_statement,
+    relying_party,
+    require_verified,
+    take_part,
+)
 from kernel.store.tables import PersonRow
 from kernel.store.transaction import Transaction
 
@@ -183,9 +189,10 @@ async def arrivals(tx: Transaction, site_id: SiteId) -> list[Arrival]:
 async def admit(tx: Transaction, site_id: SiteId, committee_id: UUID, seat_id: SeatId) -> None:
     """Note that the staff compared the identity of the member expected at this seat.
 
-    `Refused` outside the window: until it begins nobody at the site knows whom to expect.
+    `Refused` outside the window, since until it begins nobody at the site knows whom to expect; and
+    for whoever acts or sits for that lot in a capacity that does not go with this one.
     """
-    await _own_site(tx, site_id)
+    site = await _own_site(tx, site_id)
     file = await committees.lock(tx, committee_id)
     member = next(
         (one for one in file.members if (one.site_id, one.seat_id) == (site_id, seat_id)), None
@@ -195,12 +202,20 @@ async def admit(tx: Transaction, site_id: SiteId, committee_id: UUID, seat_id: S
     refusals = admission_refusals(
         at=tx.now, window_from=file.row.window_from, window_until=file.row.window_until
     )
+    refusals += staff_refusals(
+        sat_in_it=any(one.person_id == tx.actor.person for one in file.everyone)
+    )
     if refusals:
         raise Refused(refusals)
+    await take_part(tx, file.lot_id)
 
-    if member.admitted_at is None:
-        member.admitted_at, member.admitted_by = tx.now, tx.actor.person
-        tx.session.add(member)
+    if member.admitted_at is not None:
+        return
+    member.admitted_at, member.admitted_by = tx.now, tx.actor.person
+    tx.session.add(member)
+
+    seat = await tx.session.get_one(SeatRow, seat_id)
+    tx.record(MemberAdmitted(file.lot_id, file.id, member.number, site.name, seat.number))
 
 
 @under(E_BIDDING_MEASURES[33], CONDUCT_OPINIONS[15], rule="RE-16")
@@ -212,6 +227,15 @@ def admission_refusals(
         return []
     reason = "不在评标时间内，场所工作人员不得核验评标专家身份"
     return [Refusal("outside_window", E_BIDDING_MEASURES[33], reason)]
+
+
+@under(BIDDING_REGULATION[46], rule=("EX-09", "EX-11"))
+def staff_refusals(*, sat_in_it: bool) -> list[Refusal]:
+    """Why this person may not let members in: nobody vouches for a committee he was called to."""
+    if not sat_in_it:
+        return []
+    reason = "评标委员会成员不得核验本评标委员会成员的身份"
+    return [Refusal("conflicting_capacity", BIDDING_REGULATION[46], reason)]
 
 
 async def _own_site(tx: Transaction, site_id: UUID) -> SiteRow:

@@ -30,7 +30,7 @@ from kernel.identifiers import DrawId, ExpertId
 from kernel.randomness import random_bytes, random_id
 from kernel.refusals import Refusal
 from kernel.statute import BIDDING_REGULATION, CONDUCT_OPINIONS, under
-from kernel.store.parties import verified_statement
+from kernel.store.parties import take_part, verified_statement
 from kernel.store.transaction import Transaction
 
 ANSWER_WITHIN: Final = timedelta(minutes=15)
@@ -161,6 +161,7 @@ async def note_no_answer(tx: Transaction, call_id: UUID) -> None:
     refusals += patience_refusals(delivered_at=call.delivered_at, at=tx.now)
     if refusals:
         raise Refused(refusals)
+    await take_part(tx, file.row.lot_id)
 
     assert call.delivered_at is not None
     call.answered_at = tx.now
@@ -339,7 +340,9 @@ def _call(
 
 async def _barred_since(tx: Transaction, file: DrawFile, call: CallRow, expert: ExpertRow) -> bool:
     """Whether a decision forbids it now; then the call has ended with that decision marked."""
-    standing = await pool_facts.draw_standing(tx, expert)
+    standing = await pool_facts.draw_standing(
+        tx, expert, regime=file.regime, mandatory=file.told["mandatory"]
+    )
     if not standing.barred:
         return False
     decision = standing.decisions[0].id

@@ -89,6 +89,7 @@ async def deal(tx: Transaction, draw_id: DrawId, raw: bytes) -> None:
     rows = _shares_in(said["shares"], file, party)
 
     draw = step(draw, Deal(party.name), at=tx.now)
+    await take_part(tx, file.row.lot_id)
 
     tx.session.add_all(rows)
     await draws.keep_statement(tx, file, statement, author=party.name)
@@ -125,6 +126,7 @@ async def confirm(tx: Transaction, draw_id: DrawId, dealer: str) -> None:
     if share.confirmed_at is not None or draw.state is DrawState.REVEALING:
         return
     draw = step(draw, Confirm(party.name, dealer), at=tx.now)
+    await take_part(tx, file.row.lot_id)
 
     share.confirmed_at = tx.now
     tx.session.add(share)
@@ -149,6 +151,7 @@ async def show_misdealt(
         raise BrokenSeal("the share opens as committed")
 
     draw = step(draw, ShowMisdealt(party.name, dealer), at=tx.now)
+    await take_part(tx, file.row.lot_id)
 
     share.misdealt_at = tx.now
     tx.session.add(share)
@@ -210,6 +213,7 @@ async def reveal(tx: Transaction, draw_id: DrawId, raw: bytes) -> None:
     nonce = unb64u(said["nonce"], NONCE_SIZE)
     assert party.commitment is not None
     fair_draw.check_reveal(sha256(file.row.announcement), party.name, nonce, party.commitment)
+    await take_part(tx, file.row.lot_id)
 
     await draws.keep_statement(tx, file, statement, author=party.name)
     _keep_nonce(tx, file, party, nonce, recovered=False)
@@ -233,6 +237,7 @@ async def give_share(tx: Transaction, draw_id: DrawId, dealer: str, share: bytes
         raise Refused(refusals)
     if fair_draw.share_commitment(digest, dealer, share) != row.commitment:
         raise BrokenSeal(f"{party.name} gave another share than it was dealt")
+    await take_part(tx, file.row.lot_id)
 
     row.share = share
     tx.session.add(row)

@@ -107,7 +107,8 @@ class DrawRequest:
 
     `parties` are (name, organisation): tenderee, agency, supervisor, and any bidder who wishes;
     `supervisor` is the name of the one that countersigns the exclusions. `representatives` are the
-    committee's members who are not drawn. `bid_opened` says whether any bid of the lot is open.
+    committee's members who are not drawn. `regime` and `mandatory` say which bars reach the lot.
+    `bid_opened` says whether any bid of the lot is open.
     """
 
     lot_id: LotId
@@ -121,6 +122,7 @@ class DrawRequest:
     representatives: int = 0
     host_region: str = ""
     regime: Regime = Regime.TENDERING
+    mandatory: bool = True
     bid_opened: bool = False
 
 
@@ -421,7 +423,12 @@ async def _pool_for(
     }
     members = [expert for expert in found if strata_of[expert.id]]
     grounds = await pool_facts.exclusion_grounds(
-        tx, members, concerned, lot_id=request.lot_id, regime=request.regime
+        tx,
+        members,
+        concerned,
+        lot_id=request.lot_id,
+        regime=request.regime,
+        mandatory=request.mandatory,
     )
     return [(expert, strata_of[expert.id], grounds[expert.id]) for expert in members]
 
@@ -470,6 +477,8 @@ async def _announcement(
             "round": round_number,
             "strata": [_stratum_told(one, members) for one in request.strata],
             "representatives": request.representatives,
+            "regime": str(request.regime),
+            "mandatory": request.mandatory,
             "pool": {
                 "size": len(members),
                 "root": b64u(fair_draw.pool_root([row.label for row in members])),

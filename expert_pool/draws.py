@@ -35,6 +35,7 @@ from expert_pool.tables import (
 from kernel.crypto.digests import b64u, parse_instant
 from kernel.errors import NotFound
 from kernel.identifiers import DrawId
+from kernel.statute import Regime
 from kernel.store.database import lock_exclusive
 from kernel.store.parties import Statement
 from kernel.store.tables import CredentialRow
@@ -66,6 +67,11 @@ class DrawFile:
     def seats(self) -> dict[str, int]:
         """How many experts each stratum is to seat, in the order of the announcement."""
         return {one["name"]: int(one["seats"]) for one in self.told["strata"]}
+
+    @property
+    def regime(self) -> Regime:
+        """The family of law the lot belongs to, as the announcement says."""
+        return Regime(self.told["regime"])
 
     def party_of(self, tx: Transaction) -> DrawPartyRow:
         """The acting organisation's part in the draw; `NotFound` where it has none."""

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from blacklist.standing import BarredAct, Standing, standing_of
+from blacklist import standing as register
+from blacklist.standing import BarredAct, Standing
 from expert_pool.rules.eligibility import standing_refusals
 from expert_pool.rules.recusal import (
     Concerned,
@@ -51,13 +52,19 @@ async def exclusion_grounds(
     *,
     lot_id: UUID,
     regime: Regime = Regime.TENDERING,
+    mandatory: bool = True,
 ) -> Mapping[UUID, list[str]]:
-    """The codes of every ground on which each expert is left out; empty for who is eligible."""
+    """The codes of every ground on which each expert is left out; empty for who is eligible.
+
+    Of a bar only the code is told: a draw's exclusions are read by its parties, and neither a name
+    nor a decision's number may reach them.
+    """
     ties = await _ties_of(tx, experts)
     busy = await busy_otherwise(tx, lot_id, [expert.person_id for expert in experts])
     today = beijing_day(tx.now)
     found: dict[UUID, list[str]] = {}
     for expert in experts:
+        standing = await draw_standing(tx, expert, regime=regime, mandatory=mandatory)
         refusals = [
             *recusal_refusals(
                 ExpertTies(expert.employer_uscc, ties.get(expert.id, ())),
@@ -67,7 +74,7 @@ async def exclusion_grounds(
             ),
             *standing_refusals(
                 verified=expert.verified_at is not None,
-                barred=(await draw_standing(tx, expert)).barred,
+                bars=register.standing_refusals(standing),
             ),
         ]
         codes = set(ground_codes(refusals))
@@ -77,10 +84,17 @@ async def exclusion_grounds(
     return found
 
 
-async def draw_standing(tx: Transaction, expert: ExpertRow) -> Standing:
-    """Whether a decision forbids that this expert is drawn today."""
-    return await standing_of(
-        tx, act=BarredAct.DRAW, on=tx.now, person_id=PersonId(expert.person_id)
+async def draw_standing(
+    tx: Transaction, expert: ExpertRow, *, regime: Regime, mandatory: bool
+) -> Standing:
+    """Whether a decision forbids that this expert is drawn today for a procedure of that kind."""
+    return await register.standing_of(
+        tx,
+        act=BarredAct.DRAW,
+        on=tx.now,
+        person_id=PersonId(expert.person_id),
+        regime=regime,
+        mandatory=mandatory,
     )
 
 

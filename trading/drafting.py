@@ -17,6 +17,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, select
 from sqlmodel import col
 
+from blacklist.standing import BarredAct, standing_of, standing_refusals
 from kernel.access import Role, by
 from kernel.crypto.digests import Malformed, canonical, sha256, text_of, unb64u
 from kernel.crypto.signing import PUBLIC_KEY_SIZE, loaded_public_key, thumbprint
@@ -35,6 +36,7 @@ from kernel.store.parties import (
 )
 from kernel.store.tables import MembershipRow, PersonRow
 from kernel.store.transaction import Transaction
+from kernel.working_days import beijing_day
 from trading import lots
 from trading.events import (
     AgencyAuthorised,
@@ -47,7 +49,7 @@ from trading.events import (
 from trading.rules.key_custody import Custody, Holder, custody_refusals
 from trading.rules.lot_lifecycle import LotMove, LotState
 from trading.rules.notice_contents import WorkKind
-from trading.rules.procedures import Procedure, SecurityForm
+from trading.rules.procedures import Procedure, SecurityForm, switches_of
 from trading.tables import (
     CustodianKeyRow,
     CustodianRow,
@@ -154,6 +156,7 @@ async def create_project(tx: Transaction, terms: ProjectTerms) -> ProjectId:
         refusals.append(Refusal("no_tenderee", BIDDING_LAW[8], f"{tenderee.name}未登记为招标人"))
     if agency is not None and (Role.AGENCY not in agency.roles or agency.id == tenderee.id):
         refusals.append(Refusal("no_agency", BIDDING_LAW[13], f"{agency.name}未登记为招标代理机构"))
+    refusals += await agency_bars(tx, terms.agency_id, terms.procedure)
     if refusals:
         raise Refused(refusals)
     if taken is not None:
@@ -204,6 +207,9 @@ async def authorise_agency(tx: Transaction, project_id: UUID, raw: bytes) -> Non
     named = (statement.payload.get("project"), statement.payload.get("agency"))
     if named != (str(project.id), str(agency_id)):
         raise Malformed("the authorisation names another project or agency")
+    refusals = await agency_bars(tx, agency_id, Procedure(project.procedure))
+    if refusals:
+        raise Refused(refusals)
 
     project.authorised_at = project.authorised_at or tx.now
 
@@ -215,6 +221,24 @@ async def authorise_agency(tx: Transaction, project_id: UUID, raw: bytes) -> Non
             statement_digest=statement.digest,
         )
     )
+
+
+async def agency_bars(
+    tx: Transaction, agency_id: UUID | None, procedure: Procedure
+) -> list[Refusal]:
+    """Every decision that forbids the agency today to act in a procedure of that kind."""
+    if agency_id is None:
+        return []
+    switches = switches_of(procedure, on=beijing_day(tx.now))
+    standing = await standing_of(
+        tx,
+        act=BarredAct.AGENCY,
+        on=tx.now,
+        party_id=agency_id,
+        regime=switches.regime,
+        mandatory=switches.mandatory,
+    )
+    return standing_refusals(standing)
 
 
 async def owned_project(tx: Transaction, project_id: UUID) -> ProjectRow:

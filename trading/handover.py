@@ -90,6 +90,7 @@ class InterestedParty:
 class LotBrief:
     """A closed lot, as much of it as a committee needs; `scheme` is the published one.
 
+    `mandatory` says whether the law demands its tender, which decides what bars reach it;
     `candidates_max` is how many candidates its procedure lets a report name; `opening_record` is
     the digest of the signed record of the opening, None while there is none.
     """
@@ -100,6 +101,7 @@ class LotBrief:
     project_name: str
     procedure: Procedure
     regime: Regime
+    mandatory: bool
     candidates_max: int
     state: LotState
     suspended: bool
@@ -233,6 +235,7 @@ async def lot_brief(tx: Transaction, lot_id: LotId) -> LotBrief:
         project_name=project.name,
         procedure=Procedure(project.procedure),
         regime=switches.regime,
+        mandatory=switches.mandatory,
         candidates_max=switches.candidates_max,
         state=LotState(lot.state),
         suspended=lot.suspended,

@@ -144,7 +144,7 @@ class _Tender:
     files: tuple[TenderFile, ...]
     scheme: Mapping[str, Any]
     policy: dict[str, object]
-    custody_grounds: tuple[Refusal, ...]
+    known_grounds: tuple[Refusal, ...]
 
 
 # ── publication ───────────────────────────────────────────────────────────────────────────────
@@ -271,15 +271,20 @@ async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow) -> _Tender:
         vouchers=await vouchers(tx),
     )
     scheme = b"{}" if lot.scheme_digest is None else await tx.documents.read(lot.scheme_digest)
+    procedure = Procedure(project.procedure)
     return _Tender(
         lot,
         project,
-        switches_of(Procedure(project.procedure), on=beijing_day(tx.now)),
+        switches_of(procedure, on=beijing_day(tx.now)),
         {UUID(str(id)): party for id, party in parties.items()},
         await tender_files(tx, lot.id),
         json.loads(scheme),
         policy,
-        (*custody_refusals(custody), *key_refusals(custody)),
+        (
+            *custody_refusals(custody),
+            *key_refusals(custody),
+            *await drafting.agency_bars(tx, project.agency_id, procedure),
+        ),
     )
 
 
@@ -296,7 +301,7 @@ def _grounds(tx: Transaction, tender: _Tender, times: Timetable) -> list[Refusal
         *notice_refusals(_contents(tx, tender), tender.switches),
         *timetable_refusals(times, tender.switches),
         *sheet_refusals(tender.lot.sheet_fields),
-        *tender.custody_grounds,
+        *tender.known_grounds,
     ]
     if not tender.files:
         refusals.append(Refusal("no_documents", BIDDING_LAW[19], "尚未上传招标文件"))

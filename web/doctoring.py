@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import asyncpg
+import obstore.exceptions
 from rich.console import Console
 from rich.markup import escape
 from sqlalchemy import text
@@ -24,7 +25,7 @@ from kernel.store import founding
 from kernel.store.database import connect
 from kernel.store.migrating import OLDEST
 from kernel.store.registering import is_installed
-from web.premises import reached
+from web.premises import documents_of, reached
 from web.soundness import faults_of
 
 SPACE_MIN = 2 * 1024**3
@@ -168,7 +169,11 @@ async def _centre(engine: AsyncEngine, _: Settings) -> Finding:
 async def _sound(engine: AsyncEngine, settings: Settings) -> Finding:
     if not await founding.is_founded(engine):
         return Finding("invariants", True, "nothing to check yet")
-    broken = await faults_of(engine)
+    try:
+        broken = await faults_of(engine, documents_of(settings))
+    except obstore.exceptions.BaseError as error:
+        found = f"the documents cannot be read: {str(error).splitlines()[0]}"
+        return Finding("invariants", False, found, "see that the service in SUNBID_BLOB_URL runs")
     return Finding(
         "invariants",
         not broken,

@@ -57,6 +57,7 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "LotPublished": Words("发布招标公告", "Notice published"),
         "LotResumed": Words("恢复招标投标活动", "Lot goes on"),
         "LotSuspended": Words("暂停招标投标活动", "Lot suspended"),
+        "MemberAdmitted": Words("评委身份已核验", "Committee member's identity checked"),
         "MemberSignedIn": Words("评委签到", "Committee member signed in"),
         "MemberSucceeded": Words("补抽评委入席", "Committee member succeeded"),
         "MemberWithdrew": Words("评委回避", "Committee member withdrew"),
@@ -96,6 +97,7 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "SharesGiven": Words("保管人提交解密份额", "Shares given"),
         "SignedIn": Words("登录", "Signed in"),
         "SignedOut": Words("退出", "Signed out"),
+        "SiteCapacityTaken": Words("场所管理员开始履职", "A site's administrator began to act"),
         "SiteRegistered": Words("登记评标场所", "Evaluation site registered"),
         "SubmissionFailedByPlatform": Words(
             "平台未能受理投标", "Submission failed by the platform"

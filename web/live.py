@@ -20,6 +20,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from evaluation import committees
 from kernel.access import Actor, Role
 from kernel.clock import monotonic_s
 from kernel.crypto.digests import instant_text
@@ -38,8 +39,12 @@ PAGE: Final = 200
 BELL_PATIENCE_S: Final = 1.0
 SEND_PATIENCE_S: Final = 3.0
 CLOSE_PATIENCE_S: Final = 1.0
-SESSION_CHECK_S: Final = 2.5
-"""With the bell's patience and one slow answer, an ended session's socket is gone within 5 s."""
+CHECK_S: Final = 2.5
+"""How often an open socket is asked again whether it may stay.
+
+With the bell's patience and one slow answer, the socket of an ended session, or of a member who
+has left the committee, is gone within 5 s.
+"""
 
 After = Annotated[int, Query(ge=0, lt=2**63)]
 """The number last seen; whatever a view's numbers can be."""
@@ -124,7 +129,8 @@ async def may_watch(session: AsyncSession, actor: Actor, view: str) -> bool:
     if view == SUPERVISORS_FEED:
         return actor.role is Role.SUPERVISOR
     if actor.party_id is not None and view == own_acts(actor.party_id):
-        return True
+        # An expert's party is the pool's keeper, whose acts are not the expert's to know.
+        return actor.role is not Role.EXPERT
     subject, _, audience = view.partition("/")
     try:
         subject_id = UUID(subject)
@@ -136,12 +142,13 @@ async def may_watch(session: AsyncSession, actor: Actor, view: str) -> bool:
         case Audience.SUPERVISORS:
             return actor.role is Role.SUPERVISOR
         case Audience.PARTICIPANTS:
-            return await _takes_part(session, actor, subject_id)
+            # A site's staff are not told for which lot somebody sits at their site.
+            return actor.role is not Role.SITE_ADMINISTRATOR and await _takes_part(
+                session, actor, subject_id
+            )
         case Audience.COMMITTEE:
-            return actor.role in (
-                Role.EXPERT,
-                Role.OWNER_REPRESENTATIVE,
-            ) and await _takes_part(session, actor, subject_id)
+            # What a person once did for a lot stays recorded; a seat can be lost.
+            return await committees.sits_in(session, actor, subject_id)
     return False
 
 
@@ -162,9 +169,9 @@ async def entries(request: Request, view: str, after: After = 0) -> JSONResponse
     store: Store = request.app.state.store
     actor = await actor_of(request)
     async with store.sessions() as session:
+        found = await read_view(session, view, after=after, limit=PAGE)
         if not await may_watch(session, actor, view):
             raise NotFound("no such view")
-        found = await read_view(session, view, after=after, limit=PAGE)
     return JSONResponse(
         {"entries": [message(view, entry) for entry in found]},
         headers={"Cache-Control": "no-store"},
@@ -225,11 +232,21 @@ async def _send(socket: WebSocket, actor: Actor, view: str, seen: int) -> None:
     while True:
         async with hub.store.sessions() as session:
             page = await read_view(session, view, after=seen, limit=PAGE)
+            # Asked after reading: what was recorded once a member had left is not sent to it.
+            allowed = not page or await may_watch(session, actor, view)
+        if not allowed:
+            await _close(socket, NOT_YOURS)
+            return
         for entry in (*page, None):
-            if actor.session_id is not None and monotonic_s() - checked > SESSION_CHECK_S:
+            if actor.session_id is not None and monotonic_s() - checked > CHECK_S:
                 checked = monotonic_s()
                 if not await session_lives(hub.store, actor.session_id):
                     await _close(socket, NOT_SIGNED_IN)
+                    return
+                async with hub.store.sessions() as session:
+                    allowed = await may_watch(session, actor, view)
+                if not allowed:
+                    await _close(socket, NOT_YOURS)
                     return
             if entry is None:
                 break

@@ -84,8 +84,12 @@ def lines_of(settings: Settings, server: EmbeddedPostgres | None = None) -> Line
 
 def store_over(engine: AsyncEngine, settings: Settings) -> Store:
     """A store over this engine, with the documents where the settings say."""
-    documents = Documents(settings.blob_url, folder=settings.data / "documents")
-    return Store(session_factory(engine), documents, settings)
+    return Store(session_factory(engine), documents_of(settings), settings)
+
+
+def documents_of(settings: Settings) -> Documents:
+    """The documents, where the settings say: in the data folder, or in a service."""
+    return Documents(settings.blob_url, folder=settings.data / "documents")
 
 
 @dataclass(slots=True)

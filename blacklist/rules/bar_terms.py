@@ -35,6 +35,7 @@ class BarredAct(StrEnum):
     """What a bar can forbid, and where standing is asked."""
 
     REGISTRATION = "registration"
+    AGENCY = "agency"
     SUBMISSION = "submission"
     DRAW = "draw"
     SIGN_IN = "sign_in"
@@ -68,6 +69,7 @@ class Misconduct(StrEnum):
 ACT_NAMES: Final[Mapping[BarredAct, str]] = MappingProxyType(
     {
         BarredAct.REGISTRATION: "登记",
+        BarredAct.AGENCY: "代理招标、采购项目",
         BarredAct.SUBMISSION: "投标",
         BarredAct.DRAW: "被抽取为评标专家",
         BarredAct.SIGN_IN: "评标签到",
@@ -76,7 +78,7 @@ ACT_NAMES: Final[Mapping[BarredAct, str]] = MappingProxyType(
 )
 
 BIDDING_ACTS: Final = frozenset({BarredAct.REGISTRATION, BarredAct.SUBMISSION, BarredAct.AWARD})
-AGENCY_ACTS: Final = frozenset({BarredAct.REGISTRATION})
+AGENCY_ACTS: Final = frozenset({BarredAct.REGISTRATION, BarredAct.AGENCY})
 EXPERT_ACTS: Final = frozenset({BarredAct.REGISTRATION, BarredAct.DRAW, BarredAct.SIGN_IN})
 
 

@@ -26,6 +26,7 @@ from kernel.statute import (
     BIDDING_REGULATION,
     CONDUCT_OPINIONS,
     E_BIDDING_MEASURES,
+    PROCUREMENT_REGULATION,
     REMOTE_EVALUATION_NOTICE,
     under,
 )
@@ -220,7 +221,10 @@ def _sits(session: Session, member: UUID, seat: UUID) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SignInFacts:
-    """A member at the door of a session; `at` and the window are the platform's time."""
+    """A member at the door of a session; `at` and the window are the platform's time.
+
+    `bars` are the grounds that the register gives against this person, each with its decision.
+    """
 
     at: datetime
     window_from: datetime
@@ -231,17 +235,20 @@ class SignInFacts:
     seat: UUID
     identity_checked: bool
     conflict_denied: bool
-    barred: bool = False
+    bars: tuple[Refusal, ...] = ()
     replaced: bool = False
 
 
 @under(
     BIDDING_LAW[37],
     BIDDING_LAW[38],
+    BIDDING_LAW[56],
     BIDDING_REGULATION[48],
     BIDDING_REGULATION[71],
+    BIDDING_REGULATION[72],
     CONDUCT_OPINIONS[15],
     E_BIDDING_MEASURES[33],
+    PROCUREMENT_REGULATION[75],
     rule=("EV-01", "RE-16"),
 )
 def sign_in_refusals(facts: SignInFacts) -> list[Refusal]:
@@ -270,9 +277,7 @@ def sign_in_refusals(facts: SignInFacts) -> list[Refusal]:
     if not facts.conflict_denied:
         reason = "未声明与投标人没有利害关系，应当回避"
         refusals.append(Refusal("conflict_not_denied", BIDDING_LAW[37], reason))
-    if facts.barred:
-        reason = "处于禁止参加评标期内"
-        refusals.append(Refusal("barred", BIDDING_REGULATION[71], reason))
+    refusals.extend(facts.bars)
     if facts.replaced:
         reason = "已被更换，不再是评标委员会成员"
         refusals.append(Refusal("replaced", BIDDING_REGULATION[48], reason))

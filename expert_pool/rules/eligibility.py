@@ -19,6 +19,7 @@ from kernel.statute import (
     BIDDING_LAW,
     BIDDING_REGULATION,
     CHONGQING_REGULATION,
+    PROCUREMENT_REGULATION,
     Article,
     InForce,
     Provenance,
@@ -116,17 +117,26 @@ def enrolment_cautions(
     ]
 
 
-@under(BIDDING_LAW[37], BIDDING_REGULATION[46], BIDDING_REGULATION[71], rule="EX-05")
-def standing_refusals(*, verified: bool, barred: bool) -> list[Refusal]:
-    """Why an enrolled expert may not be drawn: not yet verified, or barred by a decision."""
+@under(
+    BIDDING_LAW[37],
+    BIDDING_LAW[56],
+    BIDDING_REGULATION[46],
+    BIDDING_REGULATION[71],
+    BIDDING_REGULATION[72],
+    PROCUREMENT_REGULATION[75],
+    rule="EX-05",
+)
+def standing_refusals(*, verified: bool, bars: Sequence[Refusal]) -> list[Refusal]:
+    """Why an enrolled expert may not be drawn: not yet verified, or barred by a decision.
+
+    `bars` are the grounds that the register gives, each with its decision and the article it rests
+    on. They name the decision, so nothing but their codes may go where others can read it.
+    """
     refusals = []
     if not verified:
         reason = "专家信息尚未经评标专家库核验，不得抽取"
         refusals.append(Refusal("not_verified", BIDDING_REGULATION[46], reason))
-    if barred:
-        reason = "专家处于禁止参加评标期内或者已被取消评标委员会成员资格"
-        refusals.append(Refusal("barred", BIDDING_REGULATION[71], reason))
-    return refusals
+    return [*refusals, *bars]
 
 
 def age_on(day: date, born_on: date) -> int:

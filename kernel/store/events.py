@@ -166,6 +166,17 @@ class ExpertCapacityTaken(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SiteCapacityTaken(Event):
+    """A site's administrator acted for the first time for a subject; nobody may know.
+
+    A site's staff know by name who sits there, and are not told for which lot (招标投标法 37).
+    """
+
+    audience: ClassVar[Audience] = Audience.NOBODY
+    person_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class CapacityTaken(Event):
     """A person acted for the first time in this capacity for a subject; the ground for refusing
     every capacity that may not be combined with it."""

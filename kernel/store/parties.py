@@ -26,7 +26,7 @@ from kernel.refusals import Refusal
 from kernel.settings import Settings
 from kernel.statute import BIDDING_LAW, BIDDING_REGULATION, E_BIDDING_MEASURES, Article, under
 from kernel.store.database import lock_exclusive
-from kernel.store.events import CapacityTaken, ExpertCapacityTaken
+from kernel.store.events import CapacityTaken, ExpertCapacityTaken, SiteCapacityTaken
 from kernel.store.tables import CapacityRow, CredentialRow, OrganisationRow
 from kernel.store.transaction import Transaction
 
@@ -167,10 +167,13 @@ async def take_part(tx: Transaction, subject_id: UUID) -> None:
         )
     )
 
-    if role is Role.EXPERT:
-        tx.record(ExpertCapacityTaken(subject_id, person_id=own.person_id))
-    else:
-        tx.record(CapacityTaken(subject_id, person_id=own.person_id, role=str(role)))
+    match role:
+        case Role.EXPERT:
+            tx.record(ExpertCapacityTaken(subject_id, person_id=own.person_id))
+        case Role.SITE_ADMINISTRATOR:
+            tx.record(SiteCapacityTaken(subject_id, person_id=own.person_id))
+        case _:
+            tx.record(CapacityTaken(subject_id, person_id=own.person_id, role=str(role)))
 
 
 @under(

@@ -12,16 +12,25 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlmodel import col
 
 from kernel.access import Actor, Role, by
 from kernel.clock import unshifted_clock
-from kernel.crypto.digests import Malformed, list_of, members, sha256, text_of, unb64u
+from kernel.crypto.digests import (
+    Malformed,
+    list_of,
+    members,
+    parse_instant,
+    sha256,
+    text_of,
+    unb64u,
+)
 from kernel.crypto.signing import loaded_public_key, p256_keyid, verify
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, Refused
 from kernel.identifiers import PartyId, PersonId, uscc_faults
@@ -116,6 +125,7 @@ class Membership:
     organisation_id: PartyId
     roles: tuple[Role, ...]
     person: Newcomer
+    signed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +163,7 @@ def membership_of(raw: bytes) -> Membership:
         organisation_id=PartyId(id_of(payload["organisation"])),
         roles=roles_of(payload["roles"]),
         person=_newcomer(payload, public_key),
+        signed_at=parse_instant(payload["signed_at"]),
     )
 
 
@@ -268,6 +279,15 @@ def person_refusals(
     return []
 
 
+@under(E_BIDDING_MEASURES[13], rule="PL-07")
+def consent_refusals(*, signed_at: datetime, ended_at: datetime | None) -> list[Refusal]:
+    """A capacity that ended begins again only by a request its person signed afterwards."""
+    if ended_at is None or signed_at > ended_at:
+        return []
+    reason = "该身份已经终止，重新取得须由本人在终止之后另行签署申请"
+    return [Refusal("consent_outdated", E_BIDDING_MEASURES[13], reason)]
+
+
 # ── acts ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -330,10 +350,13 @@ async def register(
 
 
 @by(Role.CENTRE_STAFF)
-async def verify_organisation(tx: Transaction, organisation_id: PartyId, *, basis: str) -> None:
+async def verify_organisation(
+    tx: Transaction, organisation_id: PartyId, *, basis: str, grounds: Sequence[Refusal] = ()
+) -> None:
     """Note that the centre checked an organisation's particulars, and on what basis.
 
-    Saying it twice changes nothing.
+    Saying it twice changes nothing. `grounds` are refusals found elsewhere, such as a bar in force
+    against the organisation.
     """
     row = await tx.session.get(OrganisationRow, organisation_id, with_for_update=True)
     if row is None:
@@ -342,6 +365,8 @@ async def verify_organisation(tx: Transaction, organisation_id: PartyId, *, basi
         return
 
     basis = clean_name(basis)
+    if grounds:
+        raise Refused(grounds)
 
     row.verified_at = tx.now
     row.verified_by = tx.actor.person
@@ -380,6 +405,10 @@ async def add_member(
             person_known=known.person_id is not None,
             key_is_persons=known.key_is_persons,
             key_is_anothers=known.key_is_anothers,
+        ),
+        *consent_refusals(
+            signed_at=asked.signed_at,
+            ended_at=await _last_ended(tx, known.person_id, asked),
         ),
     ]
     if refusals:
@@ -613,6 +642,20 @@ async def _known(tx: Transaction, newcomer: Newcomer) -> _Known:
         key_is_persons=persons,
         key_is_anothers=credential is not None and not persons,
     )
+
+
+async def _last_ended(
+    tx: Transaction, person_id: PersonId | None, asked: Membership
+) -> datetime | None:
+    """When the last of the capacities asked for ended, of those this person had there."""
+    found: datetime | None = await tx.session.scalar(
+        select(func.max(col(MembershipRow.ended_at))).where(
+            col(MembershipRow.person_id) == person_id,
+            col(MembershipRow.party_id) == asked.organisation_id,
+            col(MembershipRow.role).in_([str(role) for role in asked.roles]),
+        )
+    )
+    return found
 
 
 async def _keep_person(tx: Transaction, newcomer: Newcomer, known: PersonId | None) -> PersonId:

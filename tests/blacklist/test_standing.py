@@ -1,5 +1,5 @@
-"""Bidding Law 53, 54, 56, 60; Bidding Regulation 67, 68, 71, 72; Government Procurement Law 77;
-Government Procurement Regulation 75.
+"""Bidding Law 50, 53, 54, 56, 60; Bidding Regulation 67, 68, 71, 72; Government Procurement Law 77,
+78; Government Procurement Regulation 73, 75.
 """
 
 from __future__ import annotations
@@ -11,9 +11,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from blacklist.standing import BarredAct, register, standing_of, standing_refusals
+from blacklist.rules.bar_terms import BAR_TERMS
+from blacklist.standing import (
+    BarredAct,
+    Misconduct,
+    Subject,
+    register,
+    standing_of,
+    standing_refusals,
+)
 from kernel.access import PUBLIC, Role
-from kernel.statute import BIDDING_LAW, Regime
+from kernel.statute import (
+    BIDDING_LAW,
+    BIDDING_REGULATION,
+    PROCUREMENT_LAW,
+    PROCUREMENT_REGULATION,
+    Regime,
+)
 from kernel.store.transaction import Store, transaction
 from kernel.working_days import start_of_day
 from tests.decisions import barred, lifted
@@ -51,6 +65,47 @@ async def test_a_refusal_cites_authority_number_and_article_of_the_decision(
     assert refusal.facts["decision"] == str(decision_id)
     assert refusal.facts["authority"] == "江城市发展和改革委员会"
     assert refusal.facts["article"] == "《中华人民共和国招标投标法》第五十三条"
+
+
+CITED = {
+    Misconduct.COLLUSION: BIDDING_LAW[53],
+    Misconduct.BRIBERY: BIDDING_LAW[53],
+    Misconduct.MISREPRESENTATION: BIDDING_LAW[54],
+    Misconduct.NON_PERFORMANCE: BIDDING_LAW[60],
+    Misconduct.AGENCY_LEAK: BIDDING_LAW[50],
+    Misconduct.PROCUREMENT_MISCONDUCT: PROCUREMENT_LAW[77],
+    Misconduct.PROCUREMENT_FALSE_COMPLAINT: PROCUREMENT_REGULATION[73],
+    Misconduct.PROCUREMENT_AGENCY: PROCUREMENT_LAW[78],
+    Misconduct.EXPERT_MISCONDUCT: BIDDING_REGULATION[71],
+    Misconduct.EXPERT_GRAVE_MISCONDUCT: BIDDING_REGULATION[71],
+    Misconduct.EXPERT_CORRUPTION: BIDDING_LAW[56],
+    Misconduct.PROCUREMENT_EXPERT: PROCUREMENT_REGULATION[75],
+}
+
+
+@pytest.mark.parametrize("misconduct", sorted(Misconduct))
+async def test_a_refusal_cites_the_law_that_the_misconduct_broke(
+    store: Store, supervisor: Player, misconduct: Misconduct
+) -> None:
+    term = BAR_TERMS[misconduct]
+    subject = await a_player(store, Role.BIDDER)
+    person = term.subject is Subject.PERSON
+    about = {"person": str(subject.person)} if person else {"organisation": str(subject.party)}
+    await barred(
+        store,
+        supervisor,
+        about,
+        misconduct=str(misconduct),
+        acts=sorted(term.acts),
+        ends_on="2028-03-02" if term.years_min == 2 else "2027-09-01",
+    )
+    async with transaction(store, actor=PUBLIC, now=NOW) as tx:
+        for act in term.acts:
+            standing = await standing_of(
+                tx, party_id=subject.party, person_id=subject.person, act=act, on=TODAY
+            )
+            (refusal,) = standing_refusals(standing)
+            assert refusal.article == CITED[misconduct]
 
 
 async def test_a_bar_reaches_the_acts_it_names_and_no_other(

@@ -23,6 +23,7 @@ from kernel.identifiers import CommitteeId
 from kernel.randomness import random_id
 from kernel.store.registering import Registered
 from tests.committees_at_work import WorkRoom, a_seat_of
+from tests.decisions import barred
 from tests.draw_cast import bar_expert
 from tests.newcomers import codes
 from tests.sign_ins import token_for
@@ -144,7 +145,7 @@ async def test_who_does_not_deny_a_conflict_does_not_sit(room: WorkRoom) -> None
 
 
 async def test_a_barred_expert_does_not_sit(room: WorkRoom) -> None:
-    """Bidding Regulation 71."""
+    """Bidding Regulation 71; the expert is told by whose decision."""
     sitter = room.drawn[0]
     await room.admit(sitter)
     expert = next(one for one in room.draw.experts if one.player == sitter.player)
@@ -152,6 +153,24 @@ async def test_a_barred_expert_does_not_sit(room: WorkRoom) -> None:
     with pytest.raises(Refused) as refused:
         await room.sign_in(sitter)
     assert codes(refused) == {"barred"}
+    (refusal,) = refused.value.refusals
+    assert refusal.facts["document_number"] in refusal.reason
+
+
+async def test_a_bar_from_government_procurement_keeps_nobody_from_a_tender(
+    room: WorkRoom,
+) -> None:
+    """Procurement Regulation 75 forbids procurement's reviews."""
+    sitter = room.drawn[0]
+    await room.admit(sitter)
+    await barred(
+        room.store,
+        room.draw.parties["supervisor"],
+        {"person": str(sitter.player.person)},
+        misconduct="procurement_expert",
+        acts=["draw", "sign_in"],
+    )
+    await room.sign_in(sitter)
 
 
 async def test_a_seat_vouches_for_one_declaration_by_its_own_key(room: WorkRoom) -> None:

@@ -1,5 +1,5 @@
-"""Bidding Law 37, 38; Bidding Regulation 48, 62, 71; Electronic Bidding Measures 32, 33;
-Opinions on Conduct 15; Remote Evaluation Notice 4."""
+"""Bidding Law 37, 38, 56; Bidding Regulation 48, 62, 71, 72; Electronic Bidding Measures 32, 33;
+Opinions on Conduct 15; Government Procurement Regulation 75; Remote Evaluation Notice 4."""
 
 from __future__ import annotations
 
@@ -43,7 +43,15 @@ from evaluation.rules.session_protocol import (
     step,
     work_refusals,
 )
-from kernel.statute import BIDDING_REGULATION, E_BIDDING_MEASURES, REMOTE_EVALUATION_NOTICE
+from kernel.refusals import Refusal
+from kernel.statute import (
+    BIDDING_LAW,
+    BIDDING_REGULATION,
+    E_BIDDING_MEASURES,
+    PROCUREMENT_REGULATION,
+    REMOTE_EVALUATION_NOTICE,
+    Article,
+)
 
 T0 = datetime(2026, 3, 24, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -220,6 +228,7 @@ def test_time_never_goes_back_whatever_a_site_says() -> None:
 
 # --- sign-in
 
+BAR = Refusal("barred", BIDDING_REGULATION[71], "处于禁止评标签到期内：某局某号")
 FACTS = SignInFacts(
     at=T0,
     window_from=T0,
@@ -245,12 +254,22 @@ def test_a_member_signs_in_at_the_assigned_seat_within_the_window() -> None:
         (replace(FACTS, seat=SEATS[1].seat), "wrong_seat"),
         (replace(FACTS, identity_checked=False), "identity_unchecked"),
         (replace(FACTS, conflict_denied=False), "conflict_not_denied"),
-        (replace(FACTS, barred=True), "barred"),
+        (replace(FACTS, bars=(BAR,)), "barred"),
         (replace(FACTS, replaced=True), "replaced"),
     ],
 )
 def test_each_fault_at_the_door_has_its_ground(facts: SignInFacts, code: str) -> None:
     assert [one.code for one in sign_in_refusals(facts)] == [code]
+
+
+@pytest.mark.parametrize(
+    "article",
+    [BIDDING_LAW[56], BIDDING_REGULATION[71], BIDDING_REGULATION[72], PROCUREMENT_REGULATION[75]],
+    ids=str,
+)
+def test_a_bar_is_told_with_its_own_decision_and_article(article: Article) -> None:
+    bars = (replace(BAR, article=article), replace(BAR, article=article, reason="另一决定"))
+    assert sign_in_refusals(replace(FACTS, bars=bars)) == list(bars)
 
 
 @given(st.integers(-(8 * 3600), 16 * 3600))
@@ -272,7 +291,7 @@ def test_every_ground_is_told_at_once() -> None:
         seat=SEATS[0].seat,
         identity_checked=False,
         conflict_denied=False,
-        barred=True,
+        bars=(BAR,),
         replaced=True,
     )
     found = sign_in_refusals(worst)

@@ -23,6 +23,7 @@ from kernel.errors import Refused
 from kernel.settings import Settings
 from kernel.store.tables import CapacityRow
 from kernel.store.transaction import Store
+from tests.decisions import barred
 from tests.draw_cast import (
     CIVIL,
     COST,
@@ -177,6 +178,21 @@ async def test_a_barred_expert_is_left_out(house: DrawHouse) -> None:
     await bar_expert(house, house.experts[0])
     await house.announce()
     assert await excluded_for(house) == {"barred": 1}
+
+
+async def test_an_expert_barred_from_procurement_alone_may_be_drawn_for_a_tender(
+    house: DrawHouse,
+) -> None:
+    """Procurement Regulation 75 reaches procurement's reviews, as at the door of the session."""
+    await barred(
+        house.store,
+        house.parties["supervisor"],
+        {"person": str(house.experts[0].player.person)},
+        misconduct="procurement_expert",
+        acts=["draw", "sign_in"],
+    )
+    await house.announce()
+    assert await excluded_for(house) == {}
 
 
 async def test_an_expert_with_another_duty_in_the_lot_is_left_out(house: DrawHouse) -> None:

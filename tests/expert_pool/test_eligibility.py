@@ -1,4 +1,5 @@
-"""Bidding Law 37; Bidding Regulation 45, 46, 71; Chongqing Bidding Regulation 27."""
+"""Bidding Law 37, 56; Bidding Regulation 45, 46, 71, 72; Chongqing Bidding Regulation 27;
+Government Procurement Regulation 75."""
 
 from __future__ import annotations
 
@@ -20,7 +21,14 @@ from expert_pool.rules.eligibility import (
     enrolment_refusals,
     standing_refusals,
 )
-from kernel.statute import BIDDING_LAW, BIDDING_REGULATION, CHONGQING_REGULATION, Provenance
+from kernel.refusals import Refusal
+from kernel.statute import (
+    BIDDING_LAW,
+    BIDDING_REGULATION,
+    CHONGQING_REGULATION,
+    PROCUREMENT_REGULATION,
+    Provenance,
+)
 
 TODAY = date(2026, 3, 2)
 EXPERT = ExpertFacts(
@@ -123,6 +131,13 @@ def test_age_is_counted_in_completed_years() -> None:
 def test_only_the_verified_and_not_barred_may_be_drawn(
     verified: bool, barred: bool, expected: set[str]
 ) -> None:
-    found = standing_refusals(verified=verified, barred=barred)
-    assert {one.code for one in found} == expected
-    assert {one.article for one in found} <= {BIDDING_REGULATION[46], BIDDING_REGULATION[71]}
+    for article in (
+        BIDDING_LAW[56],
+        BIDDING_REGULATION[71],
+        BIDDING_REGULATION[72],
+        PROCUREMENT_REGULATION[75],
+    ):
+        bar = Refusal("barred", article, "处于禁止被抽取为评标专家期内")
+        found = standing_refusals(verified=verified, bars=[bar] if barred else [])
+        assert {one.code for one in found} == expected
+        assert {one.article for one in found} <= {BIDDING_REGULATION[46], bar.article}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlmodel import col
 
@@ -27,6 +30,7 @@ from kernel.store.parties import (
 from kernel.store.registering import (
     add_credential,
     add_member,
+    consent_refusals,
     end_membership,
     membership_of,
     register,
@@ -283,9 +287,22 @@ async def test_a_membership_that_ended_can_begin_again(store: Store) -> None:
         assert row is not None
         assert row.ended_at is not None
     async with transaction(store, actor=acting(who)) as tx:
-        assert await add_member(tx, asked) == person_id
+        with pytest.raises(Refused) as refused:
+            await add_member(tx, asked)
+        assert codes(refused) == {"consent_outdated"}
+    async with transaction(store, actor=acting(who)) as tx:
+        assert await add_member(tx, replace(asked, signed_at=tx.now)) == person_id
         with pytest.raises(NotFound):
             await end_membership(tx, PersonId(uuid4()), Role.BIDDER)
+
+
+@given(st.integers(-5, 5))
+def test_a_capacity_begins_again_only_by_a_request_signed_after_it_ended(micros: int) -> None:
+    """Electronic Bidding Measures 13: an old consent is none to what its person left since."""
+    ended_at = datetime(2026, 3, 2, 1, tzinfo=UTC)
+    found = consent_refusals(signed_at=ended_at + timedelta(microseconds=micros), ended_at=ended_at)
+    assert [one.code for one in found] == ([] if micros > 0 else ["consent_outdated"])
+    assert consent_refusals(signed_at=ended_at, ended_at=None) == []
 
 
 # ── credentials ───────────────────────────────────────────────────────────────────────────────

@@ -22,10 +22,12 @@ from kernel.crypto.digests import Malformed, b64u, instant_text, parse_instant, 
 from kernel.crypto.signing import Envelope, PrivateKey
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, Outrun, Refused
 from kernel.events import Audience
+from kernel.statute import BIDDING_LAW
 from kernel.store.journal import Entry, read_view
 from kernel.store.tables import JournalRow
 from kernel.store.transaction import Store, transaction
 from kernel.store.views import PUBLIC_FEED, SUPERVISORS_FEED, own_acts, room
+from tests.decisions import barred, lifted
 from tests.tenders import (
     NOW,
     Cast,
@@ -294,6 +296,71 @@ async def test_an_agency_publishes_only_what_its_tenderee_signed_for(
     await publish(store, cast.agency, lot_id)
 
     assert (await lot_row(store, lot_id)).state == "open"
+
+
+AGENCY_LEAK = {
+    "misconduct": "agency_leak",
+    "article": "《中华人民共和国招标投标法》第五十条",
+    "reason": "泄露应当保密的招标投标资料，情节严重",
+    "acts": ["agency", "registration"],
+    "ends_on": "2027-03-01",
+}
+"""What Bidding Law 50 costs an agency: one year to two."""
+
+
+async def test_a_barred_agency_is_charged_with_no_project_and_publishes_none(
+    store: Store, cast: Cast
+) -> None:
+    """Bidding Law 50: asked when it is named, when it is authorised, and when it publishes."""
+    async with transaction(store, actor=cast.agency.actor, now=NOW) as tx:
+        waiting = await drafting.create_project(tx, project_terms(cast))
+    _, lot_id = await a_draft(store, cast)
+    papers = await signed_papers(store, cast.agency, lot_id)
+    agency = {"organisation": str(cast.agency.party)}
+    decision = await barred(store, cast.supervisor, agency, **AGENCY_LEAK)
+
+    said = {
+        "v": "ebid-authorisation/1",
+        "project": str(waiting),
+        "agency": str(cast.agency.party),
+        "signed_at": instant_text(NOW),
+    }
+    authorisation = signed(cast.tenderee, "authorisation", said)
+    terms = replace(project_terms(cast), code="E4201000001999999")
+    for actor, act, *told in (
+        (cast.tenderee, drafting.create_project, terms),
+        (cast.agency, drafting.create_project, terms),
+        (cast.tenderee, drafting.authorise_agency, waiting, authorisation),
+        (cast.agency, tendering.publish_lot, lot_id, papers),
+    ):
+        with pytest.raises(Refused) as refused:
+            async with transaction(store, actor=actor.actor, now=NOW) as tx:
+                await act(tx, *told)
+        (refusal,) = refused.value.refusals
+        assert (refusal.code, refusal.article) == ("barred", BIDDING_LAW[50])
+        assert refusal.facts["decision"] == str(decision)
+
+    await lifted(store, cast.supervisor, decision)
+    async with transaction(store, actor=cast.tenderee.actor, now=NOW) as tx:
+        await drafting.authorise_agency(tx, waiting, authorisation)
+    await publish(store, cast.agency, lot_id)
+
+
+async def test_a_bar_from_procurement_or_from_bidding_does_not_stop_an_agencys_tender(
+    store: Store, cast: Cast
+) -> None:
+    """Procurement Law 78 forbids an agency procurement, and a bidder's bar forbids bidding."""
+    agency = {"organisation": str(cast.agency.party)}
+    await barred(store, cast.supervisor, agency)
+    await barred(
+        store,
+        cast.supervisor,
+        agency,
+        **AGENCY_LEAK
+        | {"misconduct": "procurement_agency", "document_number": "江财罚〔2026〕1号"},
+    )
+    _, lot_id = await a_draft(store, cast)
+    await publish(store, cast.agency, lot_id)
 
 
 async def test_published_papers_and_terms_cannot_be_rewritten(

@@ -17,6 +17,7 @@ from kernel.store.database import OWNER, connect
 from kernel.store.transaction import Store
 from tests.conftest import Database
 from tests.log_story import Tick, utter
+from tests.sealed_bids import a_tender
 from web import doctoring
 from web.doctoring import examine
 
@@ -106,6 +107,33 @@ async def test_a_broken_invariant_is_found(
     code, unwell = await seen(here, capsys)
     assert code == 5
     assert "is not what leaf" in unwell["invariants"]
+
+
+async def test_a_document_that_is_gone_is_found(
+    store: Store, tick: Tick, here: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tender = await a_tender(store)
+    await tick()
+    async with store.sessions() as session:
+        digests = await session.scalars(
+            text("SELECT digest FROM trading.tender_document WHERE lot_id = :lot"),
+            {"lot": tender.lot_id},
+        )
+        (digest, *_) = digests.all()
+    assert await seen(here, capsys) == (0, {})
+    await store.documents.discard(digest)
+    fault = f"document {digest.hex()} is named and missing"
+    assert await seen(here, capsys) == (5, {"invariants": fault})
+
+
+async def test_documents_in_a_service_out_of_reach_are_found(
+    store: Store, here: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await a_tender(store)
+    nowhere = here.model_copy(update={"blob_url": "nonsense://nowhere"})
+    code, unwell = await seen(nowhere, capsys)
+    assert (code, set(unwell)) == (5, {"invariants"})
+    assert "cannot be read" in unwell["invariants"]
 
 
 async def test_a_database_out_of_reach_and_a_full_disk_are_found(

@@ -35,6 +35,7 @@ from tests.sealed_bids import (
 )
 from trading import reception, uploading
 from web.keeping_copies import DUMP, LIST, MANIFEST, back_up, compare, restore
+from web.premises import documents_of
 from web.soundness import faults_of
 
 
@@ -120,7 +121,7 @@ async def test_what_is_restored_is_what_was_there(
     assert founding.read_keys(elsewhere).pepper == founding.read_keys(here).pepper
     assert (elsewhere.data / "keys" / "platform.json").stat().st_mode & 0o777 == 0o600
     engine = connect(elsewhere.database_url, pool_size=1)
-    assert await faults_of(engine) == []
+    assert await faults_of(engine, documents_of(elsewhere)) == []
     async with engine.connect() as connection:
         with pytest.raises(Exception, match="append-only"):
             await connection.execute(text("DELETE FROM kernel.journal"))

@@ -20,6 +20,7 @@ from sqlalchemy import text
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from evaluation import attending
 from kernel.access import Role
 from kernel.clock import monotonic_s
 from kernel.events import Audience
@@ -29,7 +30,9 @@ from kernel.store.parties import take_part
 from kernel.store.sequencer import sequence_once
 from kernel.store.signing_in import sign_out_everywhere
 from kernel.store.transaction import Store, transaction
-from kernel.store.views import PUBLIC_FEED, SUPERVISORS_FEED, own_acts, room
+from kernel.store.views import PUBLIC_FEED, SUPERVISORS_FEED, own_acts
+from kernel.store.views import room as room_view
+from tests.committees_at_work import WorkRoom
 from tests.conftest import START
 from tests.log_story import Sealed, Slipped, Tick, Unsealed, Uttered, enter, utter
 from tests.tenders import Player, a_player
@@ -103,8 +106,9 @@ class House:
         return refused.value.response.status_code
 
 
-@pytest.fixture
-async def house(store: Store, settings: Settings) -> AsyncIterator[House]:
+@asynccontextmanager
+async def a_served_house(store: Store, settings: Settings) -> AsyncIterator[House]:
+    """The live rooms over this store, on a port of their own."""
     listener = socket.create_server(("127.0.0.1", 0))
     # What is sent and not taken must not hide in large buffers.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
@@ -112,6 +116,12 @@ async def house(store: Store, settings: Settings) -> AsyncIterator[House]:
     app = a_house(store, settings.model_copy(update={"origin": origin}))
     async with served(app, lifespan="on", listener=listener) as address:
         yield House(store, address)
+
+
+@pytest.fixture
+async def house(store: Store, settings: Settings) -> AsyncIterator[House]:
+    async with a_served_house(store, settings) as running:
+        yield running
 
 
 async def told(line: ClientConnection, count: int) -> list[dict[str, Any]]:
@@ -179,15 +189,16 @@ async def test_a_view_is_heard_and_polled_by_its_own_circle_only(
     everyone |= {"expert": expert}
     allowed = {
         PUBLIC_FEED: set(everyone),
-        room(lot, Audience.PUBLIC): set(everyone),
+        room_view(lot, Audience.PUBLIC): set(everyone),
         SUPERVISORS_FEED: {"supervisor"},
-        room(lot, Audience.SUPERVISORS): {"supervisor"},
-        room(lot, Audience.PARTICIPANTS): {"bidder", "expert"},
-        room(lot, Audience.COMMITTEE): {"expert"},
-        room(lot, Audience.SEALED_UNTIL_CLOSE): set(),
-        room(lot, Audience.NOBODY): set(),
-        room(lot, Audience.PARTY): set(),
+        room_view(lot, Audience.SUPERVISORS): {"supervisor"},
+        room_view(lot, Audience.PARTICIPANTS): {"bidder", "expert"},
+        room_view(lot, Audience.COMMITTEE): set(),
+        room_view(lot, Audience.SEALED_UNTIL_CLOSE): set(),
+        room_view(lot, Audience.NOBODY): set(),
+        room_view(lot, Audience.PARTY): set(),
         own_acts(bidder.party): {"bidder"},
+        own_acts(expert.party): set(),
         "nothing": set(),
         f"{lot}": set(),
         "party/": set(),
@@ -201,6 +212,75 @@ async def test_a_view_is_heard_and_polled_by_its_own_circle_only(
                 await cut(await house.socket(view, who=listener))
             else:
                 assert await house.refuses(view, who=listener) == 403, (view, name)
+
+
+async def test_the_committees_room_is_heard_by_those_who_sit_in_it_in_that_capacity(
+    room: WorkRoom,
+) -> None:
+    view = room_view(room.lot_id, Audience.COMMITTEE)
+    spared = next(
+        one.player
+        for one in room.draw.experts
+        if one.player.person not in {sitter.player.person for sitter in room.sitters}
+    )
+    async with a_served_house(room.store, room.store.settings) as house:
+        for sitter in room.sitters:
+            assert (await house.polled(view, who=sitter.player)).status_code == 200
+        for other in (room.agency, room.supervisor, *room.keepers.values(), spared, None):
+            assert (await house.polled(view, who=other)).status_code == 404
+            assert await house.refuses(view, who=other) == 403
+
+
+async def test_a_member_who_withdraws_hears_nothing_more_of_the_committee(
+    room: WorkRoom,
+) -> None:
+    """Bidding Regulation 48: whoever steps aside takes no part in what follows."""
+    await room.sit()
+    leaver, stayer = room.drawn[:2]
+    view = room_view(room.lot_id, Audience.COMMITTEE)
+    async with a_served_house(room.store, room.store.settings) as house:
+        await room.draw.tick()
+        heard = (await house.polled(view, who=leaver.player)).json()["entries"]
+        assert {"MemberAdmitted", "MemberSignedIn", "ReadingBegan"} <= {
+            one["kind"] for one in heard
+        }
+        last = heard[-1]["seq"]
+        lines = [await house.socket(view, last, who=one.player) for one in (leaver, stayer)]
+        bid = (await room.bids(stayer))[0]
+        await room.propose(bid.bid_id, by=room.sitters.index(stayer))
+        await room.draw.tick()
+        for line in lines:
+            assert [one["kind"] for one in await told(line, 1)] == ["RejectionProposed"]
+
+        await room.do(leaver.player, attending.withdraw, room.committee_id, "曾任投标人顾问")
+        began = monotonic_s()
+        assert (await house.polled(view, who=leaver.player)).status_code == 404
+        assert await house.refuses(view, who=leaver.player) == 403
+        assert await closed_with(lines[0]) == live.NOT_YOURS
+        assert monotonic_s() - began < 5
+        await room.draw.tick()
+        assert [one["kind"] for one in await told(lines[1], 2)] == [
+            "ReadingStopped",
+            "MemberWithdrew",
+        ]
+        await lines[1].close()
+
+
+async def test_nothing_recorded_after_a_member_left_is_sent_before_its_line_is_cut(
+    room: WorkRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "CHECK_S", 60.0)
+    leaver = room.drawn[0]
+    view = room_view(room.lot_id, Audience.COMMITTEE)
+    async with a_served_house(room.store, room.store.settings) as house:
+        heard = (await house.polled(view, who=leaver.player)).json()["entries"]
+        line = await house.socket(view, heard[-1]["seq"], who=leaver.player)
+        await room.do(leaver.player, attending.withdraw, room.committee_id, "曾任投标人顾问")
+        await room.draw.tick()
+        with pytest.raises(ConnectionClosed):
+            async with asyncio.timeout(20):
+                pytest.fail(f"heard {await line.recv()!r}")
+        assert line.close_code == live.NOT_YOURS
 
 
 # ── what is heard ──
@@ -235,7 +315,7 @@ async def test_many_lines_cut_at_random_places_hear_the_same_story(
     house: House, store: Store, tick: Tick
 ) -> None:
     lot = random_id()
-    view = room(lot, Audience.PUBLIC)
+    view = room_view(lot, Audience.PUBLIC)
 
     async def listen(patience: int) -> list[str]:
         words: list[str] = []
@@ -290,7 +370,7 @@ async def test_what_is_sealed_is_heard_by_its_author_alone_until_the_close(
     own = await house.socket(own_acts(bidder.party), who=bidder)
     assert [one["kind"] for one in await told(own, 1)] == ["Slipped"]
     await own.close()
-    watching = await house.socket(room(lot, Audience.SUPERVISORS), who=supervisor)
+    watching = await house.socket(room_view(lot, Audience.SUPERVISORS), who=supervisor)
     assert [one["kind"] for one in await told(watching, 1)] == ["Sealed"]
     await enter(store, Unsealed(lot))
     await tick()
@@ -336,8 +416,8 @@ async def test_a_reader_too_slow_is_dropped_and_disturbs_nobody(
     host, port = house.address.removeprefix("http://").split(":")
     raw = socket.create_connection((host, int(port)))
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    slow = await house.socket(room(lot, Audience.PUBLIC), sock=raw, max_queue=1)
-    quick = await house.socket(room(lot, Audience.PUBLIC))
+    slow = await house.socket(room_view(lot, Audience.PUBLIC), sock=raw, max_queue=1)
+    quick = await house.socket(room_view(lot, Audience.PUBLIC))
     assert len(await told(quick, 60)) == 60
     await quick.close()
     async with asyncio.timeout(40):

@@ -5,7 +5,6 @@ Electronic Bidding Measures 9, 13, 14, 54; Bidding Law 53 (a bar asked at regist
 
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +13,6 @@ import pytest
 from fastapi import Depends, FastAPI
 from sqlalchemy import select, text
 
-from blacklist.tables import BarRow, DecisionRow
 from kernel.access import Actor, Role
 from kernel.crypto.digests import b64u, canonical
 from kernel.crypto.signing import PrivateKey
@@ -23,6 +21,7 @@ from kernel.store.parties import payload_type
 from kernel.store.signing_in import session_lives
 from kernel.store.tables import OrganisationRow, SessionRow
 from kernel.store.transaction import Store
+from tests.decisions import barred, lifted
 from tests.newcomers import (
     GOOD_USCC,
     SIGNED_AT,
@@ -34,6 +33,7 @@ from tests.newcomers import (
     verified,
 )
 from tests.soft_authenticator import SoftAuthenticator
+from tests.tenders import a_player
 from web import problems, request_scope, same_origin
 from web.call_limit import CallLimit
 from web.client import Client, Problem
@@ -148,37 +148,37 @@ async def test_the_same_organisation_twice_is_refused_with_its_article(gate: Fas
     assert refused.value.refusals[0]["article"] == "《电子招标投标办法》第14条"
 
 
+async def test_a_barred_organisation_is_not_verified_until_the_decision_is_lifted(
+    gate: FastAPI, store: Store
+) -> None:
+    """Bidding Law 53: whoever registered before the decision is met by it at the verification."""
+    _, ids = await newcomer(gate)
+    supervisor = await a_player(store, Role.SUPERVISOR)
+    decision = await barred(store, supervisor, {"organisation": ids["organisation_id"]})
+    staff = await staff_of(gate, store)
+    path = f"/api/v1/organisations/{ids['organisation_id']}/verification"
+    with pytest.raises(Problem) as refused:
+        await staff.post(path, {"basis": "营业执照原件"})
+    assert (refused.value.status, set(refused.value.codes)) == (409, {"barred"})
+    assert refused.value.refusals[0]["article"] == "《中华人民共和国招标投标法》第53条"
+    await lifted(store, supervisor, decision)
+    assert (await staff.post(path, {"basis": "营业执照原件"}))["verified"] is True
+
+
 async def test_a_barred_person_is_not_registered_under_another_name(
     gate: FastAPI, store: Store
 ) -> None:
+    """Bidding Law 56; Bidding Regulation 72."""
     client, ids = await newcomer(gate)
-    async with store.sessions() as session, session.begin():
-        decision_id = uuid4()
-        now = (await session.execute(text("SELECT kernel.platform_now()"))).scalar_one()
-        session.add(
-            DecisionRow(
-                id=decision_id,
-                person_id=UUID(ids["person_id"]),
-                authority="江城市行政审批局",
-                document_number="江审罚〔2026〕3号",
-                article="《中华人民共和国招标投标法》第53条",
-                misconduct="collusion",
-                reason="串通投标",
-                decided_on=now.date(),
-                statement=b"{}",
-                recorded_by=UUID(ids["person_id"]),
-                recorded_at=now,
-            )
-        )
-        await session.flush()
-        session.add(
-            BarRow(
-                decision_id=decision_id,
-                act="registration",
-                starts_on=now.date() - timedelta(days=1),
-                ends_on=now.date() + timedelta(days=365),
-            )
-        )
+    await barred(
+        store,
+        await a_player(store, Role.SUPERVISOR),
+        {"person": ids["person_id"]},
+        document_number="江审罚〔2026〕3号",
+        misconduct="expert_corruption",
+        acts=["draw", "registration", "sign_in"],
+        ends_on=None,
+    )
     with pytest.raises(Problem) as refused:
         await client.register(
             uscc=GOOD_USCC[1],

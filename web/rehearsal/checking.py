@@ -20,7 +20,7 @@ from kernel.crypto.digests import b64, unb64
 from kernel.store.database import connect
 from web import keeping_copies
 from web.log_download import download
-from web.premises import reached
+from web.premises import documents_of, reached
 from web.rehearsal.stage import Stage
 from web.soundness import faults_of
 from web.verifying import log_export
@@ -128,7 +128,7 @@ async def _in_the_database(stage: Stage, later: Path) -> tuple[bool, bool, bool]
         try:
             alone = await keeping_copies.compare(engine, other, manifest, None)
             with_later = await keeping_copies.compare(engine, other, manifest, later.read_text())
-            sound = not await faults_of(engine)
+            sound = not await faults_of(engine, documents_of(other))
             await _behind_the_triggers(engine, "kernel.journal", CHANGED_ROW)
             row = sound and bool(await faults_of(engine))
             await _behind_the_triggers(engine, "kernel.log_leaf", DROPPED_LEAF)

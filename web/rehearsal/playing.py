@@ -138,7 +138,7 @@ async def _rehearse(
             stage.say("everyone registers and is verified 注册与核验")
             stopped_by = await _played(stage, until, centre_key, centre_id)
             owner = place.lines.engine("owner", pool_size=1)
-            faults = await faults_of(owner)
+            faults = await faults_of(owner, premises.documents_of(told))
             await owner.dispose()
             code = _sum_up(stage, until, faults, monotonic_s() - began, stopped_by, as_json=as_json)
             if stay is not None:

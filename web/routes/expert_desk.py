@@ -26,11 +26,9 @@ from kernel.crypto.signing import PrivateKey
 from kernel.errors import NotFound
 from kernel.identifiers import DrawId, ExpertId, LotId, PartyId, uscc_faults
 from kernel.store.transaction import Transaction
-from kernel.working_days import beijing_day
 from trading import handover
 from trading.handover import LotBrief
 from trading.rules.lot_lifecycle import LotState
-from trading.rules.procedures import switches_of
 from web.log_proofs import proofs_of
 from web.pages import render
 from web.problems import BadRequest
@@ -222,7 +220,8 @@ async def post_draw(tx: Act, lot_id: UUID, asked: DrawAsked) -> dict[str, str]:
             window_until=asked.window.until,
             representatives=asked.representatives,
             host_region=brief.region_code,
-            regime=switches_of(brief.procedure, on=beijing_day(tx.now)).regime,
+            regime=brief.regime,
+            mandatory=brief.mandatory,
             bid_opened=brief.state not in SEALED_STATES,
         ),
     )

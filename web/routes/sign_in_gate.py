@@ -149,7 +149,12 @@ async def post_verification(
     organisation_id: UUID, asked: VerificationAsked, tx: Act
 ) -> dict[str, object]:
     """Note that the centre verified an organisation."""
-    await registering.verify_organisation(tx, PartyId(organisation_id), basis=asked.basis)
+    standing = await standing_of(
+        tx, act=BarredAct.REGISTRATION, on=tx.now, party_id=organisation_id
+    )
+    await registering.verify_organisation(
+        tx, PartyId(organisation_id), basis=asked.basis, grounds=standing_refusals(standing)
+    )
     return _organisation_told(await organisation(tx, organisation_id))
 
 
