@@ -67,5 +67,5 @@ class NoCalendar(PlatformError):
     """Days were to be counted in a year whose calendar is not known yet."""
 
     def __init__(self, year: int) -> None:
-        super().__init__(f"{year}年的节假日安排尚未载入，不能计算期限")
+        super().__init__(f"{year}年的节假日安排尚未载入（SUNBID_CALENDAR），不能计算期限")
         self.year = year

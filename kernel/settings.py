@@ -8,6 +8,8 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from kernel.working_days import STATE_CALENDAR, Calendar, read_calendar
+
 
 class Settings(BaseSettings):
     """The settings of one process; every name is read from `SUNBID_<NAME>`.
@@ -52,6 +54,9 @@ class Settings(BaseSettings):
     site_hours: str = "09:00–17:30"
     failpoints: str = ""
     testing: bool = False
+    calendar: Annotated[Calendar, NoDecode] = STATE_CALENDAR
+    """In the environment the path of a JSON file with the State Council's yearly notices of days
+    off, as `read_calendar` takes them; needed for the years after 2026."""
 
     @field_validator("witnesses", mode="before")
     @classmethod
@@ -59,6 +64,18 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(";") if part.strip())
         return value
+
+    @field_validator("calendar", mode="before")
+    @classmethod
+    def _read(cls, value: object) -> object:
+        if not isinstance(value, str | Path):
+            return value
+        try:
+            return read_calendar(Path(value).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ValueError(f"{value}: {error.strerror}") from None
+        except ValueError as error:
+            raise ValueError(f"{value}: {error}") from None
 
     @property
     def witness_list(self) -> list[tuple[str, str]]:

@@ -164,8 +164,8 @@ async def publish_candidates(tx: Transaction, lot_id: LotId, raw: bytes) -> Publ
     refusals = publicity_refusals(publicity, switches)
     if refusals:
         raise Refused(refusals)
-    cautions = publicity_cautions(publicity, switches)
-    until = candidates_until(tx.now, lot.publicity_days)
+    cautions = publicity_cautions(publicity, switches, calendar=tx.settings.calendar)
+    until = candidates_until(tx.now, lot.publicity_days, calendar=tx.settings.calendar)
 
     await take_part(tx, lot_id)
     tx.session.add(
@@ -247,7 +247,7 @@ async def award(tx: Transaction, lot_id: LotId, raw: bytes) -> Award:
     won = next(one for one in report.candidates if one.bidder_id == winner_id)
 
     await take_part(tx, lot_id)
-    due = award_deadlines(beijing_day(tx.now), switches)
+    due = award_deadlines(beijing_day(tx.now), switches, calendar=tx.settings.calendar)
     row = AwardRow(
         lot_id=lot_id,
         round=report.row.round,

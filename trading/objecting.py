@@ -94,7 +94,7 @@ async def raise_objection(tx: Transaction, lot_id: LotId, raw: bytes) -> Raised:
     switches = await switches_for(tx, lot)
     facts = await _facts(tx, lot, about, interest_words, switches)
 
-    refusals = objection_refusals(facts, switches)
+    refusals = objection_refusals(facts, switches, calendar=tx.settings.calendar)
     refusals += _too_early_to_challenge(facts, switches)
     if refusals:
         raise Refused(refusals)
@@ -115,7 +115,7 @@ async def raise_objection(tx: Transaction, lot_id: LotId, raw: bytes) -> Raised:
         statement=raw,
         waits=must_wait(about, switches),
         raised_at=tx.now,
-        answer_due_at=answer_due_at(about, tx.now, switches),
+        answer_due_at=answer_due_at(about, tx.now, switches, calendar=tx.settings.calendar),
     )
     tx.session.add(row)
 

@@ -299,7 +299,7 @@ def _grounds(tx: Transaction, tender: _Tender, times: Timetable) -> list[Refusal
     """Every ground against publishing the draft with these times."""
     refusals = [
         *notice_refusals(_contents(tx, tender), tender.switches),
-        *timetable_refusals(times, tender.switches),
+        *timetable_refusals(times, tender.switches, calendar=tx.settings.calendar),
         *sheet_refusals(tender.lot.sheet_fields),
         *tender.known_grounds,
     ]
@@ -573,6 +573,7 @@ async def clarify(
             changes_object=said.changes_object,
         ),
         switches,
+        calendar=tx.settings.calendar,
     )
     if amended is not None:
         known = {refusal.code for refusal in refusals}

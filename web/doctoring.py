@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,16 +19,19 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from kernel.clock import machine_clock, unshifted_clock
+from kernel.clock import machine_clock, platform_clock, unshifted_clock
 from kernel.errors import PlatformError
 from kernel.settings import Settings
 from kernel.store import founding
 from kernel.store.database import connect
 from kernel.store.migrating import OLDEST
 from kernel.store.registering import is_installed
+from kernel.working_days import beijing_day
 from web.premises import documents_of, reached
 from web.soundness import faults_of
 
+AHEAD = timedelta(days=45)
+"""The longest period the law counts, thirty days, and the rest days it may end on."""
 SPACE_MIN = 2 * 1024**3
 SKEW_MAX_S = 0.5
 DONE, UNWELL = 0, 5
@@ -166,6 +170,21 @@ async def _centre(engine: AsyncEngine, _: Settings) -> Finding:
     return Finding("trading centre", True, found)
 
 
+async def _calendar(engine: AsyncEngine, settings: Settings) -> Finding:
+    """Whether the days of every period that begins today can be counted."""
+    if not await founding.is_founded(engine):
+        return Finding("calendar", True, "nothing to count yet")
+    async with engine.connect() as connection:
+        today = beijing_day(await platform_clock(connection))
+    year = (today + AHEAD).year
+    return Finding(
+        "calendar",
+        settings.calendar.knows(year),
+        f"the State Council's days off of {year}",
+        f"name a file with the notice for {year} in SUNBID_CALENDAR",
+    )
+
+
 async def _sound(engine: AsyncEngine, settings: Settings) -> Finding:
     if not await founding.is_founded(engine):
         return Finding("invariants", True, "nothing to check yet")
@@ -187,5 +206,6 @@ LOOKS: tuple[Callable[[AsyncEngine, Settings], Awaitable[Finding]], ...] = (
     _clock,
     _founded,
     _centre,
+    _calendar,
     _sound,
 )

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from kernel.identifiers import PartyId
 from kernel.statute import BIDDING_LAW, PROCUREMENT_LAW
-from kernel.working_days import BEIJING
+from kernel.working_days import BEIJING, STATE_CALENDAR
 from trading.rules.award_gates import (
     AwardGate,
     Publicity,
@@ -80,7 +80,9 @@ def gated(gate: AwardGate, switches: Switches = MANDATORY) -> list[str]:
 
 def test_three_ranked_candidates_are_published_for_three_days() -> None:
     assert published(PUBLICITY) == []
-    assert candidates_until(PUBLICITY.published_at, PUBLICITY.days) == UNTIL
+    assert (
+        candidates_until(PUBLICITY.published_at, PUBLICITY.days, calendar=STATE_CALENDAR) == UNTIL
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,9 +116,14 @@ def test_what_the_publicity_lacks_is_named_where_the_law_asks_for_it() -> None:
 def test_candidates_published_after_three_days_are_warned_of() -> None:
     due = at("2026-05-10T00:00:00")
     for moment, warned in ((due - INSTANT, []), (due, ["published_late"])):
-        found = publicity_cautions(replace(PUBLICITY, published_at=moment), MANDATORY)
+        found = publicity_cautions(
+            replace(PUBLICITY, published_at=moment), MANDATORY, calendar=STATE_CALENDAR
+        )
         assert [one.code for one in found] == warned
-    assert publicity_cautions(replace(PUBLICITY, published_at=due), VOLUNTARY) == []
+    assert (
+        publicity_cautions(replace(PUBLICITY, published_at=due), VOLUNTARY, calendar=STATE_CALENDAR)
+        == []
+    )
 
 
 def test_an_award_is_due_from_the_instant_the_publicity_ends() -> None:
@@ -167,17 +174,23 @@ def test_an_award_after_the_validity_only_warns() -> None:
 
 
 def test_what_follows_an_award_has_its_last_days() -> None:
-    assert award_deadlines(date(2026, 6, 1), MANDATORY) == {
+    assert award_deadlines(date(2026, 6, 1), MANDATORY, calendar=STATE_CALENDAR) == {
         "contract": date(2026, 7, 1),
         "report": date(2026, 6, 16),
     }
-    assert award_deadlines(date(2026, 6, 1), VOLUNTARY) == {"contract": date(2026, 7, 1)}
-    assert award_deadlines(date(2026, 9, 28), PROCUREMENT) == {
+    assert award_deadlines(date(2026, 6, 1), VOLUNTARY, calendar=STATE_CALENDAR) == {
+        "contract": date(2026, 7, 1)
+    }
+    assert award_deadlines(date(2026, 9, 28), PROCUREMENT, calendar=STATE_CALENDAR) == {
         "contract": date(2026, 10, 28),
         "losers_security": date(2026, 10, 10),
     }
 
 
 def test_securities_go_back_five_days_after_the_contract() -> None:
-    assert security_return_on(date(2026, 6, 29), MANDATORY) == date(2026, 7, 6)
-    assert security_return_on(date(2026, 9, 28), PROCUREMENT) == date(2026, 10, 10)
+    assert security_return_on(date(2026, 6, 29), MANDATORY, calendar=STATE_CALENDAR) == date(
+        2026, 7, 6
+    )
+    assert security_return_on(date(2026, 9, 28), PROCUREMENT, calendar=STATE_CALENDAR) == date(
+        2026, 10, 10
+    )

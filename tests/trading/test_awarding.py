@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,10 +14,10 @@ from sqlalchemy.exc import DBAPIError
 
 from kernel.access import PLATFORM, Role
 from kernel.crypto.digests import Malformed, b64u
-from kernel.errors import BrokenSeal, NotPermitted, Refused
+from kernel.errors import BrokenSeal, NoCalendar, NotPermitted, Refused
 from kernel.randomness import random_bytes, random_id
 from kernel.store.transaction import Store, transaction
-from kernel.working_days import BEIJING
+from kernel.working_days import BEIJING, Calendar, YearNotice
 from tests.awards import (
     PRICES,
     Evaluated,
@@ -206,6 +207,24 @@ async def test_the_standstill_ends_by_itself_at_its_very_end(store: Store) -> No
 
 
 # ── the award ─────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_award_in_december_waits_for_the_calendar_that_its_periods_run_into(
+    store: Store,
+) -> None:
+    """Civil Code 203: thirty days from 2 December 2026 end on a New Year's holiday."""
+    evaluated, _ = await a_cleared_lot(store)
+    winner, now = evaluated.ranked[0], datetime(2026, 12, 2, 2, tzinfo=UTC)
+    with pytest.raises(NoCalendar, match=r"2027.*SUNBID_CALENDAR"):
+        await awarded(evaluated, winner, now=now)
+
+    off = frozenset({date(2027, 1, 1)})
+    known = Calendar({2027: YearNotice(2027, off, frozenset({date(2027, 1, 3)}))})
+    evaluated.hall.store = replace(
+        store, settings=store.settings.model_copy(update={"calendar": known})
+    )
+    done = await awarded(evaluated, winner, now=now)
+    assert done.contract_due_on == date(2027, 1, 3)
 
 
 async def test_the_first_in_rank_wins_and_all_are_told_at_the_same_moment(store: Store) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.statute import BIDDING_REGULATION, CIVIL_CODE, PROCUREMENT_LAW
-from kernel.working_days import BEIJING
+from kernel.working_days import BEIJING, STATE_CALENDAR
 from trading.rules.objection_window import (
     KIND_NAMES,
     Interest,
@@ -64,7 +64,7 @@ TO_RESULT = ObjectionFacts(
 
 
 def codes(facts: ObjectionFacts, switches: Switches = MANDATORY) -> list[str]:
-    return [one.code for one in objection_refusals(facts, switches)]
+    return [one.code for one in objection_refusals(facts, switches, calendar=STATE_CALENDAR)]
 
 
 @pytest.mark.parametrize("facts", [TO_DOCUMENTS, TO_OPENING, TO_RESULT])
@@ -75,7 +75,7 @@ def test_an_objection_in_its_window_is_accepted(facts: ObjectionFacts, switches:
 
 def test_a_minute_less_than_ten_days_is_late() -> None:
     late = replace(TO_DOCUMENTS, raised_at=at("2026-04-10T09:31:00"))
-    found = objection_refusals(late, MANDATORY)
+    found = objection_refusals(late, MANDATORY, calendar=STATE_CALENDAR)
     assert [(one.code, one.article) for one in found] == [
         ("objection_late", BIDDING_REGULATION[22])
     ]
@@ -128,13 +128,15 @@ def test_only_those_concerned_may_object(
 def test_a_procurement_is_challenged_within_seven_working_days_of_knowing() -> None:
     known = replace(TO_RESULT, known_on=date(2026, 9, 28), raised_at=at("2026-10-13T23:59:59"))
     assert codes(known, PROCUREMENT) == []
-    found = objection_refusals(replace(known, raised_at=at("2026-10-14T00:00:00")), PROCUREMENT)
+    found = objection_refusals(
+        replace(known, raised_at=at("2026-10-14T00:00:00")), PROCUREMENT, calendar=STATE_CALENDAR
+    )
     assert [(one.code, one.article) for one in found] == [("objection_late", PROCUREMENT_LAW[52])]
 
 
 def test_a_challenge_in_a_year_without_a_calendar_is_refused_clearly() -> None:
     known = replace(TO_RESULT, known_on=date(2026, 12, 30))
-    found = objection_refusals(known, PROCUREMENT)
+    found = objection_refusals(known, PROCUREMENT, calendar=STATE_CALENDAR)
     assert [(one.code, one.article) for one in found] == [("calendar_missing", CIVIL_CODE[203])]
 
 
@@ -147,11 +149,15 @@ def test_procurement_has_no_ten_day_window() -> None:
 
 def test_an_answer_is_due_in_three_days() -> None:
     raised = at("2026-05-11T15:00:00")
-    assert answer_due_at(ObjectionKind.RESULT, raised, MANDATORY) == at("2026-05-15T00:00:00")
-    assert answer_due_at(ObjectionKind.OPENING, raised, MANDATORY) == raised
-    assert answer_due_at(ObjectionKind.RESULT, at("2026-09-28T09:00:00"), PROCUREMENT) == at(
-        "2026-10-14T00:00:00"
+    assert answer_due_at(ObjectionKind.RESULT, raised, MANDATORY, calendar=STATE_CALENDAR) == at(
+        "2026-05-15T00:00:00"
     )
+    assert (
+        answer_due_at(ObjectionKind.OPENING, raised, MANDATORY, calendar=STATE_CALENDAR) == raised
+    )
+    assert answer_due_at(
+        ObjectionKind.RESULT, at("2026-09-28T09:00:00"), PROCUREMENT, calendar=STATE_CALENDAR
+    ) == at("2026-10-14T00:00:00")
 
 
 def test_a_late_answer_is_warned_of_and_taken() -> None:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.statute import BIDDING_LAW, BIDDING_REGULATION, CIVIL_CODE, PROCUREMENT_LAW
-from kernel.working_days import BEIJING, Calendar, YearNotice, beijing_day, last_day
+from kernel.working_days import BEIJING, STATE_CALENDAR, Calendar, YearNotice, beijing_day, last_day
 from trading.rules.lot_lifecycle import LAWFUL_MOVES, LotMove, LotState
 from trading.rules.procedures import Procedure, switches_of
 from trading.rules.timetable import (
@@ -52,7 +52,7 @@ SECOND = timedelta(seconds=1)
 
 def codes(timetable: Timetable, switches: object = MANDATORY) -> list[str]:
     assert isinstance(switches, type(MANDATORY))
-    return [one.code for one in timetable_refusals(timetable, switches)]
+    return [one.code for one in timetable_refusals(timetable, switches, calendar=STATE_CALENDAR)]
 
 
 def test_the_shortest_lawful_timetable_is_allowed() -> None:
@@ -61,7 +61,7 @@ def test_the_shortest_lawful_timetable_is_allowed() -> None:
 
 def test_a_twentieth_day_that_is_a_sunday_is_not_enough() -> None:
     short = replace(SHORTEST, bids_due_at=at("2026-03-22T23:59:59"))
-    found = timetable_refusals(short, MANDATORY)
+    found = timetable_refusals(short, MANDATORY, calendar=STATE_CALENDAR)
     assert [one.code for one in found] == ["bidding_too_short"]
     assert found[0].article == BIDDING_LAW[24]
     assert found[0].facts == {"start": "2026-03-02", "earliest": "2026-03-23"}
@@ -106,7 +106,7 @@ def test_a_deadline_is_lawful_exactly_from_the_last_of_the_twenty_days(
 
 def test_documents_on_offer_for_four_days_are_refused() -> None:
     short = replace(SHORTEST, documents_until=at("2026-03-06T17:00:00"))
-    found = timetable_refusals(short, MANDATORY)
+    found = timetable_refusals(short, MANDATORY, calendar=STATE_CALENDAR)
     assert [one.code for one in found] == ["documents_too_short"]
     assert found[0].article == BIDDING_REGULATION[16]
 
@@ -143,7 +143,7 @@ def test_procurement_counts_working_days_for_notice_and_documents() -> None:
     enough = replace(over_the_holiday, documents_until=at("2026-10-10T17:00:00"))
     assert codes(enough, PROCUREMENT) == []
     short = replace(enough, bids_due_at=at("2026-10-16T09:30:00"))
-    found = timetable_refusals(short, PROCUREMENT)
+    found = timetable_refusals(short, PROCUREMENT, calendar=STATE_CALENDAR)
     assert [(one.code, one.article) for one in found] == [
         ("bidding_too_short", PROCUREMENT_LAW[35])
     ]
@@ -199,7 +199,7 @@ def test_a_year_without_a_calendar_is_refused_clearly_until_it_is_given() -> Non
         publicity_days=3,
         validity_days=90,
     )
-    found = timetable_refusals(into_next_year, MANDATORY)
+    found = timetable_refusals(into_next_year, MANDATORY, calendar=STATE_CALENDAR)
     assert [(one.code, one.article) for one in found] == [("calendar_missing", CIVIL_CODE[203])]
     assert "2027年" in found[0].reason
     known = Calendar({2027: YearNotice(2027, frozenset({date(2027, 1, 1)}), frozenset())})
@@ -225,50 +225,59 @@ def clarified(
 
 def test_fourteen_days_before_the_deadline_moves_it_to_the_21st() -> None:
     clarified_at = at("2026-04-06T10:00:00")
-    assert must_move_deadline(clarified_at, DUE, MANDATORY) == date(2026, 4, 21)
-    found = clarification_refusals(clarified(clarified_at), MANDATORY)
+    assert must_move_deadline(clarified_at, DUE, MANDATORY, calendar=STATE_CALENDAR) == date(
+        2026, 4, 21
+    )
+    found = clarification_refusals(clarified(clarified_at), MANDATORY, calendar=STATE_CALENDAR)
     assert [(one.code, one.facts["earliest"]) for one in found] == [
         ("deadline_must_move", "2026-04-21")
     ]
     moved = clarified(clarified_at, at("2026-04-21T09:30:00"))
-    assert clarification_refusals(moved, MANDATORY) == []
+    assert clarification_refusals(moved, MANDATORY, calendar=STATE_CALENDAR) == []
 
 
 def test_fifteen_days_before_the_deadline_moves_nothing() -> None:
-    assert must_move_deadline(at("2026-04-03T23:59:59"), DUE, MANDATORY) is None
+    assert (
+        must_move_deadline(at("2026-04-03T23:59:59"), DUE, MANDATORY, calendar=STATE_CALENDAR)
+        is None
+    )
 
 
 @given(st.integers(-30 * 86400, 86400))
 def test_a_deadline_stays_exactly_while_fifteen_days_are_left(seconds: int) -> None:
     clarified_at = DUE - timedelta(days=15) + timedelta(seconds=seconds)
     earliest = last_day(beijing_day(clarified_at), 15)
-    stays = must_move_deadline(clarified_at, DUE, MANDATORY) is None
+    stays = must_move_deadline(clarified_at, DUE, MANDATORY, calendar=STATE_CALENDAR) is None
     assert stays is (beijing_day(DUE) >= earliest)
 
 
 def test_a_clarification_that_affects_no_bid_moves_nothing() -> None:
     late = clarified(at("2026-04-19T09:00:00"), may_affect_bids=False)
-    assert clarification_refusals(late, MANDATORY) == []
+    assert clarification_refusals(late, MANDATORY, calendar=STATE_CALENDAR) == []
 
 
 def test_after_the_deadline_nothing_is_clarified() -> None:
     late = clarified(DUE, may_affect_bids=False)
-    assert [one.code for one in clarification_refusals(late, MANDATORY)] == ["deadline_reached"]
+    assert [
+        one.code for one in clarification_refusals(late, MANDATORY, calendar=STATE_CALENDAR)
+    ] == ["deadline_reached"]
     in_time = clarified(DUE - SECOND, may_affect_bids=False)
-    assert clarification_refusals(in_time, MANDATORY) == []
+    assert clarification_refusals(in_time, MANDATORY, calendar=STATE_CALENDAR) == []
 
 
 def test_a_clarification_never_brings_the_deadline_forward() -> None:
     earlier = clarified(at("2026-03-20T09:00:00"), DUE - SECOND)
-    assert [one.code for one in clarification_refusals(earlier, MANDATORY)] == [
-        "deadline_brought_forward"
-    ]
+    assert [
+        one.code for one in clarification_refusals(earlier, MANDATORY, calendar=STATE_CALENDAR)
+    ] == ["deadline_brought_forward"]
 
 
 def test_a_procurement_keeps_its_object_and_qualifications() -> None:
     changed = clarified(at("2026-03-20T09:00:00"), changes_object=True)
-    assert clarification_refusals(changed, MANDATORY) == []
-    assert [one.code for one in clarification_refusals(changed, PROCUREMENT)] == ["object_changed"]
+    assert clarification_refusals(changed, MANDATORY, calendar=STATE_CALENDAR) == []
+    assert [
+        one.code for one in clarification_refusals(changed, PROCUREMENT, calendar=STATE_CALENDAR)
+    ] == ["object_changed"]
 
 
 # --- amendments

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
@@ -15,17 +17,25 @@ from kernel.randomness import random_bytes
 from kernel.settings import Settings
 from kernel.store.database import OWNER, connect
 from kernel.store.transaction import Store
+from kernel.working_days import STATE_CALENDAR, Calendar, YearNotice
 from tests.conftest import Database
 from tests.log_story import Tick, utter
 from tests.sealed_bids import a_tender
 from web import doctoring
 from web.doctoring import examine
 
+FORESEEN = Calendar(
+    {year: YearNotice(year, frozenset(), frozenset()) for year in range(2026, 2050)}
+)
+"""What a doctor's finding must not depend on: the day on which this test runs."""
+
 
 @pytest.fixture
 def here(database: Database, settings: Settings) -> Settings:
     """This installation as its operator would name it."""
-    return settings.model_copy(update={"database_url": database.url(OWNER), "take_roles": False})
+    return settings.model_copy(
+        update={"database_url": database.url(OWNER), "take_roles": False, "calendar": FORESEEN}
+    )
 
 
 async def seen(
@@ -124,6 +134,21 @@ async def test_a_document_that_is_gone_is_found(
     await store.documents.discard(digest)
     fault = f"document {digest.hex()} is named and missing"
     assert await seen(here, capsys) == (5, {"invariants": fault})
+
+
+async def test_a_year_whose_days_off_are_not_known_is_found_in_time(
+    store: Store,
+    here: Settings,
+    clock_to: Callable[[datetime], Awaitable[None]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Civil Code 203: what cannot be counted stops every award, so it is told before."""
+    unread = here.model_copy(update={"calendar": STATE_CALENDAR})
+    await clock_to(datetime(2026, 11, 16, 15, tzinfo=UTC))
+    assert await seen(unread, capsys) == (0, {})
+    await clock_to(datetime(2026, 11, 17, 15, tzinfo=UTC))
+    assert set((await seen(unread, capsys))[1]) == {"calendar"}
+    assert await seen(here, capsys) == (0, {})
 
 
 async def test_documents_in_a_service_out_of_reach_are_found(

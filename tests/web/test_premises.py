@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import date
 from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import ValidationError
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -53,6 +56,43 @@ def test_a_child_process_finds_the_same_lines_and_settings(
     assert not read.take_roles
     for name in ("data", "port", "host", "origin", "witnesses", "log_origin", "log_tick_s"):
         assert getattr(read, name) == getattr(settings, name)
+
+
+def test_a_calendar_is_read_from_a_file_by_every_process(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = [{"year": 2027, "weekdays_off": ["2027-01-01"], "weekends_worked": ["2027-01-03"]}]
+    path = tmp_path / "calendar.json"
+    path.write_text(json.dumps(told))
+    monkeypatch.setenv("SUNBID_CALENDAR", str(path))
+    calendar = Settings().calendar
+    assert not calendar.is_working_day(date(2027, 1, 1))
+    assert calendar.is_working_day(date(2027, 1, 3))
+    assert calendar.is_working_day(date(2026, 9, 20))
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "No such file"),
+        ("{", "calendar.json: Expecting"),
+        ('[{"year": 2027}]', "weekends_worked"),
+        ('[{"year": 2027, "weekdays_off": ["2026-01-01"], "weekends_worked": []}]', "another year"),
+    ],
+    ids=["absent", "no_json", "incomplete", "another_year"],
+)
+def test_a_calendar_that_cannot_be_read_is_named_with_its_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, why: str
+) -> None:
+    path = tmp_path / "calendar.json"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("SUNBID_CALENDAR", str(path))
+    with pytest.raises(ValidationError) as wrong:
+        Settings()
+    (error,) = wrong.value.errors()
+    assert error["loc"] == ("calendar",)
+    assert why in str(error["msg"])
 
 
 def test_a_key_file_is_made_once_and_is_for_this_user_alone(tmp_path: Path) -> None:

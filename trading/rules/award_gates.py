@@ -27,7 +27,6 @@ from kernel.statute import (
 )
 from kernel.working_days import (
     BEIJING,
-    STATE_CALENDAR,
     Calendar,
     beijing_day,
     end_of_day,
@@ -113,7 +112,7 @@ def publicity_refusals(publicity: Publicity, switches: Switches) -> list[Refusal
 
 @under(BIDDING_REGULATION[54], rule="AW-01", severity=Severity.WARN)
 def publicity_cautions(
-    publicity: Publicity, switches: Switches, *, calendar: Calendar = STATE_CALENDAR
+    publicity: Publicity, switches: Switches, *, calendar: Calendar
 ) -> list[Caution]:
     """Candidates published later than the law asks, which no refusal would put right."""
     if switches.publish_within is None:
@@ -127,9 +126,7 @@ def publicity_cautions(
     return [Caution("published_late", switches.publish_within.article, reason)]
 
 
-def candidates_until(
-    published_at: datetime, days: int, *, calendar: Calendar = STATE_CALENDAR
-) -> datetime:
+def candidates_until(published_at: datetime, days: int, *, calendar: Calendar) -> datetime:
     """When the publicity ends: 24:00 of its last day, or at once where none is due."""
     return end_of_publicity(published_at, days, calendar=calendar)
 
@@ -198,9 +195,7 @@ def validity_until(bids_due_at: datetime, validity_days: int) -> datetime:
     BIDDING_REGULATION[57],
     rule=("AW-09", "AW-11", "AW-12"),
 )
-def award_deadlines(
-    noticed_on: date, switches: Switches, *, calendar: Calendar = STATE_CALENDAR
-) -> dict[str, date]:
+def award_deadlines(noticed_on: date, switches: Switches, *, calendar: Calendar) -> dict[str, date]:
     """The last days of what follows an award notice: the contract, and where due the report."""
     deadlines = {"contract": switches.contract_period.ends_on(noticed_on, calendar=calendar)}
     if switches.award_report_period is not None:
@@ -211,9 +206,7 @@ def award_deadlines(
     return deadlines
 
 
-def security_return_on(
-    signed_on: date, switches: Switches, *, calendar: Calendar = STATE_CALENDAR
-) -> date:
+def security_return_on(signed_on: date, switches: Switches, *, calendar: Calendar) -> date:
     """The last day on which bid securities go back after the contract was signed."""
     return switches.security_return_after_contract.ends_on(signed_on, calendar=calendar)
 

@@ -29,7 +29,6 @@ from kernel.statute import (
 )
 from kernel.working_days import (
     BEIJING,
-    STATE_CALENDAR,
     Calendar,
     beijing_day,
     days_before,
@@ -109,7 +108,7 @@ class ObjectionFacts:
     rule=("NO-11", "OP-05", "AW-03", "CO-07", "CO-08"),
 )
 def objection_refusals(
-    facts: ObjectionFacts, switches: Switches, *, calendar: Calendar = STATE_CALENDAR
+    facts: ObjectionFacts, switches: Switches, *, calendar: Calendar
 ) -> list[Refusal]:
     """Every ground on which an objection is not accepted."""
     refusals = []
@@ -146,7 +145,7 @@ def answer_due_at(
     raised_at: datetime,
     switches: Switches,
     *,
-    calendar: Calendar = STATE_CALENDAR,
+    calendar: Calendar,
 ) -> datetime:
     """The instant by which the objection must be answered; at once for one to the opening."""
     if kind is ObjectionKind.OPENING:

@@ -24,7 +24,7 @@ from kernel.statute import (
     Regime,
     under,
 )
-from kernel.working_days import BEIJING, STATE_CALENDAR, Calendar, beijing_day
+from kernel.working_days import BEIJING, Calendar, beijing_day
 from trading.rules.lot_lifecycle import LotMove, LotState
 from trading.rules.procedures import Period, Switches
 
@@ -90,7 +90,7 @@ class Clarification:
     rule=("NO-04", "NO-05", "NO-09", "NO-13", "AW-01"),
 )
 def timetable_refusals(
-    timetable: Timetable, switches: Switches, *, calendar: Calendar = STATE_CALENDAR
+    timetable: Timetable, switches: Switches, *, calendar: Calendar
 ) -> list[Refusal]:
     """Every statutory minimum that the timetable falls short of.
 
@@ -141,7 +141,7 @@ def must_move_deadline(
     bids_due_at: datetime,
     switches: Switches,
     *,
-    calendar: Calendar = STATE_CALENDAR,
+    calendar: Calendar,
 ) -> date | None:
     """The first lawful day for the deadline after a clarification; None where it may stay.
 
@@ -160,7 +160,7 @@ def must_move_deadline(
     rule="NO-10",
 )
 def clarification_refusals(
-    clarification: Clarification, switches: Switches, *, calendar: Calendar = STATE_CALENDAR
+    clarification: Clarification, switches: Switches, *, calendar: Calendar
 ) -> list[Refusal]:
     """Every ground on which a clarification may not go out as it is."""
     article = switches.clarification_period.article
