@@ -128,9 +128,11 @@ async def _in_the_database(stage: Stage, later: Path) -> tuple[bool, bool, bool]
         try:
             alone = await keeping_copies.compare(engine, other, manifest, None)
             with_later = await keeping_copies.compare(engine, other, manifest, later.read_text())
-            sound = not await faults_of(engine, documents_of(other))
+            faults = await faults_of(engine, documents_of(other))
+            for fault in faults:
+                stage.say(f"the early copy: {fault}")
             await _behind_the_triggers(engine, "kernel.journal", CHANGED_ROW)
-            row = sound and bool(await faults_of(engine))
+            row = not faults and bool(await faults_of(engine))
             await _behind_the_triggers(engine, "kernel.log_leaf", DROPPED_LEAF)
             leaf = bool(await keeping_copies.compare(engine, other, manifest, None))
         finally:
