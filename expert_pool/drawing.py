@@ -21,7 +21,7 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from expert_pool import calling, draws, pool_facts
-from expert_pool.draws import EXHAUSTED, DrawFile
+from expert_pool.draws import EXHAUSTED, LOT_ENDED, DrawFile
 from expert_pool.events import DrawAnnounced
 from expert_pool.rules.calling_order import CallOutcome
 from expert_pool.rules.draw_protocol import (
@@ -288,6 +288,18 @@ async def void(tx: Transaction, draw_id: DrawId) -> None:
         draws.keep_void(tx, file, draw.void_reason, draw.at_fault)
     else:
         draws.keep_void(tx, file, EXHAUSTED, ())
+
+
+@by(Role.PLATFORM)
+async def end_draws(tx: Transaction, lot_id: LotId) -> None:
+    """End every draw of a lot that is over, so that no expert is called to a committee of nothing.
+
+    A draw whose seats are all taken stays as it is; so does one that was void before.
+    """
+    for row in await draws.of_lot(tx, lot_id):
+        file = await draws.hold(tx, row.id)
+        if file.row.state not in (DrawState.SEATED, DrawState.VOID):
+            draws.keep_void(tx, file, LOT_ENDED, ())
 
 
 async def void_overdue(store: Store) -> int:

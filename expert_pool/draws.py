@@ -48,6 +48,9 @@ AFRESH: Final = {"populate_existing": True}
 EXHAUSTED: Final = "exhausted"
 """Void because a list ran out before its seats were taken."""
 
+LOT_ENDED: Final = "lot_ended"
+"""Void because the lot it was for was cancelled or failed."""
+
 
 @dataclass(slots=True)
 class DrawFile:

@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, delete, exists, or_, select, text
+from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlmodel import col
 
 from kernel.access import PLATFORM, Role, by
@@ -34,7 +35,7 @@ from kernel.identifiers import UploadId
 from kernel.randomness import random_id
 from kernel.refusals import Refusal
 from kernel.statute import E_BIDDING_MEASURES
-from kernel.store.database import lock_exclusive, lock_shared
+from kernel.store.database import lock_exclusive, lock_key, lock_shared
 from kernel.store.documents import Documents
 from kernel.store.parties import require_verified, take_part
 from kernel.store.transaction import Store, Transaction, transaction
@@ -59,6 +60,8 @@ LIVE_PAYLOADS_MAX: Final = 2
 
 ABANDONED_AFTER: Final = timedelta(hours=48)
 SWEPT_AT_ONCE: Final = 50
+PARTS_KEPT: Final = "parts:kept"
+"""Held by whoever copies the documents: until then no part leaves the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +300,8 @@ async def sweep(store: Store) -> int:
     """Give up uploads that led nowhere, and take what was given up off the disk; how many.
 
     An upload leads nowhere once its lot is closed without it, or when it is two days old. May be
-    called at any time and by anyone; a sweep that dies is finished by the next.
+    called at any time and by anyone; a sweep that dies is finished by the next. While somebody
+    copies the documents, nothing leaves the disk.
     """
     async with store.sessions() as session:
         before = await unshifted_clock(session) - ABANDONED_AFTER
@@ -317,14 +321,25 @@ async def sweep(store: Store) -> int:
             .limit(SWEPT_AT_ONCE)
         )
         full_ids = list(full)
-    for upload_id in full_ids:
-        await _empty(store, upload_id)
-    return len(full_ids)
+    return sum([await _empty(store, upload_id) for upload_id in full_ids])
 
 
-async def _empty(store: Store, upload_id: UUID) -> None:
+@asynccontextmanager
+async def all_parts_kept(connection: AsyncConnection) -> AsyncIterator[None]:
+    """While this lasts, no part leaves the disk; the connection must commit by itself."""
+    key = {"key": lock_key(PARTS_KEPT)}
+    await connection.execute(text("SELECT pg_advisory_lock_shared(:key)"), key)
+    try:
+        yield
+    finally:
+        await connection.execute(text("SELECT pg_advisory_unlock_shared(:key)"), key)
+
+
+async def _empty(store: Store, upload_id: UUID) -> bool:
     drawer = sealed_drawer(store.documents)
     async with store.sessions.begin() as session:
+        if not await session.scalar(select(func.pg_try_advisory_xact_lock(lock_key(PARTS_KEPT)))):
+            return False
         row = await session.get_one(UploadDiscardedRow, upload_id, with_for_update=True)
         upload = await session.get_one(UploadRow, upload_id)
         for digest in sorted(set(upload.part_digests)):
@@ -335,6 +350,7 @@ async def _empty(store: Store, upload_id: UUID) -> None:
             if not needed:
                 await drawer.discard(digest)
         row.emptied = True
+    return True
 
 
 async def _take_out(store: Store, upload: UploadRow, digest: bytes) -> None:

@@ -33,6 +33,7 @@ from kernel.errors import BrokenSeal, NotFound, Outrun
 from kernel.settings import Settings
 from kernel.store.database import connect
 from kernel.store.transparency_log import latest_note
+from trading import uploading
 from trading.named_documents import documents_named
 from web.premises import Reached, reached
 
@@ -55,16 +56,20 @@ async def back_up(settings: Settings, target: Path, *, talk: Console) -> int:
     async with reached(settings) as place:
         engine = connect(place.owner_url, role=place.role, pool_size=1)
         try:
-            async with engine.connect() as connection:
+            async with engine.connect() as line:
+                connection = await line.execution_options(isolation_level="AUTOCOMMIT")
                 # The checkpoint is read before the dump, so the dump holds at least its tree.
                 note = await latest_note(connection)
                 taken_at = instant_text(await unshifted_clock(connection))
+                # Documents are copied after the dump, and nothing leaves the disk between them: a
+                # row in it never lacks its file.
+                async with uploading.all_parts_kept(connection):
+                    talk.print("Copying the database…")
+                    await _run(place, "pg_dump", "--format=custom", f"--file={target / DUMP}")
+                    shelf = _folder(target / DOCUMENTS)
+                    copied = await _copy_documents(_shelf(settings), shelf, talk)
         finally:
             await engine.dispose()
-        talk.print("Copying the database…")
-        await _run(place, "pg_dump", "--format=custom", f"--file={target / DUMP}")
-    # Documents are copied after the dump: a row in it never lacks its file.
-    copied = await _copy_documents(_shelf(settings), _folder(target / DOCUMENTS), talk)
     (target / LIST).write_text("".join(f"{name}\n" for name in copied.names))
     if _keys(settings.data).exists():
         shutil.copytree(_keys(settings.data), _keys(target))
@@ -232,7 +237,7 @@ async def _copy_documents(source: Any, target: Any, talk: Console) -> _Copied:
             try:
                 answer = await obstore.get_async(source, name)
             except FileNotFoundError:
-                # Parts of abandoned uploads are swept while we copy; no row names them any more.
+                # A damaged file that is just being replaced; its row came after the dump.
                 continue
             copied.names.append(name)
             content = bytes(await answer.bytes_async())

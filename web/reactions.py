@@ -1,5 +1,6 @@
 """The wiring of the house, in one table: when this happens, do that.
 
+What happens on one floor and matters to a neighbour that it must not know is carried over here.
 Each reaction keeps its own place in the journal; the place and the effect move in one transaction,
 so a reaction happens once however often the process dies. One that fails stops there and says so;
 it never skips.
@@ -8,44 +9,72 @@ it never skips.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final
 
 import structlog
 from sqlalchemy import text
 
+from expert_pool import drawing
 from kernel.access import PLATFORM
+from kernel.events import Event
+from kernel.identifiers import LotId
 from kernel.store.journal import Entry, read_after
 from kernel.store.transaction import Store, Transaction, transaction
+from trading.events import LotMoved
+from trading.rules.lot_lifecycle import LotState
 
 log = structlog.get_logger()
 
 Reaction = Callable[[Transaction, Entry], Awaitable[None]]
 
-REACTIONS: Final[Mapping[str, Sequence[Reaction]]] = {}
+ENDED: Final = frozenset({LotState.CANCELLED, LotState.FAILED})
+
+
+async def end_draws(tx: Transaction, entry: Entry) -> None:
+    """A lot that was cancelled or failed needs no committee any more."""
+    if entry.facts["went_to"] in ENDED:
+        await drawing.end_draws(tx, LotId(entry.subject_id))
+
+
+REACTIONS: Final[Mapping[type[Event], Sequence[Reaction]]] = {
+    LotMoved: (end_draws,),
+}
 
 PATIENCE_S: Final = 0.25
+FAILED_PATIENCE_S: Final = 5.0
 PAGE: Final = 100
 
 
 async def follow(store: Store) -> None:
-    """React to every entry in order, for ever."""
-    names = {reaction.__name__ for several in REACTIONS.values() for reaction in several}
+    """React to every entry in order, for ever; no reaction waits for another."""
+    async with asyncio.TaskGroup() as tasks:
+        for reaction in {one for several in REACTIONS.values() for one in several}:
+            kinds = {event.__name__ for event, several in REACTIONS.items() if reaction in several}
+            tasks.create_task(_follow(store, reaction, kinds))
+
+
+async def _follow(store: Store, reaction: Reaction, kinds: Collection[str]) -> None:
     while True:
-        for name in sorted(names):
-            try:
-                while await react_once(store, name):
-                    pass
-            except Exception:
-                log.exception("a reaction failed and waits", reaction=name)
-        await asyncio.sleep(PATIENCE_S)
+        patience = PATIENCE_S
+        try:
+            while await react_once(store, reaction, kinds):
+                pass
+        except Exception:
+            log.exception("a reaction failed and waits", reaction=reaction.__name__)
+            patience = FAILED_PATIENCE_S
+        await asyncio.sleep(patience)
 
 
-async def react_once(store: Store, name: str) -> bool:
-    """Take the next page of the journal for one reaction; whether there was anything."""
+async def react_once(store: Store, reaction: Reaction, kinds: Collection[str]) -> bool:
+    """Read on for one reaction, to the next entry of its kinds; whether there was any entry."""
+    name = reaction.__name__
     async with transaction(store, actor=PLATFORM) as tx:
         await tx.session.execute(
-            text("INSERT INTO kernel.follower (name) VALUES (:name) ON CONFLICT DO NOTHING"),
+            text(
+                "INSERT INTO kernel.follower (name, position) VALUES (:name, 0)"
+                " ON CONFLICT DO NOTHING"
+            ),
             {"name": name},
         )
         row = await tx.session.execute(
@@ -56,10 +85,8 @@ async def react_once(store: Store, name: str) -> bool:
         place = 0
         for entry in page:
             place = entry.number
-            wanted = [r for r in REACTIONS.get(entry.kind, ()) if r.__name__ == name]
-            for reaction in wanted:
+            if entry.kind in kinds:
                 await reaction(tx, entry)
-            if wanted:
                 break
         if page:
             await tx.session.execute(

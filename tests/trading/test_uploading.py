@@ -18,7 +18,9 @@ from kernel.crypto.digests import Malformed, sha256
 from kernel.errors import NotFound, NotPermitted, Outrun, Refused, TooMuch
 from kernel.failpoints import FailpointHit, arm
 from kernel.randomness import random_bytes
+from kernel.store.database import OWNER, connect
 from kernel.store.transaction import Store, transaction
+from tests.conftest import Database
 from tests.newcomers import codes
 from tests.sealed_bids import (
     IN_TIME,
@@ -320,6 +322,26 @@ async def test_a_death_between_disk_and_row_leaves_nothing_that_a_sweep_does_not
     assert await uploading.sweep(store) == 1
     assert stored_parts(tmp_path) == []
     assert await uploading.sweep(store) == 0
+
+
+async def test_while_the_documents_are_copied_nothing_leaves_the_disk(
+    store: Store, tender: Tender, bidder: Player, tmp_path: Path, database: Database
+) -> None:
+    now = at(store, IN_TIME)
+    files = [a_sealed_file(tender, bidder.party, kind) for kind in ("sheet", "bid")]
+    upload_ids = await uploaded(store, bidder, tender.lot_id, files)
+    for upload_id in upload_ids:
+        async with transaction(now, actor=bidder.actor) as tx:
+            await uploading.discard_upload(tx, upload_id)
+    engine = connect(database.url(OWNER), pool_size=1)
+    async with engine.connect() as line:
+        connection = await line.execution_options(isolation_level="AUTOCOMMIT")
+        async with uploading.all_parts_kept(connection):
+            assert await uploading.sweep(store) == 0
+            assert len(stored_parts(tmp_path)) == 2
+    await engine.dispose()
+    assert await uploading.sweep(store) == 2
+    assert stored_parts(tmp_path) == []
 
 
 async def test_a_sweep_leaves_what_a_bid_or_another_upload_refers_to(

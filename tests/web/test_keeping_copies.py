@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator
@@ -105,6 +106,29 @@ async def the_root(place: Settings) -> tuple[int, bytes]:
         tree = await tree_now(connection)
     await engine.dispose()
     return tree.size, tree.root
+
+
+async def test_what_is_given_up_while_a_copy_is_made_is_in_the_copy_all_the_same(
+    store: Store, here: Settings, elsewhere: Settings, tmp_path: Path, ears: Ears
+) -> None:
+    tender = await a_tender(store)
+    given_up = []
+    for _ in range(8):
+        bidder = await a_bidder(store)
+        files = a_sealed_bid(tender, bidder)
+        given_up.append((bidder, await uploaded(store, bidder, tender.lot_id, files)))
+    copy = tmp_path / "copy"
+    copying = asyncio.create_task(back_up(here, copy, talk=ears.console))
+    for bidder, upload_ids in given_up:
+        for upload_id in upload_ids:
+            async with transaction(at(store, IN_TIME), actor=bidder.actor) as tx:
+                await uploading.discard_upload(tx, upload_id)
+            await uploading.sweep(store)
+    assert await copying == 0
+    assert await restore(elsewhere, copy, checkpoint=None, talk=ears.console) == 0, ears.heard
+    engine = connect(elsewhere.database_url, pool_size=1)
+    assert await faults_of(engine, documents_of(elsewhere)) == []
+    await engine.dispose()
 
 
 async def test_what_is_restored_is_what_was_there(
