@@ -10,26 +10,21 @@ OWASP ASVS 4.1 (who may call what); RFC 9110 (which status says so).
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute, APIWebSocketRoute, RouteContext, iter_route_contexts
+from fastapi.routing import APIRoute, RouteContext
 from sqlalchemy import text
 
 from kernel.access import Role
-from kernel.crypto.signing import PrivateKey
 from kernel.store.database import OWNER, connect
-from kernel.store.registering import MEMBERS, Registered
 from kernel.store.transaction import Store
-from tests.newcomers import GOOD_USCC, signed, the_centre, verified
-from tests.sign_ins import token_for
+from tests.newcomers import signed
+from tests.web.every_route import Cast, a_cast, path_of, routes_of
 from tests.web.route_matrix import EVERYBODY, ROUTES, Line
 from web import request_scope
 from web.problems import MEDIA_TYPE
@@ -40,44 +35,6 @@ NOT_FOR_YOU = frozenset({401, 403})
 NEVER_FOR_THE_ALLOWED = NOT_FOR_YOU | {405}
 NOT_HERE = {403, 404}
 ENDS_SESSIONS = ("DELETE /api/v1/sessions/current", "DELETE /api/v1/sessions", "POST /sign-out")
-CONVERTER = re.compile(r":[a-z]+\}")
-
-
-def contexts(app: FastAPI) -> Iterator[RouteContext]:
-    for context in iter_route_contexts(app.routes):
-        if isinstance(context.original_route, APIRoute | APIWebSocketRoute):
-            yield context
-
-
-def names_of(context: RouteContext) -> list[str]:
-    path = CONVERTER.sub("}", context.path or "")
-    if isinstance(context.original_route, APIWebSocketRoute):
-        return [f"WS {path}"]
-    methods = (context.methods or set()) - {"HEAD", "OPTIONS"}
-    return [f"{method} {path}" for method in sorted(methods)]
-
-
-def routes_of(app: FastAPI) -> dict[str, RouteContext]:
-    return {name: context for context in contexts(app) for name in names_of(context)}
-
-
-@dataclass
-class Cast:
-    """Somebody for every capacity, each with a session until a route ends it."""
-
-    store: Store
-    key: PrivateKey
-    everything: Registered
-    centre: Registered
-    tokens: dict[Role, str] = field(default_factory=dict)
-
-    async def headers(self, role: Role) -> dict[str, str]:
-        if role is Role.PUBLIC:
-            return {}
-        if role not in self.tokens:
-            who = self.centre if role is Role.CENTRE_STAFF else self.everything
-            self.tokens[role] = await token_for(self.store, who, role)
-        return {"Authorization": f"Bearer {self.tokens[role]}"}
 
 
 @pytest.fixture
@@ -90,36 +47,7 @@ async def visitor(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def cast(store: Store) -> Cast:
-    key = PrivateKey.generate()
-    staff = await the_centre(store, PrivateKey.generate())
-    roles = [str(role) for role in MEMBERS if role is not Role.CENTRE_STAFF]
-    everything = await verified(store, staff, key, uscc=GOOD_USCC[1], roles=roles)
-    return Cast(store, key, everything, Registered(staff.party, staff.person))
-
-
-def path_of(context: RouteContext) -> str:
-    """The route's path with things in it that nobody has."""
-    path = CONVERTER.sub("}", context.path or "")
-    route = context.original_route
-    assert isinstance(route, APIRoute)
-    kinds = {one.alias: one.field_info.annotation for one in _path_params(route.dependant)}
-
-    def example(found: re.Match[str]) -> str:
-        kind: Any = kinds.get(found[1])
-        if isinstance(kind, type) and issubclass(kind, int):
-            return "7"
-        if isinstance(kind, type) and issubclass(kind, Role):
-            return str(Role.BIDDER)
-        return "nothing" if kind is str else str(uuid4())
-
-    return re.sub(r"\{([a-z_]+)\}", example, path)
-
-
-def _path_params(dependant: Dependant) -> list[Any]:
-    return [
-        *dependant.path_params,
-        *(one for inner in dependant.dependencies for one in _path_params(inner)),
-    ]
+    return await a_cast(store)
 
 
 async def asked(
