@@ -23,8 +23,7 @@ from kernel.clock import machine_clock, platform_clock, unshifted_clock
 from kernel.errors import PlatformError
 from kernel.settings import Settings
 from kernel.store import founding
-from kernel.store.database import connect
-from kernel.store.migrating import OLDEST
+from kernel.store.database import connect, is_trusted_release
 from kernel.store.registering import is_installed
 from kernel.working_days import beijing_day
 from web.premises import documents_of, reached
@@ -129,7 +128,7 @@ async def _server(engine: AsyncEngine, _: Settings) -> Finding:
     async with engine.connect() as connection:
         number = int((await connection.execute(text("SHOW server_version_num"))).scalar_one())
     major, minor = divmod(number, 10_000)
-    well = major in OLDEST and minor >= OLDEST[major]
+    well = is_trusted_release(major, minor)
     return Finding("database server", well, f"PostgreSQL {major}.{minor}", "update the server")
 
 

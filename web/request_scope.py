@@ -144,7 +144,10 @@ class AnsweredBefore(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RepeatKey:
-    """An idempotency key of one person, and what the request under it is."""
+    """An idempotency key of one person, and what the request under it is.
+
+    `body_digest` is of the request and of the capacity it was made in.
+    """
 
     key: str
     body_digest: bytes
@@ -205,8 +208,9 @@ async def _repeat_key(request: Request, actor: Actor) -> RepeatKey | None:
     if not isinstance(request.scope.get("route"), ActRoute):
         raise BadRequest("this route takes no Idempotency-Key", code="key")
     body = await read_body(request, max_bytes=BODY_MAX)
-    line = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
-    return RepeatKey(key, sha256(line, body))
+    line = f"{request.method} {request.url.path}?{request.url.query}\n"
+    capacity = f"{actor.role} {actor.party_id}\n"
+    return RepeatKey(key, sha256(line.encode(), capacity.encode(), body))
 
 
 async def _answered_before(tx: Transaction, key: RepeatKey) -> None:

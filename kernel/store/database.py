@@ -28,6 +28,9 @@ SCHEMAS = ("kernel", "blacklist", "expert_pool", "trading", "evaluation")
 OWNER, APP, LOG, READ = "sunbid_owner", "sunbid_app", "sunbid_log", "sunbid_read"
 _ROLE = "sunbid_role"
 
+MINOR_FLOORS = {15: 18, 16: 14, 17: 10, 18: 4}
+"""The minor releases of May 2026, which mend what an unprivileged role could do before them."""
+
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -93,6 +96,11 @@ def beside(engine: AsyncEngine, *, pool_size: int) -> AsyncEngine:
 def session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
     """Sessions that keep their rows readable after the commit."""
     return async_sessionmaker(engine, expire_on_commit=False)
+
+
+def is_trusted_release(major: int, minor: int) -> bool:
+    """Whether a Postgres release is none of those with known holes; majors to come are trusted."""
+    return major >= min(MINOR_FLOORS) and minor >= MINOR_FLOORS.get(major, 0)
 
 
 def lock_key(name: str) -> int:

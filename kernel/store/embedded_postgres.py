@@ -38,16 +38,13 @@ import asyncpg
 import structlog
 
 from kernel.errors import PlatformError
-from kernel.store.database import APP, LOG, OWNER, READ
+from kernel.store.database import APP, LOG, MINOR_FLOORS, OWNER, READ, is_trusted_release
 
 log = structlog.get_logger()
 
 DATABASE: Final = "sunbid"
 SUPERUSER: Final = "postgres"
 ROLES: Final = (OWNER, APP, LOG, READ)
-
-MINOR_FLOORS: Final = {15: 18, 16: 14, 17: 10, 18: 4}
-"""The minor releases of May 2026, which mend what an unprivileged role could do before them."""
 
 SOCKET_PATH_BYTES_MAX: Final = 103
 """`sun_path` holds 104 bytes on macOS and 108 on Linux, the closing zero included."""
@@ -294,7 +291,7 @@ class EmbeddedPostgres:
         if found is None:
             raise PostgresUnavailable(f"this Postgres tells no version: {told!r}")
         major, minor = int(found[1]), int(found[2])
-        if major < min(MINOR_FLOORS) or minor < MINOR_FLOORS.get(major, 0):
+        if not is_trusted_release(major, minor):
             floors = ", ".join(f"{floor}.{MINOR_FLOORS[floor]}" for floor in sorted(MINOR_FLOORS))
             raise PostgresUnavailable(
                 f"Postgres {major}.{minor} is too old; at least one of {floors} is needed"

@@ -188,8 +188,10 @@ async def newest_record(
     """The record of the newest entry of a kind about a subject, or None."""
     rows = await line.execute(
         text(
-            "SELECT record FROM kernel.journal WHERE subject_id = :subject AND kind = :kind"
-            " ORDER BY recorded_at DESC LIMIT 1"
+            "SELECT j.record FROM kernel.journal j LEFT JOIN kernel.sequence s ON s.entry_id = j.id"
+            " WHERE j.subject_id = :subject AND j.kind = :kind"
+            # What has no position yet comes after everything that has one.
+            " ORDER BY s.position DESC NULLS FIRST, j.recorded_at DESC LIMIT 1"
         ),
         {"subject": subject_id, "kind": kind},
     )

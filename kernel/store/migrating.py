@@ -13,11 +13,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel.errors import PlatformError
-from kernel.store.database import lock_key
+from kernel.store.database import is_trusted_release, lock_key
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
-OLDEST = {15: 18, 16: 14, 17: 0, 18: 4}
-"""The oldest minor release of each major that is accepted; older ones have known holes."""
 
 
 class TooPowerful(PlatformError):
@@ -69,7 +67,7 @@ async def self_test(app: AsyncEngine) -> None:
         async with app.connect() as connection:
             version = int((await connection.execute(text("SHOW server_version_num"))).scalar_one())
             major, minor = divmod(version, 10_000)
-            if major not in OLDEST or minor < OLDEST[major]:
+            if not is_trusted_release(major, minor):
                 raise TooOld(f"PostgreSQL {major}.{minor} is not accepted")
             row = await connection.execute(
                 text(

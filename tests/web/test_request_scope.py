@@ -358,6 +358,21 @@ async def test_a_key_is_one_persons_own(
     assert one.content != two.content
 
 
+async def test_an_answer_is_not_given_again_in_another_capacity(
+    bench: httpx.AsyncClient, store: Store
+) -> None:
+    key = PrivateKey.generate()
+    headers = []
+    for uscc in ("91330106673959654P", "91110000802100433B"):
+        who = await registered(store, key, uscc=uscc, identity_document="AAAAAA9")
+        token = await token_for(store, who, Role.BIDDER)
+        headers.append({"Authorization": f"Bearer {token}", "Idempotency-Key": "k-1"})
+    first = await bench.post("/words", json={"word": "a"}, headers=headers[0])
+    other = await bench.post("/words", json={"word": "a"}, headers=headers[1])
+    assert first.status_code == 200
+    assert (other.status_code, other.json()["code"]) == (422, "key_reused")
+
+
 async def test_a_request_still_running_is_not_run_twice(
     bench: httpx.AsyncClient, bearer: dict[str, str], store: Store
 ) -> None:
@@ -497,12 +512,15 @@ async def test_an_unknown_parameter_is_never_ignored(bench: httpx.AsyncClient) -
     assert (await bench.get("/me?page=second")).status_code == 400
 
 
-async def test_answers_are_kept_under_the_digest_of_the_whole_request(
-    bench: httpx.AsyncClient, bearer: dict[str, str], store: Store
+async def test_answers_are_kept_under_the_digest_of_the_whole_request_and_its_capacity(
+    bench: httpx.AsyncClient, store: Store
 ) -> None:
+    who = await registered(store, PrivateKey.generate())
+    bearer = {"Authorization": f"Bearer {await token_for(store, who, Role.BIDDER)}"}
     await bench.post("/words", json={"word": "a"}, headers={**bearer, "Idempotency-Key": "k"})
     (row,) = await stored(store, RequestRow)
-    assert row.body_digest == sha256(b"POST /words?\n", b'{"word":"a"}')
+    capacity = f"bidder {who.organisation_id}\n".encode()
+    assert row.body_digest == sha256(b"POST /words?\n", capacity, b'{"word":"a"}')
     async with store.sessions() as session:
         found = await session.execute(text("SELECT count(*) FROM kernel.request"))
         assert found.scalar_one() == 1
