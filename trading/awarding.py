@@ -236,7 +236,7 @@ async def award(tx: Transaction, lot_id: LotId, raw: bytes) -> Award:
     bidders = [PartyId(bid.bidder_id) for bid in await counted_bids(tx.session, lot_id)]
     losers = [bidder for bidder in bidders if bidder != winner_id]
 
-    gate = await _gate(tx, lot, losers_told={*losers, winner_id} >= {*bidders})
+    gate = await _gate(tx, lot)
     bars = await _bars(tx, winner_id, switches)
     refusals = move_refusals(LotState(lot.state), LotMove.AWARD, suspended=lot.suspended)
     refusals += _winner_refusals(report, winner_id, set_aside, project, switches)
@@ -466,14 +466,13 @@ async def _bars(tx: Transaction, winner_id: PartyId, switches: Switches) -> list
     ]
 
 
-async def _gate(tx: Transaction, lot: LotRow, *, losers_told: bool) -> AwardGate:
+async def _gate(tx: Transaction, lot: LotRow) -> AwardGate:
     assert lot.bids_due_at is not None
     return AwardGate(
         now=tx.now,
         candidates_until=lot.candidates_until,
         open_objections=await objecting.unanswered(tx, lot.id, ObjectionKind.RESULT),
         winner_bar=None,
-        losers_told=losers_told,
         bids_due_at=lot.bids_due_at,
         validity_days=lot.validity_days,
     )

@@ -22,7 +22,7 @@ from sqlmodel import col
 
 from kernel.access import Role, by
 from kernel.clock import platform_clock, unshifted_clock
-from kernel.errors import NotPermitted, PlatformError
+from kernel.errors import NotPermitted, PlatformError, Refused
 from kernel.identifiers import LotId
 from kernel.store.database import lock_exclusive, lock_key
 from kernel.store.events import PLATFORM_ITSELF, ClockJumped
@@ -56,6 +56,12 @@ class PlatformTime:
     demo: bool
 
 
+def _kind(error: PlatformError) -> str:
+    """What kind of error it is, with the codes of its grounds; never its words."""
+    codes = [one.code for one in error.refusals] if isinstance(error, Refused) else []
+    return " ".join([type(error).__name__, *codes])
+
+
 async def wake(store: Store) -> int:
     """Do every act that is due now; how many lots were woken.
 
@@ -71,7 +77,7 @@ async def wake(store: Store) -> int:
             try:
                 await ACTS[state](store, lot_id)
             except PlatformError as error:
-                log.warning("a due act could not be done", lot=str(lot_id), error=str(error))
+                log.warning("a due act could not be done", lot=str(lot_id), error=_kind(error))
             except Exception as error:
                 # A defect of ours in one lot. What it says may hold what is still sealed.
                 log.error("a due act broke", lot=str(lot_id), error=type(error).__name__)

@@ -443,13 +443,22 @@ def witness(
     if demo_clock and not log.startswith("demo."):
         talk.print("[red]--demo-clock is only for a log whose origin begins with 'demo.'[/]")
         raise typer.Exit(USAGE)
+    structured_logs.write_as_json()
     app = witnessing.create_witness(
         signer,
         log_vkey=log,
         memory=witnessing.Memory(key.with_suffix(".state")),
         now=witnessing.demo_clock(demo_clock) if demo_clock else witnessing.own_clock,
     )
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+    )
 
 
 def _witness_signer(path: Path, name: str) -> WitnessSigner:

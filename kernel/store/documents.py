@@ -1,8 +1,9 @@
 """Files kept by their digest; cannot tell plaintext from ciphertext, and need not.
 
-The store behind it is a folder by default and any S3-compatible service by URL. A file's name is
-its SHA-256, so a file is written once and the same bytes twice are one file. On a folder the bytes
-and the folder entry are on the disk before `keep` returns.
+The store behind it is a folder by default; a URL may name any other that `obstore` speaks to, such
+as an S3-compatible service, of which no test here knows anything. A file's name is its SHA-256, so
+a file is written once and the same bytes twice are one file. On a folder the bytes and the folder
+entry are on the disk before `keep` returns.
 """
 
 from __future__ import annotations

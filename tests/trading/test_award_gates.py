@@ -63,7 +63,6 @@ GATE = AwardGate(
     candidates_until=UNTIL,
     open_objections=0,
     winner_bar=None,
-    losers_told=True,
     bids_due_at=at("2026-04-20T09:30:00"),
     validity_days=90,
 )
@@ -158,10 +157,6 @@ def test_a_barred_winner_waits_and_nobody_steps_up(switches: Switches, article: 
     assert "财罚〔2026〕3号" in found[0].reason
     assert "不因此递补" in found[0].reason
     assert gated(replace(GATE, winner_bar=None), switches) == []
-
-
-def test_everybody_is_told_at_the_same_moment() -> None:
-    assert gated(replace(GATE, losers_told=False)) == ["losers_not_told"]
 
 
 def test_an_award_after_the_validity_only_warns() -> None:

@@ -62,15 +62,13 @@ class AwardGate:
     """A lot at the moment at which its award notice is to go out.
 
     `candidates_until` is the end of the publicity, None where candidates were not published.
-    `open_objections` are those not answered yet. `losers_told` says that every other bidder is
-    told of the result in the same act.
+    `open_objections` are those not answered yet.
     """
 
     now: datetime
     candidates_until: datetime | None
     open_objections: int
     winner_bar: CitedBar | None
-    losers_told: bool
     bids_due_at: datetime
     validity_days: int
     deciding_complaints: int = 0
@@ -133,7 +131,6 @@ def candidates_until(published_at: datetime, days: int, *, calendar: Calendar) -
 
 @under(
     BIDDING_LAW[26],
-    BIDDING_LAW[45],
     BIDDING_REGULATION[54],
     BIDDING_REGULATION[55],
     BIDDING_REGULATION[62],
@@ -165,9 +162,6 @@ def award_refusals(gate: AwardGate, switches: Switches) -> list[Refusal]:
             "解除前不得发出中标通知书，也不因此递补其他中标候选人"
         )
         refusals.append(Refusal("winner_barred", article, reason, gate.winner_bar.as_facts()))
-    if not gate.losers_told:
-        reason = "应当同时将中标结果通知所有未中标的投标人"
-        refusals.append(Refusal("losers_not_told", BIDDING_LAW[45], reason))
     return refusals
 
 
