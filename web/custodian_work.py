@@ -44,9 +44,15 @@ class Custodian:
     now: Callable[[], datetime]
     seen: dict[str, int] = field(default_factory=dict)
     """The newest timetable version seen of each lot."""
+    undealt: list[str] = field(default_factory=list)
+    """What was asked for and could not be given, because its bidder had sealed it badly: in words."""
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The shares statement's payload for a request; `Unconvinced` where anything is missing."""
+        """The shares statement's payload for a request; `Unconvinced` where anything is missing.
+
+        A share that its bidder sealed badly keeps back none of the others; `undealt` names it.
+        """
+        self.undealt.clear()
         policy_bytes = Envelope.from_bytes(unb64(request["policy"])).payload
         timetable_bytes = Envelope.from_bytes(unb64(request["timetable"])).payload
         policy, timetable = _object(policy_bytes), _object(timetable_bytes)
@@ -119,10 +125,12 @@ class Custodian:
         if bidder not in allowed:
             raise Unconvinced(f"its bidder is not among the {asked_of}")
         kid = thumbprint(self.key.public_bytes)
-        return [
-            {"head": head, "component": component, "share": b64u(share)}
-            for share in sealing.unwrap_shares(header, component, kid, self.key)
-        ]
+        try:
+            shares = sealing.unwrap_shares(header, component, kid, self.key)
+        except BrokenSeal as error:
+            self.undealt.append(f"{head} {component}: {error}")
+            return []
+        return [{"head": head, "component": component, "share": b64u(share)} for share in shares]
 
 
 @dataclass(frozen=True, slots=True)

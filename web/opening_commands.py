@@ -221,7 +221,13 @@ def give(
             answer = program.answer(request)
         finally:
             memory.write_text(json.dumps(program.seen))
-        await client.post_statement(f"/api/v1/lots/{lot}/shares", "shares", answer)
-        return f"{len(answer['shares'])} shares given"
+        if answer["shares"]:
+            await client.post_statement(f"/api/v1/lots/{lot}/shares", "shares", answer)
+        return "\n".join(
+            [
+                f"{len(answer['shares'])} shares given",
+                *(f"not given, because badly sealed to you: {one}" for one in program.undealt),
+            ]
+        )
 
     _run(url, key, Role.CUSTODIAN, organisation, act)
