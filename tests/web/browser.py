@@ -82,7 +82,13 @@ async def served(
     """
     if listener is None:
         listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="error", lifespan=lifespan, ws="websockets-sansio")
+    config = uvicorn.Config(
+        app,
+        log_level="error",
+        lifespan=lifespan,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+    )
     server = _Server(config)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:

@@ -111,7 +111,7 @@ async def a_served_house(store: Store, settings: Settings) -> AsyncIterator[Hous
     """The live rooms over this store, on a port of their own."""
     listener = socket.create_server(("127.0.0.1", 0))
     # What is sent and not taken must not hide in large buffers.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32_768)
     origin = f"http://localhost:{listener.getsockname()[1]}"
     app = a_house(store, settings.model_copy(update={"origin": origin}))
     async with served(app, lifespan="on", listener=listener) as address:
@@ -410,7 +410,7 @@ async def test_a_reader_too_slow_is_dropped_and_disturbs_nobody(
     monkeypatch.setattr(live, "CLOSE_PATIENCE_S", 0.1)
     lot = random_id()
     for number in range(60):
-        await enter(store, Uttered(lot, str(number) * 20_000))
+        await enter(store, Uttered(lot, str(number) * 4_000))
     await tick()
     before = len(asyncio.all_tasks())
     host, port = house.address.removeprefix("http://").split(":")
