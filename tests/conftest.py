@@ -32,6 +32,7 @@ from kernel.store.transaction import Store
 from kernel.store.transparency_log import disclose_fillers, integrate_once, publish_once
 from tests.committees_at_work import KeptCommittees, WorkRoom, committees_kept
 from tests.kept_stores import START, store_over
+from web.soundness import faults_of
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -178,6 +179,20 @@ def tick(store: Store, log_line: AsyncEngine, settings: Settings) -> Callable[[]
             await disclose_fillers(connection)
 
     return once
+
+
+@pytest.fixture
+def sound(store: Store, database: Database) -> Callable[[], Awaitable[None]]:
+    """Ask every invariant of the platform, and look at every file it keeps."""
+
+    async def asked() -> None:
+        owner = connect(database.url(OWNER), pool_size=1)
+        try:
+            assert await faults_of(owner, store.documents) == []
+        finally:
+            await owner.dispose()
+
+    return asked
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from kernel.crypto.receipts import verify_proof
 from kernel.settings import Settings
 from kernel.store import founding
 from kernel.store.transaction import Store
-from tests.sealed_bids import Tender, a_bidder, a_sealed_bid, a_submission, a_tender
+from tests.sealed_bids import SealedFile, Tender, a_bidder, a_sealed_bid, a_submission, a_tender
 from tests.tenders import NOW, Player
 from web import premises
 from web.client import Client, Problem, Unreachable
@@ -37,6 +37,7 @@ from web.soundness import faults_of
 
 READY_S = 120.0
 NAP_S = 0.2
+WAITING_MAX = 6
 SERVE, BACKGROUND = "serve", "background"
 
 
@@ -161,6 +162,46 @@ class Bidding:
             await asyncio.sleep(NAP_S)
 
 
+@dataclass(slots=True)
+class Uploading:
+    """A bidder who uploads sealed files for as long as it goes on, and takes old ones back."""
+
+    tender: Tender
+    who: Player
+    client: Client
+    whole: list[str] = field(default_factory=list)
+    """The uploads that were told to be complete, and were not taken back."""
+
+    async def go_on(self, until: asyncio.Event) -> None:
+        await self.client.sign_in(Role.BIDDER, str(self.who.party))
+        while not until.is_set():
+            file = a_sealed_bid(self.tender, self.who)[1]
+            while not await self._uploaded(file):
+                await asyncio.sleep(NAP_S)
+
+    async def _uploaded(self, file: SealedFile) -> bool:
+        """Whether the file arrived whole; if not, it is sent again as a client would."""
+        lot = str(self.tender.lot_id)
+        with contextlib.suppress(Unreachable):
+            try:
+                upload = await self.client.upload(lot, file.kind, file.payload)
+                await self.client.put_header(upload, file.header)
+                if upload not in self.whole:
+                    self.whole.append(upload)
+                while len(self.whole) > WAITING_MAX:
+                    await self.client.delete(f"/api/v1/uploads/{self.whole[0]}")
+                    self.whole.pop(0)
+                return True
+            except Problem as problem:
+                if problem.status == 404 and len(self.whole) > WAITING_MAX:
+                    # Taken back before, though the answer was lost.
+                    self.whole.pop(0)
+                    return True
+                if problem.status not in (500, 503):
+                    raise
+        return False
+
+
 @asynccontextmanager
 async def a_platform(tmp_path: Path) -> AsyncIterator[Premises]:
     """An installation of its own, with a demo's clock, that survives its server's death."""
@@ -200,6 +241,10 @@ async def play(
             stories.append(Bidding(tender, who, client, a_sealed_bid(tender, who)))
             await stories[-1].prepare()
         submitting = [asyncio.create_task(story.submit(until)) for story in stories]
+        who = await a_bidder(store)
+        client = Client(place.settings.origin, who.key, patience_s=10)
+        uploading = Uploading(tender, who, client)
+        submitting.append(asyncio.create_task(uploading.go_on(until)))
         for program, failpoints in deaths:
             await programs.kill(program)
             await programs.start(program, failpoints=failpoints)
@@ -218,6 +263,10 @@ async def play(
         until.set()
         async with asyncio.timeout(2 * READY_S):
             await asyncio.gather(*submitting)
+        for upload in uploading.whole:
+            assert (await client.get(f"/api/v1/uploads/{upload}"))["missing"] == []
+        assert uploading.whole
+        await client.aclose()
         await _check(place, store, stories)
     finally:
         for story in stories:
@@ -244,6 +293,6 @@ async def _check(place: Premises, store: Store, stories: Sequence[Bidding]) -> N
         assert set(stored) == {sha256(kept.raw) for story in stories for kept in story.kept}
     owner = place.lines.engine("owner", pool_size=1)
     try:
-        assert await faults_of(owner) == []
+        assert await faults_of(owner, store.documents) == []
     finally:
         await owner.dispose()

@@ -47,14 +47,13 @@ class Result:
         return None if self.target is None else self.ratio >= self.target
 
     def plain(self) -> dict[str, object]:
-        """The result as JSON."""
+        """The result as JSON; the spread of its ratios is in the table."""
         return {
             "name": self.name,
             "value": round(self.value, 2),
             "unit": self.unit,
             "against": self.against,
             "ratio": round(self.ratio, 3),
-            "spread": [round(edge, 3) for edge in self.spread],
             "target": self.target,
             "met": self.met,
         }

@@ -147,10 +147,14 @@ async def close_when_due(store: Store, tender: Tender) -> None:
 
 
 async def test_hundreds_of_submits_race_the_closers_and_every_receipt_counts(
-    store: Store, tick: Tick, clock_to: Callable[[datetime], Awaitable[None]]
+    store: Store,
+    tick: Tick,
+    clock_to: Callable[[datetime], Awaitable[None]],
+    sound: Callable[[], Awaitable[None]],
 ) -> None:
     refused = await race_the_closers(store, tick, clock_to, count=BIDDERS)
     assert refused == {"late"}
+    await sound()
 
 
 async def race_the_closers(
@@ -227,10 +231,11 @@ async def receipt_of(counter: Reception, one: Sent) -> str:
 
 @pytest.mark.parametrize("first_seed", SEEDS[::TOGETHER])
 async def test_the_story_of_every_seed_ends_with_nothing_lost_and_nothing_made_up(
-    store: Store, engine: AsyncEngine, first_seed: int
+    store: Store, engine: AsyncEngine, first_seed: int, sound: Callable[[], Awaitable[None]]
 ) -> None:
     first = await a_tender(store)
     bidders = [await a_bidder(store) for _ in range(3)]
     for seed in range(first_seed, first_seed + TOGETHER):
         lot = await a_published_lot(store, first.cast, first.lot.project_id)
         await play_story(store, engine, replace(first, lot=lot), bidders, seed)
+    await sound()

@@ -344,7 +344,7 @@ async def _worked(works: list[SeatWork], committee: str) -> None:
 
 
 async def test_a_voluntary_tender_is_published_opened_evaluated_and_awarded_to_the_second(
-    journey: Journey,
+    journey: Journey, sound: Callable[[], Awaitable[None]]
 ) -> None:
     now = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
     plan = a_plan(now, bidding_days=9, documents_days=7)
@@ -392,3 +392,5 @@ async def test_a_voluntary_tender_is_published_opened_evaluated_and_awarded_to_t
         assert one["name"] in page
         assert one["total"] in page
     await stranger.aclose()
+    await journey.tick()
+    await sound()

@@ -19,7 +19,11 @@ pytestmark = pytest.mark.soak
 
 
 async def test_a_thousand_submits_race_the_closers_and_every_receipt_counts(
-    store: Store, tick: Tick, clock_to: Callable[[datetime], Awaitable[None]]
+    store: Store,
+    tick: Tick,
+    clock_to: Callable[[datetime], Awaitable[None]],
+    sound: Callable[[], Awaitable[None]],
 ) -> None:
     refused = await race_the_closers(store, tick, clock_to, count=170)
     assert refused <= {"late", "platform_failure"}
+    await sound()

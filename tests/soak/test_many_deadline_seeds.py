@@ -6,7 +6,7 @@ A seed that fails is named with everything that happened; it is then kept among 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -33,10 +33,11 @@ async def engine(database: Database) -> AsyncIterator[AsyncEngine]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("first_seed", range(FIRST, LAST, TOGETHER))
 async def test_no_seed_loses_a_bid_or_makes_one_up(
-    store: Store, engine: AsyncEngine, first_seed: int
+    store: Store, engine: AsyncEngine, first_seed: int, sound: Callable[[], Awaitable[None]]
 ) -> None:
     first = await a_tender(store)
     bidders = [await a_bidder(store) for _ in range(4)]
     for seed in range(first_seed, first_seed + TOGETHER):
         lot = await a_published_lot(store, first.cast, first.lot.project_id)
         await play_story(store, engine, replace(first, lot=lot), bidders, seed)
+    await sound()

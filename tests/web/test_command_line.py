@@ -239,6 +239,13 @@ def sunbid(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_a_benchmark_whose_peer_is_not_installed_names_it(tmp_path: Path) -> None:
+    done = sunbid("bench", "seal-open", "--json", PATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "openssl" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_json_stands_alone_on_standard_output_and_colours_only_on_a_terminal(
     tmp_path: Path,
 ) -> None:

@@ -1,0 +1,160 @@
+"""Every page of the house is opened once in a browser, by somebody who may, on a narrow screen.
+
+A page that is not in the list fails. WCAG 2.2, 1.4.10 (no page is wider than 320 px), 2.4.2 and
+2.4.6 (each says what it is).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from fastapi import FastAPI
+from playwright.async_api import Browser, Page, expect
+
+from kernel.access import Role
+from kernel.store.transaction import Store
+from tests.committees_at_work import KeptCommittees, WorkRoom
+from tests.tenders import Player, PublishedLot, a_draft, a_player, a_published_lot
+from tests.web.browser import (
+    assert_holds_everywhere,
+    assert_no_overflow,
+    chromium,
+    open_page,
+    served,
+)
+from tests.web.evaluation_house import evaluation_house
+from tests.web.every_route import routes_of
+from tests.web.tender_house import token_of
+
+__all__ = ["chromium"]
+
+pytestmark = pytest.mark.browser
+
+NO_PAGES = ("GET /api/", "GET /log/", "GET /healthz", "GET /readyz", "GET /metrics")
+SEEN_ELSEWHERE = {
+    "GET /openings/{lot_id}/board": "a part of the hall, which loads it",
+    "GET /draws/{draw_id}/board": "a part of the draw's page, which loads it",
+    "GET /evaluation/{committee_id}/board": "a part of the room, which loads it",
+    "GET /awards/{lot_id}/board": "a part of the award's page, which loads it",
+    "GET /supervision/board": "a part of the supervision room, which loads it",
+    "GET /notices/{lot_id}/documents": "while they are on offer: tests/web/test_public_hall.py",
+    "GET /awards/{lot_id}/notice": "there is one after the award: tests/web/test_award_hall.py",
+}
+
+
+@dataclass(slots=True)
+class House:
+    """A lot under evaluation, another open for bids, a third in preparation."""
+
+    app: FastAPI
+    address: str
+    room: WorkRoom
+    open_lot: PublishedLot
+    draft_id: str
+    bidder: Player
+
+    def pages(self) -> dict[str, tuple[Player | None, str]]:
+        """Who looks at each page, and its path."""
+        room, cast = self.room, self.room.hall.tender.cast
+        lot, project = room.lot_id, room.hall.tender.lot.project_id
+        agency, expert = cast.agency, room.drawn[0].player
+        return {
+            "GET /": (None, "/"),
+            "GET /sign-in": (None, "/sign-in"),
+            "GET /register": (None, "/register"),
+            "GET /demo/sign-in": (None, "/demo/sign-in"),
+            "GET /account": (agency, "/account"),
+            "GET /transparency": (None, "/transparency"),
+            "GET /notices": (None, "/notices"),
+            "GET /notices/{lot_id}": (None, f"/notices/{lot}"),
+            "GET /projects/{project_id}": (None, f"/projects/{project}"),
+            "GET /desk": (agency, "/desk"),
+            "GET /desk/projects/new": (agency, "/desk/projects/new"),
+            "GET /desk/projects/{project_id}": (agency, f"/desk/projects/{project}"),
+            "GET /desk/projects/{project_id}/lots/new": (
+                agency,
+                f"/desk/projects/{project}/lots/new",
+            ),
+            "GET /desk/lots/{lot_id}": (agency, f"/desk/lots/{lot}"),
+            "GET /desk/lots/{lot_id}/edit": (agency, f"/desk/lots/{self.draft_id}/edit"),
+            "GET /bids": (self.bidder, "/bids"),
+            "GET /lots/{lot_id}/bid": (self.bidder, f"/lots/{self.open_lot.lot_id}/bid"),
+            "GET /openings": (None, "/openings"),
+            "GET /openings/{lot_id}": (None, f"/openings/{lot}"),
+            "GET /custodian": (cast.custodians[0], "/custodian"),
+            "GET /experts": (expert, "/experts"),
+            "GET /draws/{draw_id}": (None, f"/draws/{room.draw.draw_id}"),
+            "GET /sites": (room.keepers[room.sites[0]], "/sites"),
+            "GET /evaluation": (expert, "/evaluation"),
+            "GET /evaluation/{committee_id}": (expert, f"/evaluation/{room.committee_id}"),
+            "GET /awards": (None, "/awards"),
+            "GET /awards/{lot_id}": (None, f"/awards/{lot}"),
+            "GET /objections": (self.bidder, "/objections"),
+            "GET /supervision": (room.supervisor, "/supervision"),
+            "GET /bars": (None, "/bars"),
+            "GET /rules": (None, "/rules"),
+            "GET /_ui": (None, "/_ui"),
+            "GET /problems/{code}": (None, "/problems/refused"),
+        }
+
+
+@pytest.fixture
+async def house(
+    room: WorkRoom, kept_committees: KeptCommittees, chromium: Browser
+) -> AsyncIterator[House]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    origin = f"http://localhost:{listener.getsockname()[1]}"
+    async with (
+        evaluation_house(room, kept_committees, room.database, origin=origin) as evaluation,
+        served(evaluation.app, listener=listener) as address,
+    ):
+        await room.sit()
+        store: Store = room.store
+        cast = room.hall.tender.cast
+        open_lot = await a_published_lot(store, cast)
+        _, draft_id = await a_draft(store, cast, notice={})
+        bidder = await a_player(store, Role.BIDDER)
+        await room.draw.tick()
+        yield House(evaluation.app, address, room, open_lot, str(draft_id), bidder)
+
+
+async def is_whole(page: Page) -> None:
+    await expect(page.locator("h1")).to_have_count(1)
+    await expect(page.locator("h1")).to_be_visible()
+    assert await page.locator("html").get_attribute("lang") == "zh-CN"
+    assert await page.title()
+    await assert_no_overflow(page)
+
+
+async def test_every_page_opens_on_a_narrow_screen_and_nothing_complains(
+    house: House, chromium: Browser
+) -> None:
+    pages = house.pages()
+    found = {
+        name
+        for name in routes_of(house.app)
+        if name.startswith("GET /") and not name.startswith(NO_PAGES)
+    }
+    assert found == {*pages, *SEEN_ELSEWHERE}
+    for who, path in pages.values():
+        token = "" if who is None else await token_of(house.room.store, who)
+        async with open_page(chromium, house.address + path, width=320, token=token) as page:
+            assert page.url == house.address + path
+            await is_whole(page)
+
+
+@pytest.mark.parametrize("name", ["GET /custodian", "GET /account"])
+async def test_a_desk_with_something_on_it_holds_at_every_width_and_axe_finds_nothing(
+    house: House, chromium: Browser, name: str
+) -> None:
+    who, path = house.pages()[name]
+    assert who is not None
+    token = await token_of(house.room.store, who)
+    async with open_page(chromium, house.address + path, token=token) as page:
+        await expect(page.locator("main")).to_contain_text(
+            who.name if name == "GET /account" else str(house.room.lot_id)
+        )
+        await assert_holds_everywhere(page)
