@@ -27,6 +27,7 @@ from kernel.store.parties import organisation_names, relying_party
 from kernel.store.tables import CredentialRow, JournalRow
 from kernel.store.transaction import Transaction
 from kernel.store.views import room
+from trading import lots
 from trading.counted_bids import CountedBid, counted_bids
 from trading.rules.lot_lifecycle import LotState
 from trading.tables import (
@@ -113,6 +114,16 @@ class Hall:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnPart:
+    """In which part somebody is in the hall: as a bidder, as its host, or to supervise it."""
+
+    bids: bool = False
+    released: bool = False
+    hosts: bool = False
+    supervises: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedRecord:
     """A published opening record and what belongs to it."""
 
@@ -157,6 +168,22 @@ async def hall(tx: Transaction, lot_id: LotId) -> Hall:
         custodians=await _custodians_done(tx, lot_id),
         objections=await _objections(tx, lot_id),
         lines=lines,
+    )
+
+
+@by(*ANYONE)
+async def own_part(tx: Transaction, lot_id: LotId) -> OwnPart:
+    """The actor's own part in the hall; before the closing nobody has one."""
+    lot, project = await _lot(tx, lot_id)
+    if lot.state in BEFORE or tx.actor.party_id is None:
+        return OwnPart()
+    if tx.actor.role is not Role.BIDDER:
+        return OwnPart(hosts=lots.owns(tx, project), supervises=tx.actor.role is Role.SUPERVISOR)
+    bids = await counted_bids(tx.session, lot_id)
+    released = await _releases(tx, lot_id)
+    return OwnPart(
+        bids=any(bid.bidder_id == tx.actor.party for bid in bids),
+        released=tx.actor.party in released,
     )
 
 
@@ -273,6 +300,12 @@ async def _lot(tx: Transaction, lot_id: LotId) -> tuple[LotRow, ProjectRow]:
     return lot, project
 
 
+async def _releases(tx: Transaction, lot_id: UUID) -> dict[UUID, datetime]:
+    """When each bidder released its bid."""
+    rows = await tx.session.scalars(select(ReleaseRow).where(ReleaseRow.lot_id == lot_id))
+    return {row.bidder_id: row.released_at for row in rows}
+
+
 def _step(lot: LotRow, row: OpeningRow | None) -> int:
     """Which of the hall's steps is current: 0 waiting … 5 over."""
     if lot.state == LotState.CLOSED:
@@ -290,8 +323,7 @@ async def _hall_bids(
     names = await organisation_names(tx.session, [bid.bidder_id for bid in bids])
     rows = await tx.session.scalars(select(OpenedBidRow).where(OpenedBidRow.lot_id == lot_id))
     results = {row.bid_id: row for row in rows}
-    released_rows = await tx.session.scalars(select(ReleaseRow).where(ReleaseRow.lot_id == lot_id))
-    released = {row.bidder_id: row.released_at for row in released_rows}
+    released = await _releases(tx, lot_id)
     shown = []
     for bid in bids:
         result = results.get(bid.id)

@@ -45,7 +45,7 @@ class Custodian:
     seen: dict[str, int] = field(default_factory=dict)
     """The newest timetable version seen of each lot."""
     undealt: list[str] = field(default_factory=list)
-    """What was asked for and could not be given, because its bidder had sealed it badly: in words."""
+    """What could not be given, because its bidder had sealed it badly: in words."""
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """The shares statement's payload for a request; `Unconvinced` where anything is missing.

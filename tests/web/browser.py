@@ -199,6 +199,30 @@ async def assert_targets_are_large_enough(page: Page) -> None:
     assert small == [], f"{page.url}: {small}"
 
 
+async def tab_to(page: Page, selector: str, *, presses: int = 60) -> None:
+    """Reach a control by the tabulator alone, with the focus in sight all the way."""
+    for _ in range(presses):
+        await page.keyboard.press("Tab")
+        assert await focus_is_visible(page)
+        if await page.evaluate("(s) => document.activeElement.matches(s)", selector):
+            return
+    pytest.fail(f"no tabulator leads to {selector}")
+
+
+async def focus_is_visible(page: Page) -> bool:
+    """Whether something has the focus, stands in the window, and has an outline around it."""
+    seen: bool = await page.evaluate(
+        """() => {
+          const one = document.activeElement;
+          if (!one || one === document.body) return false;
+          const box = one.getBoundingClientRect(), look = getComputedStyle(one);
+          const inside = box.bottom > 0 && box.top < innerHeight && box.width > 0;
+          return inside && (look.outlineStyle !== 'none' || look.boxShadow !== 'none');
+        }"""
+    )
+    return seen
+
+
 async def assert_holds_everywhere(page: Page) -> None:
     """The page that is open holds at every width, and axe finds nothing, bright and dark.
 

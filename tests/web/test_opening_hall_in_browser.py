@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from playwright.async_api import Browser, expect
 
+from kernel.access import Role
 from kernel.store.transaction import Store, transaction
 from tests.opened_lots import (
     Hall,
@@ -18,12 +22,16 @@ from tests.opened_lots import (
     window_ended,
 )
 from tests.sealed_bids import a_tender, ticking
+from tests.tenders import Player, a_player
 from tests.web.browser import (
     assert_holds_everywhere,
     chromium,
+    focus_is_visible,
     open_page,
     served,
+    tab_to,
 )
+from tests.web.tender_house import token_of
 from trading import opening
 from web.app import create_app
 
@@ -39,9 +47,11 @@ SHOWN = ["128,460,000.00", "125,300,500.00", "127,900,000.00"]
 @asynccontextmanager
 async def the_house(store: Store) -> AsyncIterator[str]:
     """The whole platform under a port of its own; its address, which it knows to be its origin."""
-    app = create_app(store, store.settings)
-    async with served(app, lifespan="on") as address:
-        app.state.settings = store.settings.model_copy(update={"origin": address})
+    listener = socket.create_server(("127.0.0.1", 0))
+    origin = f"http://localhost:{listener.getsockname()[1]}"
+    settings = store.settings.model_copy(update={"origin": origin})
+    app = create_app(replace(store, settings=settings), settings)
+    async with served(app, lifespan="on", listener=listener) as address:
         yield address
 
 
@@ -105,3 +115,86 @@ async def test_the_hall_is_complete_without_javascript(
     ):
         body = await page.inner_text("body")
         assert all(price in body for price in SHOWN)
+
+
+# ── what is said in the hall ──────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+async def read_out(hall: Hall, clock_to: Callable[[datetime], Awaitable[None]]) -> Hall:
+    """The hall when every price has been shown and the record is not signed yet."""
+    await clock_to(await hall.window_ends_at())
+    for entry in hall.entries:
+        await released(hall, entry)
+    await window_ended(hall)
+    await everything_opened(hall)
+    return hall
+
+
+async def test_a_bidder_objects_and_the_host_answers_in_the_hall_by_the_keyboard_alone(
+    store: Store, read_out: Hall, chromium: Browser
+) -> None:
+    """Bidding Regulation 44. WCAG 2.2, 2.1.1 and 2.4.7."""
+    bidder, agency = read_out.entries[0].player, read_out.tender.cast.agency
+    path = f"/openings/{read_out.lot_id}"
+    async with (
+        the_house(store) as address,
+        open_page(chromium, address + path) as public,
+        open_page(chromium, address + path, token=await token_of(store, bidder)) as objecting,
+        open_page(chromium, address + path, token=await token_of(store, agency)) as answering,
+    ):
+        assert await public.locator("form[data-json]").count() == 0
+        await tab_to(objecting, "#field-words")
+        await objecting.keyboard.type("请说明第二家投标人的解密顺序。")
+        await objecting.keyboard.press("Tab")
+        assert await focus_is_visible(objecting)
+        await objecting.keyboard.press("Enter")
+        for page in (public, objecting, answering):
+            await expect(page.locator("#board")).to_contain_text("第二家投标人的解密顺序")
+
+        await tab_to(answering, "#board textarea")
+        await answering.keyboard.type("先投标人，")
+        # Somebody else speaks meanwhile: what is being typed stays.
+        await objecting.locator("#field-words").fill("另请说明时间。")
+        await objecting.get_by_role("button", name="提出异议").click()
+        await expect(answering.locator("#board")).to_contain_text("另请说明时间")
+        await answering.keyboard.type("后保管人。")
+        await answering.keyboard.press("Tab")
+        assert await focus_is_visible(answering)
+        await answering.keyboard.press("Enter")
+        for page in (public, objecting):
+            await expect(page.locator("#board")).to_contain_text("先投标人，后保管人。")
+        await assert_holds_everywhere(answering)
+        await assert_holds_everywhere(objecting)
+
+
+async def test_each_part_is_told_its_next_step_and_nobody_anothers(
+    store: Store,
+    hall: Hall,
+    chromium: Browser,
+    clock_to: Callable[[datetime], Awaitable[None]],
+) -> None:
+    cast, bidder = hall.tender.cast, hall.entries[0].player
+    other = await a_player(store, Role.AGENCY)
+    await clock_to(hall.in_window)
+    async with the_house(store) as address:
+
+        async def told(who: Player) -> str:
+            token = await token_of(store, who)
+            async with open_page(
+                chromium, f"{address}/openings/{hall.lot_id}", token=token
+            ) as page:
+                return await page.inner_text("main aside")
+
+        assert "sunbid opening release" in await told(bidder)
+        assert "sunbid" not in await told(cast.agency)
+        for entry in hall.entries:
+            await released(hall, entry)
+        assert "sunbid" not in await told(bidder)
+        await window_ended(hall)
+        for who in (cast.agency, cast.supervisor):
+            assert f"--as {who.actor.role}" in await told(who)
+        await everything_opened(hall)
+        assert "sunbid opening record" in await told(cast.agency)
+        assert "sunbid" not in await told(cast.supervisor)
+        assert "sunbid" not in await told(other)

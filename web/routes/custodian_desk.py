@@ -55,5 +55,6 @@ async def desk(request: Request, tx: Act) -> HTMLResponse:
         request,
         "custodian_desk/desk.html",
         assignments=await drafting.own_assignments(tx),
+        own_party=tx.actor.party_id,
         now=tx.now,
     )

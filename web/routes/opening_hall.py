@@ -7,9 +7,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from kernel.access import Role
-from kernel.crypto.digests import b64, b64u, instant_text, unb64u
+from kernel.crypto.digests import b64, b64u, unb64u
 from kernel.identifiers import LotId
+from kernel.store.transaction import Transaction
 from trading import opening, opening_views
 from web.log_proofs import proofs_of
 from web.pages import render
@@ -110,32 +110,24 @@ async def sheet_container(tx: Act, lot_id: UUID, head: str) -> Response:
 @router.get("/openings/{lot_id}", response_class=HTMLResponse)
 async def hall_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     """The hall as a page."""
-    state = await opening_views.hall(tx, LotId(lot_id))
-    return render(
-        request,
-        "opening_hall/hall.html",
-        hall=state,
-        now=tx.now,
-        actor=tx.actor,
-        may_answer=tx.actor.role in (Role.AGENCY, Role.TENDEREE),
-        live_view=f"{lot_id}/public",
-    )
+    return render(request, "opening_hall/hall.html", **await _seen(tx, LotId(lot_id)))
 
 
 @router.get("/openings/{lot_id}/board", response_class=HTMLResponse)
 async def hall_board(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     """The part of the hall that changes, fetched again whenever something happens."""
-    state = await opening_views.hall(tx, LotId(lot_id))
-    return render(
-        request,
-        "opening_hall/board.html",
-        hall=state,
-        now=tx.now,
-        actor=tx.actor,
-        may_answer=tx.actor.role in (Role.AGENCY, Role.TENDEREE),
-        live_view=f"{lot_id}/public",
-        until=None if state.window_until is None else instant_text(state.window_until),
-    )
+    return render(request, "opening_hall/board.html", **await _seen(tx, LotId(lot_id)))
+
+
+async def _seen(tx: Transaction, lot_id: LotId) -> dict[str, Any]:
+    return {
+        "hall": await opening_views.hall(tx, lot_id),
+        "own": await opening_views.own_part(tx, lot_id),
+        "own_capacity": str(tx.actor.role),
+        "own_party": tx.actor.party_id,
+        "now": tx.now,
+        "live_view": f"{lot_id}/public",
+    }
 
 
 @router.get("/openings", response_class=HTMLResponse)

@@ -18,7 +18,8 @@ function show(form, error) {
   where.className = "note n-bad";
   const grounds = error.body?.refusals ?? [];
   const list = document.createElement("ul");
-  for (const one of grounds.length ? grounds : [{ reason: error.message }]) {
+  const words = error.body?.title ?? error.message;
+  for (const one of grounds.length ? grounds : [{ reason: words }]) {
     const line = document.createElement("li");
     line.textContent = one.article ? `${one.reason}（${one.article}）` : one.reason;
     list.append(line);

@@ -201,7 +201,14 @@ function put(part, html) {
   const own = (part.id && came.getElementById(part.id)) || came.querySelector('main') || came.body;
   const focused = part.contains(document.activeElement) ? document.activeElement.id : '';
   const scrolled = [...part.querySelectorAll('[role=region]')].map((box) => [box.scrollLeft, box.scrollTop]);
+  const typed = [...part.querySelectorAll('textarea[id], input[id]')]
+    .filter((field) => field.value !== field.defaultValue)
+    .map((field) => [field.id, field.value]);
   part.replaceChildren(...own.childNodes);
+  for (const [id, value] of typed) {
+    const field = document.getElementById(id);
+    if (field && part.contains(field)) field.value = value;
+  }
   [...part.querySelectorAll('[role=region]')].forEach((box, n) => {
     if (scrolled[n]) [box.scrollLeft, box.scrollTop] = scrolled[n];
   });
