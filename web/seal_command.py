@@ -24,6 +24,7 @@ from web.client import Client, Problem, Unreachable
 from web.sealing_bids import Bidder, LotPackage, NotSealable, SealedBid, deliver, read_package
 from web.sealing_bids import Progress as Hears
 from web.sealing_bids import seal_bid as sealed_by
+from web.sealing_bids import withdraw as withdrawn_by
 
 OK, USAGE, AUTH, CONFLICT, NETWORK, LATE = 0, 2, 4, 5, 7, 8
 SENT: Final = "answer.json"
@@ -70,6 +71,10 @@ def seal(
     submit_to: Annotated[
         str, typer.Option("--submit-to", help="Platform to upload and submit to, as a URL.")
     ] = "",
+    withdraw: Annotated[
+        bool,
+        typer.Option("--withdraw", help="Withdraw your bid for the package's lot; seal nothing."),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Answer as JSON on standard output.")
     ] = False,
@@ -81,20 +86,26 @@ def seal(
     sunbid seal package.json bid/ --bidder ID --sheet sheet.json --key me.pem --out sealed
 
     sunbid seal --submit-to https://platform.example --bidder ID --key me.pem --out sealed
+
+    sunbid seal package.json --withdraw --submit-to URL --bidder ID --key me.pem
     """
     if package is None and not submit_to:
         raise typer.BadParameter("give a package to seal for, or --submit-to to send a sealed bid")
     if key is None or not bidder:
         raise typer.BadParameter("--bidder and --key say who you are")
+    if withdraw and (package is None or not submit_to or files or sheet):
+        raise typer.BadParameter("--withdraw takes the lot's package and --submit-to, and no files")
     told: dict[str, Any] = {"folder": str(out)}
     try:
         who = Bidder(bidder, PrivateKey.from_pem(key.read_bytes()))
-        if package is not None:
-            found = read_package(package.read_bytes())
+        found = None if package is None else read_package(package.read_bytes())
+        if found is not None and withdraw:
+            told |= _withdrawn(who, submit_to, found, out)
+        elif found is not None:
             done = _sealed(found, who, sheet, files or [], out, escrow, opening_key, seq, replaces)
             told |= _described(found, done)
             _explain(found, done)
-        if submit_to:
+        if submit_to and not withdraw:
             told |= _delivered(who, submit_to, out)
     except (NotSealable, BrokenSeal, OSError, json.JSONDecodeError) as fault:
         talk.print(f"[red]{fault}[/]")
@@ -149,11 +160,25 @@ def _delivered(who: Bidder, address: str, folder: Path) -> dict[str, Any]:
             with _bars(unit=False) as hear:
                 return await deliver(client, folder, progress=hear)
 
+    return _kept(asyncio.run(work()), folder, SENT, RECEIPT)
+
+
+def _withdrawn(who: Bidder, address: str, package: LotPackage, folder: Path) -> dict[str, Any]:
+    async def work() -> dict[str, Any]:
+        async with Client(address, who.key) as client:
+            await client.sign_in(Role.BIDDER, who.organisation_id)
+            return await withdrawn_by(client, package, who, now=machine_clock())
+
     answer = asyncio.run(work())
-    (folder / SENT).write_text(json.dumps(answer, ensure_ascii=False, indent=1))
+    folder.mkdir(parents=True, exist_ok=True)
+    return _kept(answer, folder, f"withdrawal-{SENT}", f"withdrawal-{RECEIPT}")
+
+
+def _kept(answer: dict[str, Any], folder: Path, sent: str, receipt: str) -> dict[str, Any]:
+    (folder / sent).write_text(json.dumps(answer, ensure_ascii=False, indent=1))
     if "receipt" in answer:
-        (folder / RECEIPT).write_text(answer["receipt"])
-        talk.print(f"[green]Received {answer['received_at']}[/]; receipt in {folder / RECEIPT}")
+        (folder / receipt).write_text(answer["receipt"])
+        talk.print(f"[green]Received {answer['received_at']}[/]; receipt in {folder / receipt}")
     else:
         talk.print(
             f"[yellow]Received {answer['received_at']}[/]; the receipt follows: run this again, "

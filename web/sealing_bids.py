@@ -41,6 +41,7 @@ from kernel.crypto.digests import (
     strict_json,
     text_of,
     unb64,
+    unb64u,
 )
 from kernel.crypto.envelope_header import meta_bytes
 from kernel.crypto.recovery_file import NONCE_SIZE, PASSPHRASE_ENTROPY_SIZE, SALT_SIZE
@@ -474,7 +475,36 @@ async def deliver(
     for one in list_of(described.get("envelopes"), at_most=4):
         assert isinstance(one, dict)
         await _send(client, lot_id, folder / text_of(one["file"]), one, progress)
-    raw = (folder / "submission.dsse").read_bytes()
+    return await _submit(client, lot_id, (folder / "submission.dsse").read_bytes())
+
+
+async def withdraw(
+    client: Client, package: LotPackage, bidder: Bidder, *, now: datetime
+) -> dict[str, Any]:
+    """Withdraw the bidder's standing bid; the platform's answer, with receipt or promise.
+
+    May be repeated: a bid that is withdrawn already has its receipt given again.
+    """
+    own = await client.get(f"/api/v1/lots/{package.lot_id}/bids/mine")
+    last = own["bids"][-1] if own["bids"] else None
+    if last is not None and last["withdrawn"]:
+        told = {name: last[name] for name in ("entry_id", "received_at")}
+        if last["receipt"]:
+            told["receipt"] = (await client.read(f"/api/v1/receipts/{last['entry_id']}")).decode()
+        return told | {"link": f"/api/v1/receipts/{last['entry_id']}"}
+    replaces = own["next"]["replaces"]
+    raw = submission(
+        package,
+        bidder,
+        (),
+        seq=int(own["next"]["seq"]),
+        replaces=None if replaces is None else unb64u(replaces, 32),
+        signed_at=now,
+    )
+    return await _submit(client, package.lot_id, raw)
+
+
+async def _submit(client: Client, lot_id: str, raw: bytes) -> dict[str, Any]:
     answer: dict[str, Any] = await client.post_signed(
         f"/api/v1/lots/{lot_id}/bids", raw, idempotency_key=hashlib.sha256(raw).hexdigest()
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import re
+import socket
 import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -37,11 +39,13 @@ from tests.sealed_bids import (
 )
 from tests.tenders import Player
 from tests.web.bid_house import bid_house
+from tests.web.browser import served
 from tests.web.tender_house import client_of, page, token_of
 from trading import closing
 from trading.reception import Reception
 from web import sealing_bids
 from web.client import Client, Problem
+from web.command_line import main
 from web.sealing_bids import Bidder, NotSealable, deliver, read_package, seal_bid
 
 DSSE = "application/vnd.dsse+json"
@@ -507,11 +511,65 @@ def test_the_command_seals_what_it_is_given_and_says_what_it_needs(tmp_path: Pat
     assert runner.invoke(app, asked).exit_code == 2
 
 
+async def test_a_bid_is_sealed_sent_replaced_and_withdrawn_from_the_command_line(
+    store: Store,
+    settings: Settings,
+    tender: Tender,
+    bidder: Player,
+    tick: Tick,
+    tmp_path: Path,
+) -> None:
+    """Bidding Law 29; every step has its receipt, and saying a thing twice changes nothing."""
+    package, key, sheet = (tmp_path / name for name in ("package.json", "key.pem", "sheet.json"))
+    key.write_bytes(bidder.key.to_pem())
+    sheet.write_text(json.dumps(SHEET))
+    who = ["--bidder", str(bidder.party), "--key", str(key), "--json"]
+    files = str(files_in(tmp_path))
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    own = settings.model_copy(update={"origin": f"http://localhost:{listener.getsockname()[1]}"})
+    async with (
+        bid_house(replace(store, settings=own), own) as house,
+        served(house, listener=listener) as address,
+        ticking(tick),
+    ):
+        package.write_bytes(await the_package(await client_of(house), tender))
+
+        async def typed(*words: str) -> tuple[int, dict[str, Any]]:
+            done = await asyncio.to_thread(lambda: CliRunner().invoke(main, ["seal", *words, *who]))
+            lines = done.stdout.strip().splitlines()
+            return done.exit_code, json.loads(lines[-1]) if lines else {"said": done.stderr}
+
+        withdrawing = [str(package), "--withdraw", "--submit-to", address]
+        withdrawing += ["--out", str(tmp_path / "withdrawn")]
+        assert (await typed(*withdrawing))[0] == 5
+        first = [str(package), files, "--sheet", str(sheet), "--out", str(tmp_path / "first")]
+        code, sent = await typed(*first, "--submit-to", address)
+        assert (code, "receipt" in sent) == (0, True), sent
+        client = await client_of(house, bidder)
+        path = f"/api/v1/lots/{tender.lot_id}/bids/mine"
+        state = (await client.get(path))["next"]
+        again = [str(package), files, "--sheet", str(sheet), "--out", str(tmp_path / "again")]
+        again += ["--seq", str(state["seq"]), "--replaces", state["replaces"]]
+        assert (await typed(*again, "--submit-to", address))[0] == 0
+        code, gone = await typed(*withdrawing)
+        assert (code, (tmp_path / "withdrawn/withdrawal-receipt.tlog-proof").read_text()) == (
+            0,
+            gone["receipt"],
+        )
+        code, repeated = await typed(*withdrawing)
+        assert (code, repeated["receipt"]) == (0, gone["receipt"])
+        assert [one["withdrawn"] for one in (await client.get(path))["bids"]] == [
+            False,
+            False,
+            True,
+        ]
+        assert (await typed(*withdrawing, files))[0] == 2
+
+
 async def test_the_command_seals_a_folder_offline(
     house: FastAPI, tender: Tender, bidder: Player, tmp_path: Path
 ) -> None:
-    import asyncio
-
     import typer
 
     from web import seal_command

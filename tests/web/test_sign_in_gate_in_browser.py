@@ -22,7 +22,14 @@ from kernel.store.parties import verified_statement
 from kernel.store.registering import Registered
 from kernel.store.transaction import Store, transaction
 from tests.newcomers import acting, the_centre, verified
-from tests.web.browser import assert_axe_clean, assert_no_overflow, chromium, open_page
+from tests.web.browser import (
+    assert_axe_clean,
+    assert_no_overflow,
+    chromium,
+    focus_is_visible,
+    open_page,
+    tab_to,
+)
 from web import frame, problems, request_scope, same_origin, security_headers, visitor_choices
 from web.routes import sign_in_gate
 
@@ -99,15 +106,18 @@ async def with_authenticator(page: Page) -> None:
     )
 
 
+NEWCOMER = {
+    "uscc": "91350100M000100Y43",
+    "name": "江城建设工程有限公司",
+    "region": "420100",
+    "responsible_person": "王伟",
+    "person": "李娜",
+    "identity_document": "420103199001010012",
+}
+
+
 async def register(page: Page) -> None:
-    for name, value in {
-        "uscc": "91350100M000100Y43",
-        "name": "江城建设工程有限公司",
-        "region": "420100",
-        "responsible_person": "王伟",
-        "person": "李娜",
-        "identity_document": "420103199001010012",
-    }.items():
+    for name, value in NEWCOMER.items():
         await page.fill(f"[name={name}]", value)
     await page.check("[name=roles][value=bidder]")
     await page.click("form[data-register] button")
@@ -243,3 +253,44 @@ async def test_a_role_card_works_without_scripts(chromium: Browser, gate: Gate) 
         await page.click("form[data-demo-card]:has([value=expert]) button")
         await page.wait_for_url(f"{gate.address}/account")
         assert "江城大学" in await page.content()
+
+
+async def test_a_role_card_is_taken_and_the_session_ended_by_the_keyboard_alone(
+    chromium: Browser, gate: Gate
+) -> None:
+    """WCAG 2.2, 2.1.1 and 2.4.7."""
+    address = f"{gate.address}/demo/sign-in?to=/account"
+    async with open_page(chromium, address, expected=NO_CLOCK) as page:
+        await page.keyboard.press("Tab")
+        await expect(page.locator(":focus")).to_have_attribute("href", "#main")
+        await tab_to(page, "form[data-demo-card]:has([value=expert]) button")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url(f"{gate.address}/account")
+        await expect(page.locator("main")).to_contain_text("江城大学")
+        await tab_to(page, "form[action='/sign-out'] button")
+        await page.keyboard.press("Space")
+        await page.wait_for_url(lambda url: not url.endswith("/account"))
+        assert await page.context.cookies() == []
+
+
+async def test_a_newcomer_registers_and_signs_in_by_the_keyboard_alone(
+    chromium: Browser, gate: Gate
+) -> None:
+    """WCAG 2.2, 2.1.1 and 2.4.7."""
+    async with open_page(chromium, f"{gate.address}/register", expected=NO_CLOCK) as page:
+        for name, value in NEWCOMER.items():
+            await tab_to(page, f"[name={name}]")
+            await page.keyboard.type(value)
+        await page.keyboard.press("Shift+Tab")
+        assert await focus_is_visible(page)
+        await tab_to(page, "[name=roles][value=bidder]", back=True)
+        await page.keyboard.press("Space")
+        await tab_to(page, "form[data-register] button")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("[data-says]")).to_contain_text("已注册")
+        await page.goto(f"{gate.address}/sign-in?to=/account")
+        await expect(page.locator("[data-keys-here] button").first).to_be_visible()
+        await tab_to(page, "[data-keys-here] button")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url(f"{gate.address}/account")
+        await expect(page.locator("main")).to_contain_text(NEWCOMER["name"])

@@ -375,6 +375,7 @@ async def bid_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
         bids=bids,
         uploads=await uploading.own_uploads(tx, lot_id),
         standing=bids[-1] if bids and not bids[-1].withdrawn else None,
+        replaces=b64u(bids[-1].submission) if bids else "",
         open=found.line.state is LotState.OPEN and not found.line.suspended,
         bidder_id=tx.actor.party,
         now=tx.now,
