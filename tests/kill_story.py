@@ -173,7 +173,7 @@ class Uploading:
     """The uploads that were told to be complete, and were not taken back."""
 
     async def go_on(self, until: asyncio.Event) -> None:
-        await self.client.sign_in(Role.BIDDER, str(self.who.party))
+        """Upload one file after the other until told to stop."""
         while not until.is_set():
             file = a_sealed_bid(self.tender, self.who)[1]
             while not await self._uploaded(file):
@@ -240,9 +240,10 @@ async def play(
             client = Client(place.settings.origin, who.key, patience_s=10)
             stories.append(Bidding(tender, who, client, a_sealed_bid(tender, who)))
             await stories[-1].prepare()
-        submitting = [asyncio.create_task(story.submit(until)) for story in stories]
         who = await a_bidder(store)
         client = Client(place.settings.origin, who.key, patience_s=10)
+        await client.sign_in(Role.BIDDER, str(who.party))
+        submitting = [asyncio.create_task(story.submit(until)) for story in stories]
         uploading = Uploading(tender, who, client)
         submitting.append(asyncio.create_task(uploading.go_on(until)))
         for program, failpoints in deaths:
