@@ -58,22 +58,16 @@ async def test_a_registration_with_a_zero_character_is_malformed(
 
 # ── at every door ─────────────────────────────────────────────────────────────────────────────
 
-ABSURD_WORDS = ("a\0b", "\x7f", "9" * 40, "-1", "1e400", "NaN", "", "\u202e", "字" * 5000)
+ABSURD_WORDS = ("a\0b", "9" * 40, "-1", "1e400", "\u202e", "字" * 5000)
 ABSURD_VALUES: tuple[Any, ...] = (
     "a\0b",
     "\ud800",
     "字" * 5000,
-    "",
     10**40,
-    -(10**40),
     -1,
-    1.5,
     1e308,
     None,
-    True,
     [],
-    {},
-    [[[[[["a\0b"]]]]]],
     {"a\0b": 1},
 )
 """What no column, clock or counter can hold, and what is of another kind than was asked for."""
@@ -104,7 +98,7 @@ def absurd_requests(context: RouteContext, line: Line) -> Iterator[tuple[str, di
     for words in ABSURD_WORDS:
         told = quote(words, safe="")
         for name in path_names(context):
-            yield path_of(context, **{name: told or "0"}), sent
+            yield path_of(context, **{name: told}), sent
         for name in query_names(context):
             yield f"{path_of(context)}?{name}={told}", sent
     if line.body is not None:
