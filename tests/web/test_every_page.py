@@ -45,6 +45,15 @@ SEEN_ELSEWHERE = {
 }
 
 
+WATCHED = """
+window.breaches = [];
+addEventListener('securitypolicyviolation', (breach) => {
+  window.breaches.push(`${breach.violatedDirective} ${breach.blockedURI}`);
+});
+"""
+STATUS = "performance.getEntriesByType('navigation')[0].responseStatus"
+
+
 @dataclass(slots=True)
 class House:
     """A lot under evaluation, another open for bids, a third in preparation."""
@@ -141,9 +150,13 @@ async def test_every_page_opens_on_a_narrow_screen_and_nothing_complains(
     assert found == {*pages, *SEEN_ELSEWHERE}
     for who, path in pages.values():
         token = "" if who is None else await token_of(house.room.store, who)
-        async with open_page(chromium, house.address + path, width=320, token=token) as page:
+        async with open_page(
+            chromium, house.address + path, width=320, token=token, script=WATCHED
+        ) as page:
             assert page.url == house.address + path
+            assert await page.evaluate(STATUS) == 200, path
             await is_whole(page)
+            assert await page.evaluate("window.breaches") == [], path
 
 
 @pytest.mark.parametrize("name", ["GET /custodian", "GET /account"])
@@ -157,4 +170,6 @@ async def test_a_desk_with_something_on_it_holds_at_every_width_and_axe_finds_no
         await expect(page.locator("main")).to_contain_text(
             who.name if name == "GET /account" else str(house.room.lot_id)
         )
+        for details in await page.locator("main details > summary").all():
+            await details.click()
         await assert_holds_everywhere(page)
