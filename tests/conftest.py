@@ -152,8 +152,7 @@ async def store(
     keys = founding.make_keys(settings)
     await founding.found(owner, settings, keys, demo=True, start=START)
     await owner.dispose()
-    # Lines enough for everybody whom a story of the deadline stops in the middle of an act.
-    engine = role_lines.to(database, APP, pool_size=24)
+    engine = role_lines.to(database, APP, pool_size=10)
     yield Store(session_factory(engine), Documents("", folder=tmp_path / "documents"), settings)
     await engine.dispose()
 
