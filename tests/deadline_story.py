@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from kernel.crypto.digests import sha256
 from kernel.errors import Outrun, PlatformError, Refused
 from kernel.failpoints import FailpointHit, watched
 from kernel.identifiers import LotId
+from kernel.store.database import connect, session_factory
 from kernel.store.transaction import NotDurable, Store
 from tests.sealed_bids import (
     SealedFile,
@@ -289,6 +291,16 @@ async def _rows(session: AsyncSession, table: str, lot_id: UUID) -> list[Any]:
         text(f"SELECT * FROM {table} WHERE lot_id = :lot"), {"lot": lot_id}
     )
     return list(found.mappings())
+
+
+@asynccontextmanager
+async def crowded(store: Store, url: str) -> AsyncIterator[Store]:
+    """The same store with lines enough for everybody whom a story stops in the middle of an act."""
+    engine = connect(url, pool_size=24)
+    try:
+        yield replace(store, sessions=session_factory(engine))
+    finally:
+        await engine.dispose()
 
 
 async def play_story(
