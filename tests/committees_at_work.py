@@ -38,7 +38,7 @@ from kernel.store.parties import payload_type
 from kernel.store.transaction import Store, transaction
 from tests.awards import a_sheet, a_zip, handed_over, record_signed
 from tests.draw_cast import EAST, HOST, SOUTH, DrawHouse, a_pool
-from tests.kept_stores import Tick, founded_store
+from tests.kept_stores import Tick, founded_store, settings_in, store_over
 from tests.opened_lots import (
     Hall,
     a_hall,
@@ -156,7 +156,7 @@ class WorkRoom:
             store=store,
             hall=replace(self.hall, store=store),
             draw=replace(self.draw, store=store, tick=tick),
-            sitters=[replace(one, sheets={}) for one in self.sitters],
+            sitters=[replace(one, sheets=dict(one.sheets)) for one in self.sitters],
         )
 
     # ── forming ──
@@ -424,10 +424,7 @@ class WorkRoom:
         return await self.do(sitter.player, reporting.sign, self.committee_id, raw)
 
     async def reported(self) -> bytes:
-        """The whole of the work, from the first seat to the last signature."""
-        await self.sit()
-        await self.reject()
-        await self.score()
+        """After the sheets were shown: the report, and everybody's signature under it."""
         digest = await self.compile()
         for sitter in self.sitters:
             await self.sign(sitter, digest)
@@ -553,25 +550,37 @@ class KeptCommittees:
     copies: int = 0
 
     async def copied(self, kind: str) -> tuple[WorkRoom, Settings, str]:
-        """A room of this kind without a store, its settings, and a fresh copy of its database."""
+        """A room without a store, its settings, and a fresh copy of its database.
+
+        The kind is one of `KINDS`, or one of them with `, scored` behind it: then one bid is
+        rejected, the others are marked, and the sheets are shown.
+        """
         if kind not in self.rooms:
-            await self._make(kind)
+            procedure, _, scored = kind.partition(", ")
+            await (self._score(kind, procedure) if scored else self._make(kind))
         room, settings, source = self.rooms[kind]
         self.copies += 1
-        name = f"room_{kind}_{self.copies}"
+        name = f"room_{self.copies}"
         await self.server.create_database(name, template=source)
         return room, settings, name
 
     async def _make(self, kind: str) -> None:
         name = f"kept_{kind}"
-        async with founded_store(self.server, name, self.template, self.folder / kind) as (
-            store,
-            tick,
-            settings,
-        ):
+        # No witnesses, so that a checkpoint alone makes an entry witnessed.
+        settings = settings_in(self.folder / kind, witness_quorum=0)
+        async with founded_store(self.server, name, self.template, settings) as (store, tick):
             room = await a_room(store, tick, kind)
             await room.convene()
             await tick()
+        self.rooms[kind] = room, settings, name
+
+    async def _score(self, kind: str, procedure: str) -> None:
+        made, settings, name = await self.copied(procedure)
+        async with store_over(self.server, name, settings) as (store, tick):
+            room = made.over(store, tick)
+            await room.sit()
+            await room.reject()
+            await room.score()
         self.rooms[kind] = room, settings, name
 
 

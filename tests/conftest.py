@@ -6,17 +6,18 @@ import gc
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib import import_module
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import structlog
 from fastapi import FastAPI
 from hypothesis import settings as dice
 from sqlalchemy import event, make_url, text
@@ -31,8 +32,12 @@ from kernel.store.embedded_postgres import EmbeddedPostgres
 from kernel.store.sequencer import sequence_once
 from kernel.store.transaction import Store
 from kernel.store.transparency_log import disclose_fillers, integrate_once, publish_once
+from tests.awards import Evaluated
 from tests.committees_at_work import KeptCommittees, WorkRoom, committees_kept
-from tests.kept_stores import START, store_over
+from tests.kept_stores import START, settings_in, store_over
+from tests.kept_stories import KeptStories, Told, continued
+from tests.opened_lots import Hall
+from tests.sealed_bids import Tender
 from web.soundness import faults_of
 
 if TYPE_CHECKING:
@@ -59,6 +64,13 @@ def _fast_folder() -> str | None:
     memory = Path("/dev/shm")
     roomy = memory.is_dir() and shutil.disk_usage(memory).free >= MEMORY_MIN
     return str(memory) if roomy and os.access(memory, os.W_OK) else None
+
+
+@pytest.fixture(autouse=True)
+def log_of_its_own() -> Iterator[None]:
+    """A command writes its log to a terminal that is gone when its test ends."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
@@ -90,11 +102,24 @@ class Database:
         return self.server.url(role=role, database=self.name)
 
 
+@pytest.fixture(scope="session")
+def kept_stories(postgres: EmbeddedPostgres) -> Iterator[KeptStories]:
+    """Stories told once in this process."""
+    with tempfile.TemporaryDirectory(prefix="sunbid-stories-") as folder:
+        yield KeptStories(postgres, Path(folder), TEMPLATE)
+
+
 @pytest.fixture
-async def database(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
-    """A database of this test's own, made from the template, with nothing founded in it yet."""
+async def told(kept_stories: KeptStories, request: pytest.FixtureRequest) -> Told | None:
+    """The story that this test goes on with; none for a test that begins at the beginning."""
+    return await kept_stories.asked_by(request.fixturenames)
+
+
+@pytest.fixture
+async def database(postgres: EmbeddedPostgres, told: Told | None) -> AsyncIterator[Database]:
+    """A database of this test's own: where its story goes on, or with nothing founded in it yet."""
     name = f"house_{next(_numbers)}"
-    await postgres.create_database(name, template=TEMPLATE)
+    await postgres.create_database(name, template=told.database if told else TEMPLATE)
     yield Database(postgres, name)
     await postgres.drop_database(name)
 
@@ -134,28 +159,61 @@ def role_lines(postgres: EmbeddedPostgres) -> Lines:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings that read nothing from the environment but the defaults."""
-    return Settings(
-        data=tmp_path,
-        testing=True,
-        log_tick_s=0.05,
-        closer_settle_s=0.0,
-        origin="http://localhost",
-        log_origin="demo.sunbid.test/log",
-    )
+    return settings_in(tmp_path)
 
 
 @pytest.fixture
 async def store(
-    database: Database, role_lines: Lines, settings: Settings, tmp_path: Path
+    database: Database,
+    role_lines: Lines,
+    settings: Settings,
+    told: Told | None,
+    tmp_path: Path,
 ) -> AsyncIterator[Store]:
     """A founded demo database whose clock starts at START and is jumped by `clock_to`."""
-    owner = role_lines.to(database, OWNER, pool_size=1)
-    keys = founding.make_keys(settings)
-    await founding.found(owner, settings, keys, demo=True, start=START)
-    await owner.dispose()
+    if told:
+        continued(told, tmp_path)
+    else:
+        owner = role_lines.to(database, OWNER, pool_size=1)
+        keys = founding.make_keys(settings)
+        await founding.found(owner, settings, keys, demo=True, start=START)
+        await owner.dispose()
     engine = role_lines.to(database, APP, pool_size=10)
     yield Store(session_factory(engine), Documents("", folder=tmp_path / "documents"), settings)
     await engine.dispose()
+
+
+def _gone_on_with(told: Told | None, store: Store) -> Any:
+    assert told is not None
+    return told.in_store(store)
+
+
+@pytest.fixture
+def tender(told: Told | None, store: Store) -> Tender:
+    """A lot that is open for bids."""
+    found: Tender = _gone_on_with(told, store)
+    return found
+
+
+@pytest.fixture
+def hall(told: Told | None, store: Store) -> Hall:
+    """A lot with three bids, closed, whose release window is running."""
+    found: Hall = _gone_on_with(told, store)
+    return found
+
+
+@pytest.fixture
+def recorded_hall(told: Told | None, store: Store) -> Hall:
+    """A lot whose bids lie open and whose opening record is signed."""
+    found: Hall = _gone_on_with(told, store)
+    return found
+
+
+@pytest.fixture
+def evaluated(told: Told | None, store: Store) -> Evaluated:
+    """A lot whose committee has reported, on the evening of the opening."""
+    found: Evaluated = _gone_on_with(told, store)
+    return found
 
 
 @pytest.fixture
@@ -236,7 +294,7 @@ async def kept_committees(postgres: EmbeddedPostgres) -> AsyncIterator[KeptCommi
 async def room(
     kept_committees: KeptCommittees, request: pytest.FixtureRequest
 ) -> AsyncIterator[WorkRoom]:
-    """A committee that was just convened; of a mandatory tender, unless the test says otherwise."""
+    """A committee that was just convened for a mandatory tender, unless the test names another."""
     kind = getattr(request, "param", "tendering")
     made, settings, name = await kept_committees.copied(kind)
     async with store_over(kept_committees.server, name, settings) as (store, tick):

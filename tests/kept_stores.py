@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from kernel.settings import Settings
 from kernel.store import founding
@@ -22,29 +23,32 @@ START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 Tick = Callable[[], Awaitable[None]]
 
 
-@asynccontextmanager
-async def founded_store(
-    server: EmbeddedPostgres, name: str, template: str, folder: Path
-) -> AsyncIterator[tuple[Store, Tick, Settings]]:
-    """A founded store in a new database of that name; the database stays."""
-    folder.mkdir()
-    settings = Settings(
+def settings_in(folder: Path, **changes: Any) -> Settings:
+    """A test's settings, over this data folder."""
+    return Settings(
         data=folder,
         testing=True,
         log_tick_s=0.05,
         closer_settle_s=0.0,
         origin="http://localhost",
         log_origin="demo.sunbid.test/log",
-        # No witnesses, so that a checkpoint alone makes an entry witnessed.
-        witness_quorum=0,
+        **changes,
     )
+
+
+@asynccontextmanager
+async def founded_store(
+    server: EmbeddedPostgres, name: str, template: str, settings: Settings
+) -> AsyncIterator[tuple[Store, Tick]]:
+    """A founded store in a new database of that name; the database stays."""
+    settings.data.mkdir()
     await server.create_database(name, template=template)
     owner = connect(server.url(role=OWNER, database=name), pool_size=1)
     keys = founding.make_keys(settings)
     await founding.found(owner, settings, keys, demo=True, start=START)
     await owner.dispose()
     async with store_over(server, name, settings) as (store, tick):
-        yield store, tick, settings
+        yield store, tick
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -15,12 +15,24 @@ from kernel.crypto.signing import PrivateKey
 from kernel.identifiers import LotId
 from kernel.randomness import random_bytes
 from kernel.store.transaction import Store, transaction
-from tests.sealed_bids import IN_TIME, SealedFile, Tender, a_bidder, a_submission, at, uploaded
+from tests.sealed_bids import (
+    IN_TIME,
+    SealedFile,
+    Tender,
+    a_bidder,
+    a_submission,
+    a_tender,
+    at,
+    uploaded,
+)
 from tests.tenders import Player, signed
 from trading import closing, lots, opening, reception
 from trading.bidding import submit
 from trading.rules.opening_policy import policy_keys
 from trading.tables import LotRow
+
+PRICES = ("128460000.00", "125300500.00", "127900000.00")
+"""Of the three bids of a closed lot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +139,12 @@ async def a_hall(store: Store, tender: Tender, entries: list[Entry]) -> Hall:
     return Hall(store, tender, entries)
 
 
+async def a_closed_lot(store: Store) -> Hall:
+    """A lot with three bids, closed, whose release window is running."""
+    tender = await a_tender(store)
+    return await a_hall(store, tender, [await an_entry(store, tender, one) for one in PRICES])
+
+
 def release_statement(hall: Hall, entry: Entry, *, spoilt: bool = False) -> bytes:
     secrets = []
     for file in entry.files:
@@ -212,7 +230,7 @@ async def everything_opened(hall: Hall) -> None:
     await opening.proceed(at(hall.store, await hall.window_ends_at()), hall.lot_id)
 
 
-async def an_opened_lot(store: Store, tender: Tender, prices: list[str]) -> Hall:
+async def an_opened_lot(store: Store, tender: Tender, prices: Sequence[str]) -> Hall:
     """A lot whose bids, at these prices, lie open."""
     hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in prices])
     for entry in hall.entries:

@@ -27,11 +27,7 @@ from tests.tenders import signed
 from trading.rules.lot_lifecycle import LotState
 from trading.tables import RankedBidRow, RejectedBidRow
 
-
-async def scored(room: WorkRoom) -> None:
-    await room.sit()
-    await room.reject()
-    await room.score()
+scored = pytest.mark.parametrize("room", ["tendering, scored"], indirect=True, ids=["scored"])
 
 
 async def told(room: WorkRoom) -> dict[str, Any]:
@@ -43,9 +39,9 @@ async def told(room: WorkRoom) -> dict[str, Any]:
 # ── computing ─────────────────────────────────────────────────────────────────────────────────
 
 
+@scored
 async def test_the_report_ranks_by_marks_and_price_and_names_three(room: WorkRoom) -> None:
     """M2 over five valid prices: without the highest and the lowest, (118.6+119.95+121.3)/3."""
-    await scored(room)
     await room.compile()
     parts = (await told(room))["parts"]
     assert len(parts) == 10
@@ -64,10 +60,9 @@ async def test_the_report_ranks_by_marks_and_price_and_names_three(room: WorkRoo
     assert "12" in rejected["page"]
 
 
-@pytest.mark.parametrize("room", ["procurement"], indirect=True)
+@pytest.mark.parametrize("room", ["procurement, scored"], indirect=True)
 async def test_procurement_gives_the_lowest_price_full_points(room: WorkRoom) -> None:
     """Tender Measures 55: the lowest valid price over the price, times its weight."""
-    await scored(room)
     await room.compile()
     lines = (await told(room))["result"]["lines"]
     prices = sorted(Decimal(one) for one in PRICES if Decimal(one) != REJECTED_PRICE)
@@ -77,7 +72,7 @@ async def test_procurement_gives_the_lowest_price_full_points(room: WorkRoom) ->
             assert abs(Decimal(line["price_points"]) - exact) <= Decimal("0.005")
 
 
-@pytest.mark.parametrize("room", ["voluntary"], indirect=True)
+@pytest.mark.parametrize("room", ["voluntary, scored"], indirect=True)
 async def test_a_voluntary_tender_is_evaluated_like_any_other(room: WorkRoom) -> None:
     await room.reported()
     assert (await room.hall.lot()).state == LotState.EVALUATED
@@ -153,8 +148,8 @@ async def test_when_all_bids_are_rejected_the_report_says_so_and_the_lot_fails(
     assert (await room.hall.lot()).state == LotState.FAILED
 
 
+@scored
 async def test_a_report_is_computed_again_until_somebody_signs(room: WorkRoom) -> None:
-    await scored(room)
     first = await room.compile()
     assert await room.compile(argued="") == first
     sitter = room.sitters[0]
@@ -175,6 +170,7 @@ async def test_a_report_is_computed_again_until_somebody_signs(room: WorkRoom) -
     assert codes(refused) == {"report_signed"}
 
 
+@scored
 async def test_the_report_names_nobody_and_proves_every_name_later(room: WorkRoom) -> None:
     """Bidding Law 37: names are secret until the winner is determined."""
     await room.reported()
@@ -199,8 +195,8 @@ async def test_the_report_names_nobody_and_proves_every_name_later(room: WorkRoo
 # ── signing ───────────────────────────────────────────────────────────────────────────────────
 
 
+@scored
 async def test_the_last_signature_moves_the_lot(room: WorkRoom) -> None:
-    await scored(room)
     digest = await room.compile()
     for sitter in room.sitters[:-1]:
         state = await room.sign(sitter, digest)
@@ -213,6 +209,7 @@ async def test_the_last_signature_moves_the_lot(room: WorkRoom) -> None:
     assert (seen.phase, seen.handed_back_at) == (Phase.CLOSED, room.now)
 
 
+@scored
 async def test_what_trading_takes_is_what_the_report_says(room: WorkRoom) -> None:
     digest = await room.reported()
     report = await told(room)
@@ -230,10 +227,10 @@ async def test_what_trading_takes_is_what_the_report_says(room: WorkRoom) -> Non
     assert [str(one.bid_id) for one in rejected] == [report["parts"]["rejections"][0]["bid"]]
 
 
+@scored
 async def test_the_report_and_the_lot_move_in_one_transaction_or_not_at_all(
     room: WorkRoom,
 ) -> None:
-    await scored(room)
     digest = await room.compile()
     for sitter in room.sitters[:-1]:
         await room.sign(sitter, digest)
@@ -265,9 +262,9 @@ async def test_the_report_and_the_lot_move_in_one_transaction_or_not_at_all(
     assert len(set(found.values())) == 1
 
 
+@scored
 async def test_a_dissent_in_writing_stays_with_the_report(room: WorkRoom) -> None:
     """Bidding Regulation 53."""
-    await scored(room)
     digest = await room.compile()
     state = await room.sign(room.sitters[0], digest, dissent="第二名的业绩不应认定")
     assert state.positions[room.sitters[0].member_id] is Position.DISSENTS
@@ -278,8 +275,8 @@ async def test_a_dissent_in_writing_stays_with_the_report(room: WorkRoom) -> Non
     assert (await room.hall.lot()).state == LotState.EVALUATED
 
 
+@scored
 async def test_where_the_majority_dissents_the_lot_stays(room: WorkRoom) -> None:
-    await scored(room)
     digest = await room.compile()
     for place, sitter in enumerate(room.sitters):
         state = await room.sign(sitter, digest, dissent="不同意排序" if place < 3 else "")
@@ -287,8 +284,8 @@ async def test_where_the_majority_dissents_the_lot_stays(room: WorkRoom) -> None
     assert (await room.hall.lot()).state == LotState.IN_EVALUATION
 
 
+@scored
 async def test_one_signs_once_this_very_report_and_for_oneself(room: WorkRoom) -> None:
-    await scored(room)
     with pytest.raises(NotFound):
         await room.sign(room.sitters[0], bytes(32))
     digest = await room.compile()
@@ -319,8 +316,8 @@ async def test_one_signs_once_this_very_report_and_for_oneself(room: WorkRoom) -
             await room.do(room.sitters[1].player, reporting.sign, room.committee_id, raw)
 
 
+@scored
 async def test_only_members_read_the_report(room: WorkRoom) -> None:
-    await scored(room)
     await room.compile()
     with pytest.raises(NotPermitted):
         await room.do(room.agency, reporting.report, room.committee_id)
@@ -329,11 +326,11 @@ async def test_only_members_read_the_report(room: WorkRoom) -> None:
 # ── what becomes public ───────────────────────────────────────────────────────────────────────
 
 
+@scored
 async def test_the_record_is_public_with_the_candidates_and_before_for_the_entitled(
     room: WorkRoom,
 ) -> None:
     bidder = room.hall.entries[0].player
-    await scored(room)
     for who in (room.supervisor, room.agency, bidder):
         with pytest.raises(NotFound):
             await room.do(who, room_views.published_record, room.lot_id)

@@ -5,6 +5,7 @@ Bidding Regulation 49, 53.
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -58,6 +59,7 @@ async def test_a_committee_is_sound_from_its_first_seat_to_its_last_signature(
     assert await faults(engine) == []
 
 
+@pytest.mark.parametrize("room", ["tendering, scored"], indirect=True)
 async def test_whatever_is_spoilt_behind_the_platforms_back_is_found(
     room: WorkRoom, kept_committees: KeptCommittees
 ) -> None:

@@ -76,8 +76,9 @@ def the_company(entry: Entry) -> dict[str, str]:
 # ── candidates ────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_candidates_are_published_with_ranks_prices_and_rejections(store: Store) -> None:
-    evaluated = await an_evaluated_lot(store)  # the report came in on Monday 2026-03-23
+async def test_candidates_are_published_with_ranks_prices_and_rejections(
+    store: Store, evaluated: Evaluated
+) -> None:
     published = await candidates_published(evaluated)
     assert published.cautions == ()
     # Counted are the 24th, 25th and 26th.
@@ -101,8 +102,7 @@ async def test_candidates_are_published_with_ranks_prices_and_rejections(store: 
     assert (row["round"], row["digest"], row["until"]) == (1, published.digest, published.until)
 
 
-async def test_publicity_ends_on_a_working_day(store: Store) -> None:
-    evaluated = await an_evaluated_lot(store)
+async def test_publicity_ends_on_a_working_day(evaluated: Evaluated) -> None:
     wednesday = datetime(2026, 3, 25, 2, 0, tzinfo=UTC)  # the third day is a Saturday
     published = await candidates_published(evaluated, now=wednesday)
     assert published.until.astimezone(BEIJING).isoformat() == "2026-03-31T00:00:00+08:00"
@@ -110,8 +110,8 @@ async def test_publicity_ends_on_a_working_day(store: Store) -> None:
 
 async def test_publishing_later_than_three_days_after_the_report_is_warned_of(
     store: Store,
+    evaluated: Evaluated,
 ) -> None:
-    evaluated = await an_evaluated_lot(store)
     last = datetime(2026, 3, 26, 15, 59, 59, tzinfo=UTC)  # 23:59:59 of the third day in Beijing
     raw = await candidates_statement(evaluated)
     published = await candidates_published(evaluated, now=last + timedelta(seconds=1), raw=raw)
@@ -120,8 +120,7 @@ async def test_publishing_later_than_three_days_after_the_report_is_warned_of(
     assert row["cautions"][0]["code"] == "published_late"
 
 
-async def test_the_notice_says_what_the_report_says(store: Store) -> None:
-    evaluated = await an_evaluated_lot(store)
+async def test_the_notice_says_what_the_report_says(store: Store, evaluated: Evaluated) -> None:
     good = await _proposed(evaluated)
     first, second, third = good["candidates"]
     wrong: list[dict[str, Any]] = [
@@ -158,8 +157,7 @@ async def _proposed(evaluated: Evaluated) -> dict[str, Any]:
         return await awarding.candidates_notice(tx, evaluated.hall.lot_id)
 
 
-async def test_a_notice_that_leaves_something_unsaid_is_refused(store: Store) -> None:
-    evaluated = await an_evaluated_lot(store)
+async def test_a_notice_that_leaves_something_unsaid_is_refused(evaluated: Evaluated) -> None:
     good = await _proposed(evaluated)
     bare = {**good["candidates"][0], "manager": " ", "quality": ""}
     raw = await candidates_statement(
@@ -175,6 +173,7 @@ async def test_a_notice_that_leaves_something_unsaid_is_refused(store: Store) ->
 
 async def test_candidates_are_published_once_by_the_lots_owner_after_the_report(
     store: Store,
+    evaluated: Evaluated,
 ) -> None:
     hall = await a_recorded_lot(store, PRICES[:3])
     agency = hall.tender.cast.agency
@@ -183,7 +182,6 @@ async def test_candidates_are_published_once_by_the_lots_owner_after_the_report(
         async with transaction(store, actor=agency.actor) as tx:
             await awarding.candidates_notice(tx, hall.lot_id)
     assert codes(refused) == {"no_such_move"}
-    evaluated = await an_evaluated_lot(store)
     stranger = await a_player(store, Role.AGENCY)
     with pytest.raises(NotPermitted):
         await candidates_statement(evaluated, stranger)
@@ -194,8 +192,9 @@ async def test_candidates_are_published_once_by_the_lots_owner_after_the_report(
     assert codes(refused) == {"no_such_move"}
 
 
-async def test_the_standstill_ends_by_itself_at_its_very_end(store: Store) -> None:
-    evaluated = await an_evaluated_lot(store)
+async def test_the_standstill_ends_by_itself_at_its_very_end(
+    store: Store, evaluated: Evaluated
+) -> None:
     published = await candidates_published(evaluated)
     assert due_lots.ACTS[LotState.CANDIDATES_PUBLISHED] is awarding.end_standstill
     await standstill_ended(evaluated, published.until - timedelta(microseconds=1))
@@ -345,8 +344,8 @@ async def test_each_decision_that_bars_the_winner_is_cited(store: Store) -> None
 
 async def test_no_award_while_candidates_are_published_or_an_objection_is_open(
     store: Store,
+    evaluated: Evaluated,
 ) -> None:
-    evaluated = await an_evaluated_lot(store)
     winner = evaluated.ranked[0]
     with pytest.raises(Refused) as refused:
         await awarded(evaluated, winner, now=evaluated.reported_at)

@@ -51,7 +51,6 @@ from tests.sealed_bids import (
     a_sealed_bid,
     a_sealed_file,
     a_submission,
-    a_tender,
     announced,
     at,
     header_sent,
@@ -69,11 +68,6 @@ from trading.rules.lot_lifecycle import LotMove
 from trading.rules.opening_policy import policy_keys
 
 Files = tuple[SealedFile, SealedFile]
-
-
-@pytest.fixture
-async def tender(store: Store) -> Tender:
-    return await a_tender(store)
 
 
 @pytest.fixture

@@ -32,7 +32,6 @@ from tests.sealed_bids import (
     a_bidder,
     a_sealed_bid,
     a_submission,
-    a_tender,
     at,
     submitted,
     ticking,
@@ -48,11 +47,6 @@ from trading.rules.lot_lifecycle import LotState
 from trading.tables import LotRow
 
 Bidding = tuple[Player, tuple[SealedFile, SealedFile], bytes]
-
-
-@pytest.fixture
-async def tender(store: Store) -> Tender:
-    return await a_tender(store)
 
 
 @pytest.fixture

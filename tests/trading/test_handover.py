@@ -21,6 +21,7 @@ from kernel.store.transaction import Store, transaction
 from tests.awards import (
     GROUND,
     PRICES,
+    Evaluated,
     a_recorded_lot,
     a_report,
     a_sheet,
@@ -34,6 +35,7 @@ from tests.awards import (
 )
 from tests.newcomers import codes
 from tests.opened_lots import (
+    Hall,
     a_hall,
     an_entry,
     an_opened_lot,
@@ -41,7 +43,7 @@ from tests.opened_lots import (
     released,
     window_ended,
 )
-from tests.sealed_bids import a_tender
+from tests.sealed_bids import Tender, a_tender
 from tests.tenders import a_player
 from trading import handover, lots, opening
 from trading.handover import SignedReport
@@ -69,8 +71,7 @@ def an_expert() -> Actor:
 # ── before the close, and who is concerned ────────────────────────────────────────────────────
 
 
-async def test_nobody_learns_who_bids_before_the_close(store: Store) -> None:
-    tender = await a_tender(store)
+async def test_nobody_learns_who_bids_before_the_close(store: Store, tender: Tender) -> None:
     await an_entry(store, tender, PRICES[0])
     for who in (tender.cast.tenderee.actor, tender.cast.agency.actor, PLATFORM):
         for ask in (handover.interested, handover.lot_brief, handover.opened_bids):
@@ -80,28 +81,31 @@ async def test_nobody_learns_who_bids_before_the_close(store: Store) -> None:
             assert codes(refused) <= {"not_closed", "not_opened"}
 
 
-async def test_all_who_are_concerned_are_named_once_for_recusal(store: Store) -> None:
-    hall = await a_recorded_lot(store)
-    cast = hall.tender.cast
+async def test_all_who_are_concerned_are_named_once_for_recusal(
+    store: Store, recorded_hall: Hall
+) -> None:
+    cast = recorded_hall.tender.cast
     async with transaction(store, actor=PLATFORM) as tx:
-        found = await handover.interested(tx, hall.lot_id)
+        found = await handover.interested(tx, recorded_hall.lot_id)
     assert len(found) == 6
     assert {(one.organisation_id, one.capacity) for one in found} == {
         (cast.tenderee.party, "tenderee"),
         (cast.agency.party, "agency"),
-        *((entry.player.party, "bidder") for entry in hall.entries),
+        *((entry.player.party, "bidder") for entry in recorded_hall.entries),
     }
     assert all(len(one.uscc) == 18 and one.name for one in found)
 
 
-async def test_a_brief_says_what_was_published(store: Store) -> None:
-    hall = await a_recorded_lot(store)
+async def test_a_brief_says_what_was_published(store: Store, recorded_hall: Hall) -> None:
     async with transaction(store, actor=PLATFORM) as tx:
-        brief = await handover.lot_brief(tx, hall.lot_id)
-        close_entry = await lots.entry_of(tx, hall.lot_id, "LotClosed")
-    assert (brief.lot_id, brief.project_id) == (hall.lot_id, hall.tender.lot.project_id)
-    assert brief.tenderee_id == hall.tender.cast.tenderee.party
-    assert brief.agency_id == hall.tender.cast.agency.party
+        brief = await handover.lot_brief(tx, recorded_hall.lot_id)
+        close_entry = await lots.entry_of(tx, recorded_hall.lot_id, "LotClosed")
+    assert (brief.lot_id, brief.project_id) == (
+        recorded_hall.lot_id,
+        recorded_hall.tender.lot.project_id,
+    )
+    assert brief.tenderee_id == recorded_hall.tender.cast.tenderee.party
+    assert brief.agency_id == recorded_hall.tender.cast.agency.party
     assert brief.scheme["method"].startswith("comprehensive")
     assert brief.close_entry == close_entry
     assert (brief.ceiling_price, brief.estimate) == (Decimal("128460000"), Decimal("130000000"))
@@ -110,9 +114,8 @@ async def test_a_brief_says_what_was_published(store: Store) -> None:
 # ── handing over ──────────────────────────────────────────────────────────────────────────────
 
 
-async def test_bids_are_handed_over_once_the_record_is_signed(store: Store) -> None:
-    tender = await a_tender(store)
-    hall = await an_opened_lot(store, tender, list(PRICES[:3]))
+async def test_bids_are_handed_over_once_the_record_is_signed(store: Store, tender: Tender) -> None:
+    hall = await an_opened_lot(store, tender, PRICES[:3])
     with pytest.raises(Refused) as refused:
         await handed_over(hall)
     assert codes(refused) == {"record_unsigned"}
@@ -156,9 +159,8 @@ async def test_only_the_lots_owners_and_the_centre_hand_over(store: Store) -> No
 
 
 async def test_bids_lost_by_the_platform_fail_a_lot_that_has_too_few_left(
-    store: Store, settings: Any
+    store: Store, tender: Tender, settings: Any
 ) -> None:
-    tender = await a_tender(store)
     entries = [await an_entry(store, tender, price) for price in PRICES[:3]]
     hall = await a_hall(store, tender, entries)
     for entry in entries:
@@ -215,8 +217,9 @@ async def test_a_bids_files_are_listed_and_read_one_by_one(store: Store) -> None
     ]
 
 
-async def test_a_file_is_found_in_a_bid_that_lies_in_several_parts(store: Store) -> None:
-    tender = await a_tender(store)
+async def test_a_file_is_found_in_a_bid_that_lies_in_several_parts(
+    store: Store, tender: Tender
+) -> None:
     large = random_bytes(9 << 20)
     files = {"封面.txt": b"first", "图纸.bin": large, "末页.txt": b"last"}
     entries = [
@@ -234,9 +237,10 @@ async def test_a_file_is_found_in_a_bid_that_lies_in_several_parts(store: Store)
             assert await handover.bid_file(tx, hall.lot_id, bid.bid_id, name) == content
 
 
-async def test_what_is_not_there_or_no_archive_is_said_clearly(store: Store) -> None:
-    tender = await a_tender(store)
-    hall = await an_opened_lot(store, tender, list(PRICES[:3]))  # their bids are no archives
+async def test_what_is_not_there_or_no_archive_is_said_clearly(
+    store: Store, tender: Tender
+) -> None:
+    hall = await an_opened_lot(store, tender, PRICES[:3])  # their bids are no archives
     bids = await opened_bids(hall)
     first = next(iter(bids.values()))
     expert = an_expert()
@@ -252,8 +256,7 @@ async def test_what_is_not_there_or_no_archive_is_said_clearly(store: Store) -> 
             await handover.bid_files(tx, hall.lot_id, first.bid_id)
 
 
-async def test_names_in_an_archive_are_only_names(store: Store) -> None:
-    tender = await a_tender(store)
+async def test_names_in_an_archive_are_only_names(store: Store, tender: Tender) -> None:
     tricky = {"../../etc/passwd": b"x", "/abs": b"y"}
     entries = [
         await an_entry(store, tender, PRICES[0], bid=a_zip(tricky)),
@@ -299,8 +302,9 @@ async def test_bidders_and_the_public_read_no_bids(store: Store) -> None:
 # ── the report ────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_report_moves_the_lot_in_one_transaction(store: Store) -> None:
-    evaluated = await an_evaluated_lot(store)
+async def test_the_report_moves_the_lot_in_one_transaction(
+    store: Store, evaluated: Evaluated
+) -> None:
     lot_id = evaluated.hall.lot_id
     assert await state_of(store, lot_id) == "evaluated"
     [taken] = await rows(store, "SELECT * FROM trading.taken_report")
@@ -327,38 +331,39 @@ async def test_the_report_moves_the_lot_in_one_transaction(store: Store) -> None
         assert await tx.documents.read(taken["report_digest"]) == evaluated.report.report
 
 
-async def test_a_report_that_fails_to_commit_leaves_the_lot_where_it_was(store: Store) -> None:
-    hall = await a_recorded_lot(store)
-    await handed_over(hall)
-    report = await a_report(hall)
+async def test_a_report_that_fails_to_commit_leaves_the_lot_where_it_was(
+    store: Store, recorded_hall: Hall
+) -> None:
+    await handed_over(recorded_hall)
+    report = await a_report(recorded_hall)
     with pytest.raises(ZeroDivisionError):
         async with transaction(store, actor=PLATFORM) as tx:
             await handover.take_report(tx, report)
             raise ZeroDivisionError
-    assert await state_of(store, hall.lot_id) == "in_evaluation"
+    assert await state_of(store, recorded_hall.lot_id) == "in_evaluation"
     assert await rows(store, "SELECT * FROM trading.taken_report") == []
     assert await recorded(store, "ReportTaken") == []
 
 
-async def test_a_report_is_taken_once_and_only_in_evaluation(store: Store) -> None:
-    hall = await a_recorded_lot(store)
-    report = await a_report(hall)
-    now = await hall.window_ends_at() + timedelta(hours=6)
+async def test_a_report_is_taken_once_and_only_in_evaluation(
+    store: Store, recorded_hall: Hall
+) -> None:
+    report = await a_report(recorded_hall)
+    now = await recorded_hall.window_ends_at() + timedelta(hours=6)
     with pytest.raises(Refused) as refused:
         await report_taken(store, report, now=now)
     assert codes(refused) == {"no_such_move"}
-    await handed_over(hall)
+    await handed_over(recorded_hall)
     await report_taken(store, report, now=now)
     with pytest.raises(Refused):
         await report_taken(store, report, now=now)
 
 
-async def test_where_all_bids_are_rejected_the_lot_fails(store: Store) -> None:
-    hall = await a_recorded_lot(store)
-    await handed_over(hall)
-    report = await a_report(hall, rejected=4)
-    await report_taken(store, report, now=await hall.window_ends_at() + timedelta(hours=6))
-    assert await state_of(store, hall.lot_id) == "failed"
+async def test_where_all_bids_are_rejected_the_lot_fails(store: Store, recorded_hall: Hall) -> None:
+    await handed_over(recorded_hall)
+    report = await a_report(recorded_hall, rejected=4)
+    await report_taken(store, report, now=await recorded_hall.window_ends_at() + timedelta(hours=6))
+    assert await state_of(store, recorded_hall.lot_id) == "failed"
     [failed] = await recorded(store, "LotFailed")
     assert (failed["facts"]["code"], "第42条" in failed["facts"]["article"]) == (
         "all_rejected",
@@ -373,10 +378,11 @@ def _with_rank(report: SignedReport, place: int, rank: int) -> SignedReport:
     return with_report(report, ranking=tuple(ranking))
 
 
-async def test_a_report_that_does_not_add_up_is_not_taken(store: Store) -> None:
-    hall = await a_recorded_lot(store)
-    await handed_over(hall)
-    good = await a_report(hall)
+async def test_a_report_that_does_not_add_up_is_not_taken(
+    store: Store, recorded_hall: Hall
+) -> None:
+    await handed_over(recorded_hall)
+    good = await a_report(recorded_hall)
     first, second = good.ranking[0], good.ranking[1]
     stranger = replace(first, bid_id=BidId(random_id()))
     wrong = {
@@ -400,7 +406,7 @@ async def test_a_report_that_does_not_add_up_is_not_taken(store: Store) -> None:
         "nobody recommended": with_report(good, candidates=()),
         "all rejected, it says": with_report(good, all_rejected=True),
     }
-    now = await hall.window_ends_at() + timedelta(hours=6)
+    now = await recorded_hall.window_ends_at() + timedelta(hours=6)
     for what, report in wrong.items():
         with pytest.raises((BrokenSeal, Refused)):
             await report_taken(store, report, now=now)

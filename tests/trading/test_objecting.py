@@ -17,8 +17,7 @@ from kernel.randomness import random_id
 from kernel.store.transaction import Store, transaction
 from kernel.working_days import BEIJING, beijing_day
 from tests.awards import (
-    a_recorded_lot,
-    an_evaluated_lot,
+    Evaluated,
     answered,
     candidates_published,
     handed_over,
@@ -27,8 +26,8 @@ from tests.awards import (
     standstill_ended,
 )
 from tests.newcomers import codes
-from tests.opened_lots import an_opened_lot
-from tests.sealed_bids import Tender, a_bidder, a_tender
+from tests.opened_lots import Hall, an_opened_lot
+from tests.sealed_bids import Tender, a_bidder
 from tests.tenders import (
     NOW,
     a_cast,
@@ -64,8 +63,8 @@ async def lot_of(store: Store, lot_id: LotId) -> LotRow:
 
 async def test_the_documents_are_objected_to_until_ten_days_before_the_deadline(
     store: Store,
+    tender: Tender,
 ) -> None:
-    tender = await a_tender(store)
     last = tender.due_at - timedelta(days=10)
     late, in_time = await a_bidder(store), await a_bidder(store)
     with pytest.raises(Refused) as refused:
@@ -82,8 +81,9 @@ async def test_the_documents_are_objected_to_until_ten_days_before_the_deadline(
     assert (lot.suspended, list(lot.brakes), lot.due_at) == (True, [str(raised.id)], None)
 
 
-async def test_who_objects_to_the_documents_stands_in_no_event(store: Store) -> None:
-    tender = await a_tender(store)
+async def test_who_objects_to_the_documents_stands_in_no_event(
+    store: Store, tender: Tender
+) -> None:
     bidder = await a_bidder(store)
     await objected(store, bidder, tender.lot_id, "documents", now=NOW + timedelta(days=2))
     seen = await rows(
@@ -100,8 +100,7 @@ async def test_who_objects_to_the_documents_stands_in_no_event(store: Store) -> 
         assert bidder.organisation not in row["record"]
 
 
-async def test_an_answer_lets_the_lot_go_on_with_its_deadline(store: Store) -> None:
-    tender = await a_tender(store)
+async def test_an_answer_lets_the_lot_go_on_with_its_deadline(store: Store, tender: Tender) -> None:
     bidder, agency = await a_bidder(store), tender.cast.agency
     then = NOW + timedelta(days=2)
     due_before = (await lot_of(store, LotId(tender.lot_id))).due_at
@@ -123,8 +122,9 @@ async def test_an_answer_lets_the_lot_go_on_with_its_deadline(store: Store) -> N
     assert (await recorded(store, "LotResumed"))[0]["facts"]["cause"] == str(raised.id)
 
 
-async def test_two_objections_hold_a_lot_until_both_are_answered(store: Store) -> None:
-    tender = await a_tender(store)
+async def test_two_objections_hold_a_lot_until_both_are_answered(
+    store: Store, tender: Tender
+) -> None:
     then = NOW + timedelta(days=2)
     first = await objected(store, await a_bidder(store), tender.lot_id, "documents", now=then)
     second = await objected(store, await a_bidder(store), tender.lot_id, "documents", now=then)
@@ -135,8 +135,7 @@ async def test_two_objections_hold_a_lot_until_both_are_answered(store: Store) -
     assert len(await recorded(store, "LotSuspended")) == 1
 
 
-async def test_a_late_answer_is_taken_with_a_caution(store: Store) -> None:
-    tender = await a_tender(store)
+async def test_a_late_answer_is_taken_with_a_caution(store: Store, tender: Tender) -> None:
     then = NOW + timedelta(days=1)  # Tuesday: due at the end of Friday
     raised = await objected(store, await a_bidder(store), tender.lot_id, "documents", now=then)
     assert raised.answer_due_at.astimezone(BEIJING).isoformat() == "2026-03-07T00:00:00+08:00"
@@ -151,14 +150,15 @@ async def test_a_late_answer_is_taken_with_a_caution(store: Store) -> None:
 # ── to the opening ────────────────────────────────────────────────────────────────────────────
 
 
-async def test_an_objection_to_the_opening_finds_its_way_into_the_hall(store: Store) -> None:
-    tender = await a_tender(store)
+async def test_an_objection_to_the_opening_finds_its_way_into_the_hall(
+    store: Store, tender: Tender
+) -> None:
     bidder = await a_bidder(store)
     with pytest.raises(Refused) as refused:
         await objected(store, bidder, tender.lot_id, "opening", now=NOW + timedelta(days=1))
     assert codes(refused) == {"no_interest", "objection_early"}
 
-    hall = await an_opened_lot(store, tender, list(PRICES))
+    hall = await an_opened_lot(store, tender, PRICES)
     now = await hall.window_ends_at() + timedelta(minutes=1)
     raised = await objected(store, hall.entries[0].player, hall.lot_id, "opening", now=now)
 
@@ -168,19 +168,23 @@ async def test_an_objection_to_the_opening_finds_its_way_into_the_hall(store: St
     assert not (await lot_of(store, hall.lot_id)).suspended
 
 
-async def test_after_the_record_is_signed_the_opening_is_objected_to_no_more(store: Store) -> None:
-    hall = await a_recorded_lot(store, PRICES)
-    now = await hall.window_ends_at() + timedelta(hours=1)
+async def test_after_the_record_is_signed_the_opening_is_objected_to_no_more(
+    store: Store, recorded_hall: Hall
+) -> None:
+    now = await recorded_hall.window_ends_at() + timedelta(hours=1)
     with pytest.raises(Refused) as refused:
-        await objected(store, hall.entries[0].player, hall.lot_id, "opening", now=now)
+        await objected(
+            store, recorded_hall.entries[0].player, recorded_hall.lot_id, "opening", now=now
+        )
     assert codes(refused) == {"objection_late"}
 
 
 # ── to the result ─────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_result_is_objected_to_only_while_candidates_are_published(store: Store) -> None:
-    evaluated = await an_evaluated_lot(store, PRICES)
+async def test_the_result_is_objected_to_only_while_candidates_are_published(
+    store: Store, evaluated: Evaluated
+) -> None:
     lot_id, loser = evaluated.hall.lot_id, evaluated.ranked[1].player
     with pytest.raises(Refused) as refused:
         await objected(store, loser, lot_id, "result", now=evaluated.reported_at)
@@ -196,8 +200,9 @@ async def test_the_result_is_objected_to_only_while_candidates_are_published(sto
     assert raised.waits
 
 
-async def test_an_objection_to_the_result_brakes_the_lot_until_it_is_answered(store: Store) -> None:
-    evaluated = await an_evaluated_lot(store, PRICES)
+async def test_an_objection_to_the_result_brakes_the_lot_until_it_is_answered(
+    store: Store, evaluated: Evaluated
+) -> None:
     lot_id = evaluated.hall.lot_id
     published = await candidates_published(evaluated)
     then = published.until - timedelta(hours=2)
@@ -214,8 +219,9 @@ async def test_an_objection_to_the_result_brakes_the_lot_until_it_is_answered(st
     assert (await lot_of(store, lot_id)).state == "cleared_for_award"
 
 
-async def test_only_those_concerned_object_to_the_result(store: Store) -> None:
-    evaluated = await an_evaluated_lot(store, PRICES)
+async def test_only_those_concerned_object_to_the_result(
+    store: Store, evaluated: Evaluated
+) -> None:
     lot_id = evaluated.hall.lot_id
     published = await candidates_published(evaluated)
     then = published.until - timedelta(days=1)
@@ -251,7 +257,7 @@ async def test_the_result_of_a_procurement_is_challenged_after_its_publication(
         ),
     )
     tender = Tender(cast, published)
-    hall = await an_opened_lot(store, tender, list(PRICES))
+    hall = await an_opened_lot(store, tender, PRICES)
     bidder = hall.entries[0].player
     with pytest.raises(Refused) as refused:
         await objected(store, bidder, hall.lot_id, "result", now=due + timedelta(days=1))
@@ -261,8 +267,7 @@ async def test_the_result_of_a_procurement_is_challenged_after_its_publication(
 # ── how it is said ────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_same_statement_twice_is_one_objection(store: Store) -> None:
-    tender = await a_tender(store)
+async def test_the_same_statement_twice_is_one_objection(store: Store, tender: Tender) -> None:
     bidder, then = await a_bidder(store), NOW + timedelta(days=2)
     raw = objection_statement(bidder, tender.lot_id, "documents", now=then)
     ids = []
@@ -274,8 +279,9 @@ async def test_the_same_statement_twice_is_one_objection(store: Store) -> None:
     assert len(await recorded(store, "ObjectionRaised")) == 1
 
 
-async def test_what_is_malformed_or_signed_by_another_is_turned_away(store: Store) -> None:
-    tender = await a_tender(store)
+async def test_what_is_malformed_or_signed_by_another_is_turned_away(
+    store: Store, tender: Tender
+) -> None:
     bidder, other, then = await a_bidder(store), await a_bidder(store), NOW + timedelta(days=2)
     wrong: list[tuple[bytes, type[Exception]]] = [
         (objection_statement(bidder, random_id(), "documents", now=then), BrokenSeal),
@@ -301,8 +307,7 @@ async def test_what_is_malformed_or_signed_by_another_is_turned_away(store: Stor
     assert await rows(store, "SELECT * FROM trading.objection") == []
 
 
-async def test_only_the_lots_owner_answers_and_only_once(store: Store) -> None:
-    tender = await a_tender(store)
+async def test_only_the_lots_owner_answers_and_only_once(store: Store, tender: Tender) -> None:
     bidder, then = await a_bidder(store), NOW + timedelta(days=2)
     raised = await objected(store, bidder, tender.lot_id, "documents", now=then)
     stranger = await a_player(store, Role.AGENCY)
@@ -328,8 +333,9 @@ async def test_only_the_lots_owner_answers_and_only_once(store: Store) -> None:
             )
 
 
-async def test_whoever_bids_for_a_lot_objects_for_one_organisation_only(store: Store) -> None:
-    tender = await a_tender(store)
+async def test_whoever_bids_for_a_lot_objects_for_one_organisation_only(
+    store: Store, tender: Tender
+) -> None:
     then = NOW + timedelta(days=2)
     custodian = tender.cast.custodians[0]
     colleague = await a_player(store, Role.BIDDER, party=custodian.party)
@@ -339,11 +345,14 @@ async def test_whoever_bids_for_a_lot_objects_for_one_organisation_only(store: S
     assert codes(refused) == {"conflicting_capacity"}
 
 
-async def test_a_lot_under_evaluation_is_not_braked_by_what_comes_too_early(store: Store) -> None:
-    hall = await a_recorded_lot(store, PRICES)
-    await handed_over(hall)
-    now = await hall.window_ends_at() + timedelta(hours=2)
+async def test_a_lot_under_evaluation_is_not_braked_by_what_comes_too_early(
+    store: Store, recorded_hall: Hall
+) -> None:
+    await handed_over(recorded_hall)
+    now = await recorded_hall.window_ends_at() + timedelta(hours=2)
     with pytest.raises(Refused):
-        await objected(store, hall.entries[0].player, hall.lot_id, "result", now=now)
-    assert not (await lot_of(store, hall.lot_id)).suspended
-    assert beijing_day(now) == beijing_day(hall.tender.due_at)
+        await objected(
+            store, recorded_hall.entries[0].player, recorded_hall.lot_id, "result", now=now
+        )
+    assert not (await lot_of(store, recorded_hall.lot_id)).suspended
+    assert beijing_day(now) == beijing_day(recorded_hall.tender.due_at)

@@ -22,6 +22,7 @@ from kernel.identifiers import LotId
 from kernel.store.transaction import Store, transaction
 from tests.newcomers import codes
 from tests.opened_lots import (
+    PRICES,
     Hall,
     a_hall,
     an_entry,
@@ -34,18 +35,11 @@ from tests.opened_lots import (
     shares_of,
     window_ended,
 )
-from tests.sealed_bids import SealedFile, Tender, a_bidder, a_tender, at
+from tests.sealed_bids import SealedFile, Tender, a_bidder, at
 from tests.tenders import Player, a_player, signed
 from trading import due_lots, opening, opening_views
 from trading.opening_views import Hall as Seen
 from trading.rules.lot_lifecycle import LotState
-
-PRICES = ["128460000.00", "125300500.00", "127900000.00"]
-
-
-@pytest.fixture
-async def tender(store: Store) -> Tender:
-    return await a_tender(store)
 
 
 async def seen(hall: Hall) -> Seen:
@@ -80,22 +74,20 @@ async def test_bids_open_once_bidders_and_three_custodians_released(
     assert recorded.index("SharesGiven") < recorded.index("BidsOpened")
 
 
-async def test_two_custodians_are_not_enough(store: Store, tender: Tender) -> None:
-    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+async def test_two_custodians_are_not_enough(store: Store, hall: Hall) -> None:
     for entry in hall.entries:
         await released(hall, entry)
     await window_ended(hall)
-    for custodian in tender.cast.custodians[:2]:
+    for custodian in hall.tender.cast.custodians[:2]:
         await shares_given(hall, custodian)
     await opening.proceed(at(store, await hall.window_ends_at()), hall.lot_id)
     assert (await hall.lot()).state == LotState.OPENING
     assert all(bid.price is None for bid in (await seen(hall)).bids)
 
 
-async def test_nothing_is_readable_before_the_window_is_over(store: Store, tender: Tender) -> None:
-    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+async def test_nothing_is_readable_before_the_window_is_over(store: Store, hall: Hall) -> None:
     await released(hall, hall.entries[0])
-    custodian = tender.cast.custodians[0]
+    custodian = hall.tender.cast.custodians[0]
     with pytest.raises(Refused) as refused:
         async with transaction(store, actor=custodian.actor, now=hall.in_window) as tx:
             await opening.share_request(tx, hall.lot_id)
@@ -103,10 +95,7 @@ async def test_nothing_is_readable_before_the_window_is_over(store: Store, tende
     assert all(bid.sheet is None for bid in (await seen(hall)).bids)
 
 
-async def test_the_window_closes_early_when_everyone_has_released(
-    store: Store, tender: Tender
-) -> None:
-    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+async def test_the_window_closes_early_when_everyone_has_released(store: Store, hall: Hall) -> None:
     for entry in hall.entries[:2]:
         await released(hall, entry)
     await opening.proceed(at(store, hall.in_window), hall.lot_id)
@@ -117,8 +106,7 @@ async def test_the_window_closes_early_when_everyone_has_released(
     assert (await seen(hall)).window_closed_at == hall.in_window
 
 
-async def test_two_who_release_first_at_once_are_both_heard(store: Store, tender: Tender) -> None:
-    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+async def test_two_who_release_first_at_once_are_both_heard(store: Store, hall: Hall) -> None:
     await asyncio.gather(*(released(hall, entry) for entry in hall.entries))
     assert (await kinds(store)).count("BidderReleased") == 3
     assert await due_lots.wake(at(store, hall.in_window)) == 1
@@ -126,18 +114,16 @@ async def test_two_who_release_first_at_once_are_both_heard(store: Store, tender
 
 @pytest.mark.parametrize("late_by", [timedelta(0), timedelta(microseconds=1), timedelta(days=1)])
 async def test_a_release_at_or_after_the_end_of_the_window_is_refused(
-    store: Store, tender: Tender, late_by: timedelta
+    hall: Hall, late_by: timedelta
 ) -> None:
-    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
     with pytest.raises(Refused) as refused:
         await released(hall, hall.entries[0], at=await hall.window_ends_at() + late_by)
     assert codes(refused) == {"window_closed"}
 
 
 async def test_a_wrong_secret_is_refused_and_recorded_and_may_be_sent_again(
-    store: Store, tender: Tender
+    store: Store, hall: Hall
 ) -> None:
-    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
     entry = hall.entries[0]
     with pytest.raises(Refused) as refused:
         async with transaction(store, actor=entry.player.actor, now=hall.in_window) as tx:
@@ -148,8 +134,7 @@ async def test_a_wrong_secret_is_refused_and_recorded_and_may_be_sent_again(
     assert "BidderReleased" in await kinds(store)
 
 
-async def test_a_stranger_has_nothing_to_release(store: Store, tender: Tender) -> None:
-    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+async def test_a_stranger_has_nothing_to_release(store: Store, hall: Hall) -> None:
     stranger = await a_bidder(store)
     raw = signed(stranger, "release", {"v": "ebid-release/1", "lot": "x", "secrets": []})
     with pytest.raises(NotFound):
@@ -212,14 +197,11 @@ async def test_escrow_without_the_regulator_opens_nothing(store: Store, tender: 
     assert all(bid.price is None for bid in (await seen(hall)).bids)
 
 
-async def test_a_wrong_share_is_refused_and_names_its_custodian(
-    store: Store, tender: Tender
-) -> None:
-    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+async def test_a_wrong_share_is_refused_and_names_its_custodian(store: Store, hall: Hall) -> None:
     for entry in hall.entries:
         await released(hall, entry)
     await window_ended(hall)
-    custodian = tender.cast.custodians[1]
+    custodian = hall.tender.cast.custodians[1]
     raw = await shares_of(hall, custodian, spoilt=True)
     with pytest.raises(Refused) as refused:
         async with transaction(store, actor=custodian.actor, now=await hall.window_ends_at()) as tx:
@@ -325,8 +307,7 @@ async def test_a_bidder_who_deals_one_share_to_all_is_not_waited_for(
     assert sum(bid.outcome == "opened" for bid in shown.values()) == 2
 
 
-async def test_another_s_agency_cannot_agree_to_the_fallback(store: Store, tender: Tender) -> None:
-    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+async def test_another_s_agency_cannot_agree_to_the_fallback(store: Store, hall: Hall) -> None:
     await window_ended(hall)
     for role in (Role.AGENCY, Role.TENDEREE):
         with pytest.raises(NotPermitted):
@@ -343,10 +324,7 @@ async def test_another_s_agency_cannot_agree_to_the_fallback(store: Store, tende
     [None, 7, "x", [1], [{}], [{"head": 1, "secret": "x"}], [{"head": "AA", "secret": "AA"}]],
     ids=str,
 )
-async def test_a_release_that_is_none_is_told_so(
-    store: Store, tender: Tender, secrets: object
-) -> None:
-    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+async def test_a_release_that_is_none_is_told_so(store: Store, hall: Hall, secrets: object) -> None:
     entry = hall.entries[0]
     said = {"v": "ebid-release/1", "lot": str(hall.lot_id), "secrets": secrets}
     said["signed_at"] = instant_text(hall.in_window)
@@ -357,13 +335,10 @@ async def test_a_release_that_is_none_is_told_so(
 
 
 @pytest.mark.parametrize("shares", [None, {}, [{}], [{"head": "AA", "component": 1, "share": ""}]])
-async def test_shares_that_are_none_are_told_so(
-    store: Store, tender: Tender, shares: object
-) -> None:
-    hall = await a_hall(store, tender, [await an_entry(store, tender, p) for p in PRICES])
+async def test_shares_that_are_none_are_told_so(store: Store, hall: Hall, shares: object) -> None:
     await released(hall, hall.entries[0])
     await window_ended(hall)
-    custodian = tender.cast.custodians[0]
+    custodian = hall.tender.cast.custodians[0]
     then = await hall.window_ends_at()
     said = {"v": "ebid-shares/1", "lot": str(hall.lot_id), "shares": shares}
     said["signed_at"] = instant_text(then)

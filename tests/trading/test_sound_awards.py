@@ -12,7 +12,6 @@ from kernel.randomness import random_bytes, random_id
 from kernel.store.transaction import Store
 from tests.awards import (
     Evaluated,
-    an_evaluated_lot,
     answered,
     awarded,
     candidates_published,
@@ -38,8 +37,9 @@ async def added(store: Store, row: Any) -> None:
         session.add(row)
 
 
-async def test_a_lot_on_its_way_to_the_award_is_sound_at_every_step(store: Store) -> None:
-    evaluated: Evaluated = await an_evaluated_lot(store, PRICES)
+async def test_a_lot_on_its_way_to_the_award_is_sound_at_every_step(
+    store: Store, evaluated: Evaluated
+) -> None:
     lot_id = evaluated.hall.lot_id
     assert await faults(store) == []
     published = await candidates_published(evaluated)
@@ -52,8 +52,7 @@ async def test_a_lot_on_its_way_to_the_award_is_sound_at_every_step(store: Store
     assert await faults(store) == []
 
 
-async def test_a_notice_too_many_is_found(store: Store) -> None:
-    evaluated = await an_evaluated_lot(store, PRICES)
+async def test_a_notice_too_many_is_found(store: Store, evaluated: Evaluated) -> None:
     published = await candidates_published(evaluated)
     await standstill_ended(evaluated, published.until)
     await awarded(evaluated, evaluated.ranked[0], now=published.until)
@@ -75,8 +74,8 @@ async def test_a_notice_too_many_is_found(store: Store) -> None:
 
 async def test_an_objection_that_holds_nothing_and_a_causeless_brake_are_found(
     store: Store,
+    evaluated: Evaluated,
 ) -> None:
-    evaluated = await an_evaluated_lot(store, PRICES)
     objector = evaluated.ranked[1].player
     await added(
         store,
@@ -102,8 +101,7 @@ async def test_an_objection_that_holds_nothing_and_a_causeless_brake_are_found(
     assert "suspended without a cause" in found
 
 
-async def test_a_report_that_judges_other_bids_is_found(store: Store) -> None:
-    evaluated = await an_evaluated_lot(store, PRICES)
+async def test_a_report_that_judges_other_bids_is_found(store: Store, evaluated: Evaluated) -> None:
     await added(
         store,
         TakenReportRow(

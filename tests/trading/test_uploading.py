@@ -29,7 +29,6 @@ from tests.sealed_bids import (
     a_bidder,
     a_sealed_file,
     a_submission,
-    a_tender,
     announced,
     at,
     header_sent,
@@ -52,11 +51,6 @@ async def the_state(store: Store, who: Player, upload: UploadState) -> UploadSta
 def stored_parts(tmp_path: Path) -> list[Path]:
     folder = tmp_path / "documents" / "sealed"
     return [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
-
-
-@pytest.fixture
-async def tender(store: Store) -> Tender:
-    return await a_tender(store)
 
 
 @pytest.fixture

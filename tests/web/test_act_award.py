@@ -19,7 +19,7 @@ from kernel.crypto.signing import Envelope, verify
 from kernel.settings import Settings
 from kernel.store import founding
 from kernel.store.transaction import Store
-from tests.awards import an_evaluated_lot
+from tests.awards import Evaluated
 from tests.sealed_bids import ticking
 from tests.tenders import Player
 from tests.web.browser import served
@@ -52,12 +52,12 @@ async def waking(store: Store) -> AsyncIterator[None]:
 @pytest.mark.timeout(240)
 async def test_the_award_meets_every_expectation_and_its_papers_verify(
     store: Store,
+    evaluated: Evaluated,
     settings: Settings,
     tmp_path: Path,
     tick: Callable[[], Awaitable[None]],
     clock_to: Callable[..., Awaitable[None]],
 ) -> None:
-    evaluated = await an_evaluated_lot(store)
     await clock_to(evaluated.reported_at)
     cast = evaluated.hall.tender.cast
     listener = socket.create_server(("127.0.0.1", 0))

@@ -19,13 +19,12 @@ from tests.awards import (
     PRICES,
     Evaluated,
     a_recorded_lot,
-    an_evaluated_lot,
     awarded,
     candidates_published,
     objected,
     standstill_ended,
 )
-from tests.sealed_bids import a_tender
+from tests.sealed_bids import Tender
 from tests.tenders import a_player
 from tests.web.award_house import award_house, open_award_house
 from tests.web.browser import (
@@ -43,11 +42,6 @@ __all__ = ["chromium"]
 @pytest.fixture
 async def house(store: Store, settings: Settings) -> FastAPI:
     return award_house(store, settings)
-
-
-@pytest.fixture
-async def evaluated(store: Store) -> Evaluated:
-    return await an_evaluated_lot(store)
 
 
 async def cleared(evaluated: Evaluated) -> datetime:
@@ -75,9 +69,8 @@ def trusted(told: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 async def test_the_way_from_the_record_to_the_award_over_http(
-    store: Store, house: FastAPI, clock_to: Any
+    evaluated: Evaluated, house: FastAPI, clock_to: Any
 ) -> None:
-    evaluated = await an_evaluated_lot(store)
     lot = f"/api/v1/lots/{evaluated.hall.lot_id}"
     agency = await client_of(house, evaluated.agency)
     tenderee = await client_of(house, evaluated.tenderee)
@@ -134,9 +127,8 @@ async def test_nothing_of_a_report_is_told_before_the_candidates_are_published(
 
 
 async def test_a_draft_has_no_result_and_an_open_lot_only_its_way(
-    store: Store, house: FastAPI
+    store: Store, tender: Tender, house: FastAPI
 ) -> None:
-    tender = await a_tender(store)
     shown = await page(house, f"/awards/{tender.lot_id}")
     assert "此前对任何人保密" in shown
     await page(house, "/awards/00000000-0000-4000-8000-000000000000", status=404)

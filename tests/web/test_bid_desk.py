@@ -33,7 +33,6 @@ from tests.sealed_bids import (
     a_bidder,
     a_sealed_bid,
     a_submission,
-    a_tender,
     at,
     ticking,
 )
@@ -50,11 +49,6 @@ from web.sealing_bids import Bidder, NotSealable, deliver, read_package, seal_bi
 
 DSSE = "application/vnd.dsse+json"
 SHEET = {"price": "128460000.00", "duration_days": 540, "quality": "合格", "manager": "王伟"}
-
-
-@pytest.fixture
-async def tender(store: Store) -> Tender:
-    return await a_tender(store)
 
 
 @pytest.fixture

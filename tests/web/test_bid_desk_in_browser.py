@@ -9,7 +9,7 @@ from playwright.async_api import Browser, expect
 
 from kernel.settings import Settings
 from kernel.store.transaction import Store
-from tests.sealed_bids import Tender, a_bidder, a_sealed_bid, a_submission, a_tender
+from tests.sealed_bids import Tender, a_bidder, a_sealed_bid, a_submission
 from tests.tenders import Player
 from tests.web.bid_house import bid_house
 from tests.web.browser import assert_holds_everywhere, chromium, open_page, served, tab_to
@@ -22,9 +22,8 @@ __all__ = ["chromium"]
 
 
 async def test_the_bid_desk_is_for_everyone(
-    store: Store, settings: Settings, chromium: Browser
+    store: Store, tender: Tender, settings: Settings, chromium: Browser
 ) -> None:
-    tender: Tender = await a_tender(store)
     bidder = await a_bidder(store)
     async with bid_house(store, settings) as app:
         app.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -52,10 +51,9 @@ async def every_page_is_good(
 
 
 async def test_the_sealing_package_is_fetched_by_the_keyboard_alone(
-    store: Store, settings: Settings, chromium: Browser
+    store: Store, tender: Tender, settings: Settings, chromium: Browser
 ) -> None:
     """WCAG 2.2, 2.1.1 and 2.4.7: what a bidder does here is to take the package and the words."""
-    tender: Tender = await a_tender(store)
     bidder = await a_bidder(store)
     async with bid_house(store, settings) as app:
         app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -53,7 +52,6 @@ def _a_stranger_s_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("NO_COLOR", "1")
     yield
     arm("")
-    structlog.reset_defaults()  # a command writes its log to a terminal that is gone now
 
 
 def command_of(words: tuple[str, ...]) -> Any:

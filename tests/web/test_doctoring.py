@@ -20,7 +20,7 @@ from kernel.store.transaction import Store
 from kernel.working_days import STATE_CALENDAR, Calendar, YearNotice
 from tests.conftest import Database
 from tests.log_story import Tick, utter
-from tests.sealed_bids import a_tender
+from tests.sealed_bids import Tender, a_tender
 from web import doctoring
 from web.doctoring import examine
 
@@ -120,9 +120,8 @@ async def test_a_broken_invariant_is_found(
 
 
 async def test_a_document_that_is_gone_is_found(
-    store: Store, tick: Tick, here: Settings, capsys: pytest.CaptureFixture[str]
+    store: Store, tender: Tender, tick: Tick, here: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tender = await a_tender(store)
     await tick()
     async with store.sessions() as session:
         digests = await session.scalars(

@@ -50,7 +50,7 @@ class Kept:
 async def kept(kept_committees: KeptCommittees) -> Kept:
     made = []
     for changes in (False, True):
-        room, settings, name = await kept_committees.copied("tendering")
+        room, settings, name = await kept_committees.copied("tendering, scored")
         async with store_over(kept_committees.server, name, settings) as (store, tick):
             room = room.over(store, tick)
             await _evaluated(room, changes=changes)
@@ -60,9 +60,6 @@ async def kept(kept_committees: KeptCommittees) -> Kept:
 
 
 async def _evaluated(room: WorkRoom, *, changes: bool) -> None:
-    await room.sit()
-    await room.reject()
-    await room.score()
     if changes:
         sitter = room.sitters[2]
         for bid_id in [one.bid_id for one in await room.bids()]:

@@ -28,7 +28,7 @@ from kernel.store.transaction import Store
 from kernel.store.views import PUBLIC_FEED, SUPERVISORS_FEED, own_acts
 from tests.draw_cast import STRATA, DrawHouse, Tick, a_draw_house, a_pool, an_expert
 from tests.opened_lots import Hall, a_hall, an_entry, everything_opened, released, window_ended
-from tests.sealed_bids import Tender, a_tender
+from tests.sealed_bids import Tender
 from tests.tenders import Player, a_player, a_uscc
 from tests.web.browser import (
     assert_holds_everywhere,
@@ -139,11 +139,6 @@ async def test_a_malformed_application_is_told_politely(
 
 
 # ── convening ─────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture
-async def tender(store: Store) -> Tender:
-    return await a_tender(store)
 
 
 async def a_closed_hall(

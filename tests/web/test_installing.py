@@ -5,13 +5,12 @@ Electronic Bidding Measures 14 (who registers on a platform); the centre itself 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from kernel.access import Role
@@ -39,12 +38,6 @@ CENTRE = Centre(
     identity_document="420103197001010033",
     roles=(Role.SITE_ADMINISTRATOR,),
 )
-
-
-@pytest.fixture(autouse=True)
-def _log_of_its_own() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()  # a command writes its log to a terminal that is gone now
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from tests.conftest import Database
 from tests.log_story import Tick, utter
 from tests.sealed_bids import (
     IN_TIME,
+    Tender,
     a_bidder,
     a_sealed_bid,
     a_submission,
@@ -109,9 +110,8 @@ async def the_root(place: Settings) -> tuple[int, bytes]:
 
 
 async def test_what_is_given_up_while_a_copy_is_made_is_in_the_copy_all_the_same(
-    store: Store, here: Settings, elsewhere: Settings, tmp_path: Path, ears: Ears
+    store: Store, tender: Tender, here: Settings, elsewhere: Settings, tmp_path: Path, ears: Ears
 ) -> None:
-    tender = await a_tender(store)
     given_up = []
     for _ in range(8):
         bidder = await a_bidder(store)

@@ -11,8 +11,8 @@ from playwright.async_api import Browser, expect
 
 from kernel.settings import Settings
 from kernel.store.transaction import Store
-from tests.awards import Evaluated, an_evaluated_lot, candidates_published, objected
-from tests.sealed_bids import a_bidder, a_tender
+from tests.awards import Evaluated, candidates_published, objected
+from tests.sealed_bids import Tender, a_bidder
 from tests.tenders import NOW
 from tests.web.award_house import award_house, open_award_house
 from tests.web.browser import (
@@ -35,8 +35,9 @@ async def house(store: Store, settings: Settings) -> FastAPI:
     return award_house(store, settings)
 
 
-async def test_an_objection_is_raised_and_answered_over_http(store: Store, house: FastAPI) -> None:
-    tender = await a_tender(store)
+async def test_an_objection_is_raised_and_answered_over_http(
+    store: Store, tender: Tender, house: FastAPI
+) -> None:
     bidder = await a_bidder(store)
     lot = f"/api/v1/lots/{tender.lot_id}"
     objector = await client_of(house, bidder)
@@ -62,8 +63,9 @@ async def test_an_objection_is_raised_and_answered_over_http(store: Store, house
     assert told["suspended"] is False
 
 
-async def test_who_objects_before_the_close_is_told_to_nobody(store: Store, house: FastAPI) -> None:
-    tender = await a_tender(store)
+async def test_who_objects_before_the_close_is_told_to_nobody(
+    store: Store, tender: Tender, house: FastAPI
+) -> None:
     bidder, other = await a_bidder(store), await a_bidder(store)
     cast = tender.cast
     await objected(
@@ -106,9 +108,8 @@ async def test_who_objects_before_the_close_is_told_to_nobody(store: Store, hous
 
 
 async def test_after_the_close_those_concerned_read_who_objected(
-    store: Store, house: FastAPI
+    store: Store, evaluated: Evaluated, house: FastAPI
 ) -> None:
-    evaluated: Evaluated = await an_evaluated_lot(store, PRICES)
     published = await candidates_published(evaluated)
     objector = evaluated.ranked[1].player
     lot_id = evaluated.hall.lot_id
@@ -124,8 +125,9 @@ async def test_after_the_close_those_concerned_read_who_objected(
         assert (one["objector"], one["words"] is None) == (told, told is None)
 
 
-async def test_the_desk_shows_each_reader_what_is_at_hand(store: Store, house: FastAPI) -> None:
-    tender = await a_tender(store)
+async def test_the_desk_shows_each_reader_what_is_at_hand(
+    store: Store, tender: Tender, house: FastAPI
+) -> None:
     bidder = await a_bidder(store)
     desk = await page(house, "/objections", bidder)
     assert "签名并提出" in desk
@@ -146,9 +148,8 @@ async def test_the_desk_shows_each_reader_what_is_at_hand(store: Store, house: F
 
 @pytest.mark.browser
 async def test_an_objection_is_signed_and_answered_in_the_browser(
-    store: Store, settings: Settings, chromium: Browser
+    store: Store, tender: Tender, settings: Settings, chromium: Browser
 ) -> None:
-    tender = await a_tender(store)
     bidder = await a_bidder(store)
     async with open_award_house(store, settings) as address:
         async with signed_in(store, chromium, address, bidder) as shown:
@@ -167,9 +168,8 @@ async def test_an_objection_is_signed_and_answered_in_the_browser(
 
 @pytest.mark.browser
 async def test_the_desk_fits_every_width_and_axe_finds_nothing(
-    store: Store, settings: Settings, chromium: Browser
+    store: Store, tender: Tender, settings: Settings, chromium: Browser
 ) -> None:
-    tender = await a_tender(store)
     bidder = await a_bidder(store)
     await objected(store, bidder, tender.lot_id, "documents", now=NOW + timedelta(days=1))
     async with open_award_house(store, settings) as address:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from kernel.access import PLATFORM
@@ -24,7 +23,7 @@ from kernel.store.witnesses import ask_all
 from tests.conftest import Database
 from tests.log_story import Tick, bystanders
 from tests.opened_lots import Hall, an_entry
-from tests.sealed_bids import Tender, a_tender
+from tests.sealed_bids import Tender
 from tests.tenders import Player
 from tests.web.browser import served
 from trading import due_lots, opening_views
@@ -36,10 +35,8 @@ PRICES = ("128460000.00", "125300500.00", "127900000.00")
 
 
 @pytest.fixture(autouse=True)
-def _log_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "FIRST_PAUSE_S", 0.01)
-    yield
-    structlog.reset_defaults()  # a command writes its log to a terminal that is gone now
 
 
 @dataclass
@@ -65,13 +62,13 @@ class Terminals:
 
 async def test_a_lot_is_opened_from_the_command_lines_of_those_concerned(
     store: Store,
+    tender: Tender,
     tick: Tick,
     clock_to: Callable[[datetime], Awaitable[None]],
     database: Database,
     settings: Settings,
     tmp_path: Path,
 ) -> None:
-    tender: Tender = await a_tender(store)
     entries = [await an_entry(store, tender, price) for price in PRICES[:2]]
     entries.append(await an_entry(store, tender, PRICES[2], escrow=True))
     hall = Hall(store, tender, entries)
@@ -164,9 +161,8 @@ def store_clock(store: Store) -> Callable[[], Awaitable[datetime]]:
 
 
 async def test_a_custodian_registers_a_key_that_is_made_here(
-    store: Store, settings: Settings, tmp_path: Path
+    store: Store, tender: Tender, settings: Settings, tmp_path: Path
 ) -> None:
-    tender = await a_tender(store)
     listener = socket.create_server(("127.0.0.1", 0))
     own = settings.model_copy(update={"origin": f"http://localhost:{listener.getsockname()[1]}"})
     app = create_app(replace(store, settings=own), own)

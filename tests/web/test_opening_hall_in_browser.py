@@ -15,13 +15,11 @@ from kernel.access import Role
 from kernel.store.transaction import Store, transaction
 from tests.opened_lots import (
     Hall,
-    a_hall,
-    an_entry,
     everything_opened,
     released,
     window_ended,
 )
-from tests.sealed_bids import a_tender, ticking
+from tests.sealed_bids import ticking
 from tests.tenders import Player, a_player
 from tests.web.browser import (
     assert_holds_everywhere,
@@ -55,12 +53,10 @@ async def the_house(store: Store) -> AsyncIterator[str]:
         yield address
 
 
-@pytest.fixture
-async def hall(store: Store, tick: Tick) -> AsyncIterator[Hall]:
-    tender = await a_tender(store)
-    entries = [await an_entry(store, tender, price) for price in PRICES]
+@pytest.fixture(autouse=True)
+async def _log_goes_on(tick: Tick) -> AsyncIterator[None]:
     async with ticking(tick):
-        yield await a_hall(store, tender, entries)
+        yield
 
 
 async def test_the_public_watches_an_opening_live(

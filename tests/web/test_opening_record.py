@@ -27,7 +27,7 @@ from kernel.store.embedded_postgres import EmbeddedPostgres
 from kernel.store.transaction import Store, transaction
 from kernel.store.transparency_log import proof_of
 from tests.conftest import TEMPLATE
-from tests.kept_stores import Tick, founded_store
+from tests.kept_stores import Tick, founded_store, settings_in
 from tests.log_story import write_export
 from tests.opened_lots import (
     Entry,
@@ -74,11 +74,8 @@ async def kept(
 ) -> AsyncIterator[Kept]:
     """An opening in which everything happened that can happen; made once."""
     folder, name = tmp_path_factory.mktemp("kept") / "opening", "kept_opening"
-    async with founded_store(postgres, name, TEMPLATE, folder.parent / "store") as (
-        store,
-        tick,
-        settings,
-    ):
+    settings = settings_in(folder.parent / "store", witness_quorum=0)
+    async with founded_store(postgres, name, TEMPLATE, settings) as (store, tick):
         hall = await a_hall_opened(store, tick)
         await an_export(hall, store, settings, folder)
         signer = founding.read_keys(settings).log_signer

@@ -14,9 +14,9 @@ from kernel.access import Role
 from kernel.events import Event
 from kernel.settings import Settings
 from kernel.store.transaction import Store
-from tests.awards import an_evaluated_lot, candidates_published, objected
+from tests.awards import Evaluated, candidates_published, objected
 from tests.opened_lots import a_hall, an_entry, released, window_ended
-from tests.sealed_bids import a_tender
+from tests.sealed_bids import Tender
 from tests.tenders import a_player
 from tests.web.award_house import award_house, open_award_house
 from tests.web.browser import (
@@ -42,9 +42,8 @@ async def house(store: Store, settings: Settings) -> FastAPI:
 
 
 async def test_before_the_close_a_supervisor_sees_no_more_than_the_public(
-    store: Store, house: FastAPI, tick: Tick
+    store: Store, tender: Tender, house: FastAPI, tick: Tick
 ) -> None:
-    tender = await a_tender(store)
     entries = [await an_entry(store, tender, price) for price in PRICES]
     await tick()
     supervisor = tender.cast.supervisor
@@ -59,8 +58,9 @@ async def test_before_the_close_a_supervisor_sees_no_more_than_the_public(
     assert "投标中" in shown
 
 
-async def test_the_room_follows_an_opening(store: Store, house: FastAPI, tick: Tick) -> None:
-    tender = await a_tender(store)
+async def test_the_room_follows_an_opening(
+    store: Store, tender: Tender, house: FastAPI, tick: Tick
+) -> None:
     hall = await a_hall(store, tender, [await an_entry(store, tender, one) for one in PRICES])
     await released(hall, hall.entries[0])
     supervisor = tender.cast.supervisor
@@ -84,9 +84,8 @@ async def test_the_room_follows_an_opening(store: Store, house: FastAPI, tick: T
 
 
 async def test_brakes_and_overdue_answers_are_counted(
-    store: Store, house: FastAPI, clock_to: Callable[..., Awaitable[None]]
+    store: Store, evaluated: Evaluated, house: FastAPI, clock_to: Callable[..., Awaitable[None]]
 ) -> None:
-    evaluated = await an_evaluated_lot(store, PRICES)
     published = await candidates_published(evaluated)
     supervisor = evaluated.hall.tender.cast.supervisor
     raised = await objected(
@@ -127,9 +126,8 @@ def test_every_kind_of_entry_has_words_in_both_languages() -> None:
 
 @pytest.mark.browser
 async def test_the_room_is_watched_live(
-    store: Store, settings: Settings, chromium: Browser, tick: Tick
+    store: Store, tender: Tender, settings: Settings, chromium: Browser, tick: Tick
 ) -> None:
-    tender = await a_tender(store)
     hall = await a_hall(store, tender, [await an_entry(store, tender, one) for one in PRICES])
     await tick()
     async with (
