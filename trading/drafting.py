@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -55,6 +56,7 @@ from trading.tables import (
     CustodianRow,
     LotRow,
     ProjectRow,
+    ShareRow,
     TenderDocumentRow,
 )
 
@@ -115,9 +117,10 @@ class Nomination:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a named custodian may know: who asks for a key, and whether it is there.
+    """What a named custodian may know: who asks for a key, whether it is there, and what is next.
 
-    `name` is the lot's once it is published, and empty before.
+    `name` is the lot's once it is published, and empty before. `gave_shares` is about this
+    custodian's own shares alone.
     """
 
     lot_id: LotId
@@ -125,8 +128,12 @@ class Assignment:
     tenderee: str
     name: str
     published: bool
+    state: LotState
+    bids_due_at: datetime | None
+    release_until: datetime | None
     escrow_shares: int
     kid: str
+    gave_shares: bool
 
 
 # ── projects ──────────────────────────────────────────────────────────────────────────────────
@@ -600,19 +607,36 @@ async def own_assignments(tx: Transaction) -> list[Assignment]:
     ).all()
     tenderees = await organisations_by_id(tx, [project.tenderee_id for _, _, project in rows])
     kids = await newest_kids(tx, [lot.id for _, lot, _ in rows])
+    gave = await _shares_given(tx, list(kids.values()))
 
-    return [
-        Assignment(
+    def assignment(custodian: CustodianRow, lot: LotRow, project: ProjectRow) -> Assignment:
+        kid = kids.get((lot.id, custodian.person_id), "")
+        published = lot.published_at is not None
+        return Assignment(
             LotId(lot.id),
             ProjectId(project.id),
             tenderees[PartyId(project.tenderee_id)].name,
-            "" if lot.published_at is None else lot.name,
-            lot.published_at is not None,
+            lot.name if published else "",
+            published,
+            LotState(lot.state),
+            lot.bids_due_at if published else None,
+            lot.release_until,
             custodian.escrow_shares,
-            kids.get((lot.id, custodian.person_id), ""),
+            kid,
+            (lot.id, kid) in gave,
         )
-        for custodian, lot, project in rows
-    ]
+
+    return [assignment(*row) for row in rows]
+
+
+async def _shares_given(tx: Transaction, kids: Sequence[str]) -> set[tuple[UUID, str]]:
+    """The lots in whose opening one of these keys has given its shares, each with the key."""
+    rows = await tx.session.execute(
+        select(col(ShareRow.lot_id), col(ShareRow.kid))
+        .where(col(ShareRow.kid).in_(kids))
+        .distinct()
+    )
+    return {(lot_id, kid) for lot_id, kid in rows}
 
 
 async def newest_kids(tx: Transaction, lot_ids: Sequence[UUID]) -> dict[tuple[UUID, UUID], str]:

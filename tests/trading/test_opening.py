@@ -37,7 +37,7 @@ from tests.opened_lots import (
 )
 from tests.sealed_bids import SealedFile, Tender, a_bidder, at
 from tests.tenders import Player, a_player, signed
-from trading import due_lots, opening, opening_views
+from trading import drafting, due_lots, opening, opening_views
 from trading.opening_views import Hall as Seen
 from trading.rules.lot_lifecycle import LotState
 
@@ -213,6 +213,19 @@ async def test_a_wrong_share_is_refused_and_names_its_custodian(store: Store, ha
     async with store.sessions() as session:
         rows = await session.execute(text("SELECT count(*) FROM trading.share"))
         assert rows.scalar_one() == 0
+
+
+async def test_a_custodian_sees_whether_its_own_shares_are_given(store: Store, hall: Hall) -> None:
+    for entry in hall.entries:
+        await released(hall, entry)
+    await window_ended(hall)
+    first, second = hall.tender.cast.custodians[:2]
+    await shares_given(hall, first)
+    for custodian, gave in ((first, True), (second, False)):
+        async with transaction(store, actor=custodian.actor, now=await hall.window_ends_at()) as tx:
+            (mine,) = await drafting.own_assignments(tx)
+        assert (mine.state, mine.gave_shares) == (LotState.OPENING, gave)
+        assert mine.release_until == await hall.window_ends_at()
 
 
 async def test_a_sheet_that_is_no_sheet_is_revoked_and_blocks_nobody(

@@ -15,9 +15,18 @@ from fastapi import FastAPI
 from playwright.async_api import Browser, Page, expect
 
 from kernel.access import Role
-from kernel.store.transaction import Store
+from kernel.store.transaction import Store, transaction
 from tests.committees_at_work import KeptCommittees, WorkRoom
-from tests.tenders import Player, PublishedLot, a_draft, a_player, a_published_lot
+from tests.tenders import (
+    NOW,
+    Player,
+    PublishedLot,
+    a_draft,
+    a_player,
+    a_published_lot,
+    lot_terms,
+    nominations,
+)
 from tests.web.browser import (
     assert_holds_everywhere,
     assert_no_overflow,
@@ -28,6 +37,7 @@ from tests.web.browser import (
 from tests.web.evaluation_house import evaluation_house
 from tests.web.every_route import routes_of
 from tests.web.tender_house import token_of
+from trading import drafting
 
 __all__ = ["chromium"]
 
@@ -124,7 +134,10 @@ async def house(
         store: Store = room.store
         cast = room.hall.tender.cast
         open_lot = await a_published_lot(store, cast)
-        _, draft_id = await a_draft(store, cast, notice={})
+        project_id, draft_id = await a_draft(store, cast, notice={})
+        async with transaction(store, actor=cast.agency.actor, now=NOW) as tx:
+            keyless = await drafting.draft_lot(tx, project_id, lot_terms())
+            await drafting.name_custodians(tx, keyless, nominations(cast.custodians))
         bidder = await a_player(store, Role.BIDDER)
         await room.draw.tick()
         yield House(evaluation.app, address, room, open_lot, str(draft_id), bidder)
@@ -170,6 +183,9 @@ async def test_a_desk_with_something_on_it_holds_at_every_width_and_axe_finds_no
         await expect(page.locator("main")).to_contain_text(
             who.name if name == "GET /account" else str(house.room.lot_id)
         )
-        for details in await page.locator("main details > summary").all():
+        if name == "GET /custodian":
+            for words in ("sunbid custody register", "没有您要做的事", "已登记公钥"):
+                await expect(page.locator("main")).to_contain_text(words)
+        for details in await page.locator("main details:not([open]) > summary").all():
             await details.click()
         await assert_holds_everywhere(page)

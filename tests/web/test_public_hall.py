@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from kernel.access import Role
 from kernel.crypto.digests import b64u, instant_text, parse_instant, sha256
@@ -23,7 +23,7 @@ from tests.web.browser import (
     chromium,
     open_page,
 )
-from tests.web.tender_house import client_of, open_tender_house, page, tender_house
+from tests.web.tender_house import client_of, open_tender_house, page, tender_house, token_of
 from web.client import Problem
 
 __all__ = ["chromium"]
@@ -251,6 +251,11 @@ async def test_the_pages_hold_at_every_width_and_axe_finds_nothing(
         for path in ("/", "/notices", f"/notices/{lot.lot_id}", f"/projects/{lot.project_id}"):
             async with open_page(chromium, address + path) as shown:
                 await assert_holds_everywhere(shown)
+        bidder = await token_of(store, await a_player(store, Role.BIDDER))
+        path = f"/notices/{lot.lot_id}/documents"
+        async with open_page(chromium, address + path, token=bidder) as shown:
+            await expect(shown.locator("main")).to_contain_text("招标文件.pdf")
+            await assert_holds_everywhere(shown)
 
 
 @pytest.mark.browser

@@ -370,8 +370,10 @@ async def get_assignments(tx: Act) -> dict[str, Any]:
                 "tenderee": one.tenderee,
                 "name": one.name,
                 "published": one.published,
+                "state": one.state,
                 "escrow_shares": one.escrow_shares,
                 "kid": one.kid or None,
+                "gave_shares": one.gave_shares,
             }
             for one in await drafting.own_assignments(tx)
         ]
