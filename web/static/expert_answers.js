@@ -1,15 +1,7 @@
 // An expert's answer to a call, signed in the browser by the key at hand or by a passkey.
 
 import { postStatement } from "./passkey.js";
-
-const place = document.querySelector("[data-says]");
-
-function say(words) {
-  place.className = "note n-bad";
-  place.textContent = words;
-  place.hidden = false;
-  place.focus();
-}
+import { showRefusal, showWords } from "./refusals.js";
 
 for (const form of document.querySelectorAll("form[data-answer]")) {
   form.addEventListener("submit", async (event) => {
@@ -17,8 +9,8 @@ for (const form of document.querySelectorAll("form[data-answer]")) {
     const answer = event.submitter?.value ?? "accepted";
     const reason = form.querySelector("[data-reason]").value.trim();
     if (answer === "declined" && !reason) {
-      form.querySelector("[data-reason]").focus();
-      say(document.documentElement.lang === "en" ? "Say why you cannot come." : "请填写不能参加的理由。");
+      const english = document.documentElement.lang === "en";
+      showWords(form, english ? "Say why you cannot come." : "请填写不能参加的理由。");
       return;
     }
     const buttons = form.querySelectorAll("button");
@@ -32,7 +24,7 @@ for (const form of document.querySelectorAll("form[data-answer]")) {
       location.reload();
     } catch (error) {
       for (const button of buttons) button.disabled = false;
-      say(error.message);
+      showRefusal(form, error);
     }
   });
 }

@@ -168,12 +168,14 @@ async function answered(path, init) {
   return body;
 }
 
-export const postJson = (path, body) =>
+export const sendJson = (method, path, body) =>
   answered(path, {
-    method: "POST",
+    method,
     headers: { "Content-Type": "application/json", Accept: "application/json" },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
+
+export const postJson = (path, body) => sendJson("POST", path, body);
 
 export async function postStatement(path, kind, payload, { key, idempotencyKey } = {}) {
   const headers = { "Content-Type": DSSE, Accept: "application/json" };

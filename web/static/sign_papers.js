@@ -4,25 +4,10 @@
 // everything else is made here of what the form holds. The key never leaves the browser.
 
 import { b64u, postJson, postStatement, sha256, signed } from "./passkey.js";
+import { showRefusal } from "./refusals.js";
 
 const BEIJING = "+08:00";
 const instant = (local) => new Date(`${local}:00${BEIJING}`).toISOString();
-
-function show(form, error) {
-  const place = form.querySelector("[data-says]");
-  place.replaceChildren();
-  place.className = "note n-bad";
-  const grounds = error.body?.refusals ?? [];
-  const list = document.createElement("ul");
-  for (const one of grounds.length ? grounds : [{ reason: error.message }]) {
-    const line = document.createElement("li");
-    line.textContent = one.article ? `${one.reason}（${one.article}）` : one.reason;
-    list.append(line);
-  }
-  place.append(list);
-  place.hidden = false;
-  place.focus();
-}
 
 const envelope = async (kind, payload) => JSON.parse(await signed(kind, payload));
 
@@ -103,20 +88,20 @@ const ACTS = [
   ["sign", sign],
 ];
 
-for (const [name, act] of ACTS) {
-  for (const form of document.querySelectorAll(`form[data-${name}]`)) {
-    form.addEventListener("submit", async (event) => {
-      event.preventDefault();
-      const button = form.querySelector("button");
-      button.disabled = true;
-      try {
-        await act(form);
-        if (form.dataset.then) location.assign(form.dataset.then);
-        else location.reload();
-      } catch (error) {
-        show(form, error);
-        button.disabled = false;
-      }
-    });
+// Parts of a page are fetched again while it is watched, so an act is caught where it bubbles up.
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  const found = ACTS.find(([name]) => form.dataset[name] !== undefined);
+  if (!found) return;
+  event.preventDefault();
+  const button = event.submitter;
+  if (button) button.disabled = true;
+  try {
+    await found[1](form);
+    if (form.dataset.then) location.assign(form.dataset.then);
+    else location.reload();
+  } catch (error) {
+    showRefusal(form, error);
+    if (button) button.disabled = false;
   }
-}
+});

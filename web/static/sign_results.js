@@ -4,22 +4,7 @@
 // fields and nothing else. An award that passes a better rank over says for each on which ground.
 
 import { postStatement } from "./passkey.js";
-
-function show(form, error) {
-  const place = form.querySelector("[data-says]");
-  place.replaceChildren();
-  place.className = "note n-bad";
-  const grounds = error.body?.refusals ?? [];
-  const list = document.createElement("ul");
-  for (const one of grounds.length ? grounds : [{ reason: error.message }]) {
-    const line = document.createElement("li");
-    line.textContent = one.article ? `${one.reason}（${one.article}）` : one.reason;
-    list.append(line);
-  }
-  place.append(list);
-  place.hidden = false;
-  place.focus();
-}
+import { showRefusal } from "./refusals.js";
 
 // A field named `candidates.0.manager` replaces that word of the notice.
 function notice(form) {
@@ -69,7 +54,7 @@ addEventListener("submit", async (event) => {
     await postStatement(form.action, kind, payload(form));
     location.reload();
   } catch (error) {
-    show(form, error);
+    showRefusal(form, error);
     button.disabled = false;
   }
 });
