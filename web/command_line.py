@@ -48,6 +48,7 @@ from web import (
 )
 from web.app import create_app
 from web.client import Unreachable
+from web.draw_commands import draw_app
 from web.opening_commands import custody_app, opening_app
 from web.rehearsal import playing
 from web.verifying.offline_checks import verify_app
@@ -77,6 +78,7 @@ main = typer.Typer(
 main.add_typer(verify_app, name="verify")
 main.add_typer(opening_app, name="opening")
 main.add_typer(custody_app, name="custody")
+main.add_typer(draw_app, name="draw")
 
 log = structlog.get_logger()
 talk = Console(stderr=True)

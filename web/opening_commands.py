@@ -53,7 +53,7 @@ CustodyKeyOption = Annotated[
 ]
 
 
-def _run(
+def run_as(
     url: str, key: Path, role: Role, organisation: str, act: Callable[[Client], Awaitable[str]]
 ) -> None:
     """Sign in, act, and say what was done; what goes wrong has its documented exit code."""
@@ -108,7 +108,7 @@ def release(
         own = PrivateKey.from_pem(opening_key.read_bytes())
         return f"{await opening_work.release(client, lot, own)} envelopes released"
 
-    _run(url, key, Role.BIDDER, organisation, act)
+    run_as(url, key, Role.BIDDER, organisation, act)
 
 
 @opening_app.command("agree")
@@ -127,7 +127,7 @@ def agree(
         await opening_work.agree_fallback(client, lot)
         return "agreed to the fallback"
 
-    _run(url, key, role, organisation, act)
+    run_as(url, key, role, organisation, act)
 
 
 @opening_app.command("record")
@@ -148,7 +148,7 @@ def record(
         out.write_bytes(await opening_work.sign_record(client, lot, own))
         return f"signed and published; what you signed is in {out}"
 
-    _run(url, key, role, organisation, act)
+    run_as(url, key, role, organisation, act)
 
 
 @custody_app.command("register")
@@ -178,7 +178,7 @@ def register(
         )
         return f"registered {own.kid}; keep {custody_key}, and let nobody else have it"
 
-    _run(url, key, Role.CUSTODIAN, organisation, act)
+    run_as(url, key, Role.CUSTODIAN, organisation, act)
 
 
 @custody_app.command("give")
@@ -230,4 +230,4 @@ def give(
             ]
         )
 
-    _run(url, key, Role.CUSTODIAN, organisation, act)
+    run_as(url, key, Role.CUSTODIAN, organisation, act)
