@@ -7,9 +7,10 @@ by a clock that never steps. Where the database cannot be reached a page still s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from fastapi import FastAPI, Request
@@ -27,6 +28,22 @@ from web.words import Language
 
 FRESH_S: Final = 1.0
 PATIENCE_S: Final = 1.0
+
+DESKS: Final[Mapping[Role, tuple[str, str]]] = MappingProxyType(
+    {
+        Role.TENDEREE: ("/desk", "desk.tender"),
+        Role.AGENCY: ("/desk", "desk.tender"),
+        Role.BIDDER: ("/bids", "desk.bid"),
+        Role.EXPERT: ("/experts", "desk.expert"),
+        Role.OWNER_REPRESENTATIVE: ("/evaluation", "desk.evaluation"),
+        Role.CUSTODIAN: ("/custodian", "desk.custodian"),
+        Role.CENTRE_STAFF: ("/centre", "desk.centre"),
+        Role.SITE_ADMINISTRATOR: ("/sites", "desk.site"),
+        Role.SUPERVISOR: ("/supervision", "desk.supervision"),
+        Role.WITNESS: ("/transparency", "desk.log"),
+    }
+)
+"""Where whoever acts in a capacity finds what waits for him, and what that place is called."""
 
 _LAST_JUMP: Final = text(
     "SELECT p.demo, p.founded_at, j.offset_by, j.reason, j.jumped_at FROM kernel.platform p"
@@ -78,6 +95,11 @@ class Frame:
     def signed_in(self) -> bool:
         """Whether anybody in particular is looking."""
         return self.role is not Role.PUBLIC
+
+    @property
+    def desk(self) -> tuple[str, str] | None:
+        """The path of the reader's own desk and the key of its name; None for the public."""
+        return DESKS.get(self.role)
 
     def here_with(self, choice: str, value: str) -> str:
         """This very page, chosen to be shown otherwise."""

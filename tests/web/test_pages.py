@@ -261,7 +261,7 @@ PROBLEM = {"status": 404, "code": "not_found", "detail": "", "trace_id": "0" * 3
 def test_every_problem_is_a_whole_page(language: Language, problem: dict[str, object]) -> None:
     frame = SimpleNamespace(
         language=language, display="normal", theme="auto", path="/x?a=1", origin="http://localhost",
-        moment=None, role=Role.PUBLIC, signed_in=False, site_name="阳光交易",
+        moment=None, role=Role.PUBLIC, desk=None, signed_in=False, site_name="阳光交易",
         site=SimpleNamespace(site_name="阳光交易", site_id_code="0", site_phone="000",
                              site_hours="", site_host="", site_icp="", site_police=""),
         here_with=lambda choice, value: f"/x?{choice}={value}",
