@@ -48,13 +48,16 @@ from kernel.store.registering import id_of
 from kernel.store.tables import MembershipRow, OrganisationRow, PersonRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import BEIJING
-from trading import drafting, notice_board, tendering
+from trading import award_views, drafting, notice_board, tendering
 from trading.drafting import LotTerms, Nomination, ProjectTerms
 from trading.notice_board import Draft
+from trading.rules.lot_lifecycle import LotMove, article_of, move_refusals
 from trading.rules.notice_contents import AGENCY_WORDS, REQUIRED_WORDS, WorkKind
 from trading.rules.procedures import PROCEDURE_NAMES, Procedure, SecurityForm
 from trading.rules.sheet_fields import SheetKind
 from trading.tendering import Papers, SignedPapers
+from web import lot_course
+from web.lot_course import Step
 from web.pages import render
 from web.problems import prefers_page
 from web.region_names import region_name
@@ -444,11 +447,14 @@ async def post_cancellation(tx: Act, lot_id: UUID, raw: Signed) -> None:
 @router.get("/desk", response_class=HTMLResponse)
 async def desk_page(request: Request, tx: Act) -> HTMLResponse:
     """The acting organisation's projects, by what is to be done next."""
+    objections = await award_views.objections_at_hand(tx)
+    waiting = sorted(one.answer_due_at for one in objections if one.may_answer)
     return render(
         request,
         "tender_desk/desk.html",
         projects=await notice_board.own_projects(tx),
         procedures=PROCEDURE_NAMES,
+        waiting=waiting,
         now=tx.now,
     )
 
@@ -523,15 +529,7 @@ async def desk_lot_page(request: Request, tx: Act, lot_id: UUID) -> Response:
     """A draft: its terms, files and custodians, and what stands against its publication."""
     draft = await notice_board.draft(tx, lot_id)
     if draft.line.published_at is not None:
-        found = await notice_board.notice(tx, lot_id)
-        return render(
-            request,
-            "tender_desk/published.html",
-            notice=found,
-            timetable=_times_to_sign(found),
-            region_name=region_name,
-            now=tx.now,
-        )
+        return await _published_page(request, tx, lot_id)
     papers = await _papers(tx, lot_id)
     return render(
         request,
@@ -542,6 +540,36 @@ async def desk_lot_page(request: Request, tx: Act, lot_id: UUID) -> Response:
         custodians=await _custodians_to_choose(tx),
         words={key: label for key, (label, _) in {**REQUIRED_WORDS, **AGENCY_WORDS}.items()},
         own_words=OWN_WORDS,
+        region_name=region_name,
+        now=tx.now,
+    )
+
+
+async def _published_page(request: Request, tx: Transaction, lot_id: UUID) -> HTMLResponse:
+    """A published lot: what it asks of its owners next, and what else they may do with it."""
+    found = await notice_board.notice(tx, lot_id)
+    course = await lot_course.course_of(tx, found)
+    steps, line = course.steps, found.line
+    may_end = not move_refusals(line.state, LotMove.CANCEL, suspended=line.suspended)
+    draw, committee = None, None
+    if Step.ANNOUNCE_DRAW in steps:
+        draw = await lot_course.draw_proposed(tx, course)
+    if {Step.CONVENE, Step.SEAT_SUCCESSORS} & set(steps):
+        committee = await lot_course.committee_proposed(tx, course)
+    return render(
+        request,
+        "tender_desk/published.html",
+        notice=found,
+        timetable=_times_to_sign(found),
+        course=course,
+        steps=[str(step) for step in steps],
+        waits=[str(step) for step in lot_course.WAITING],
+        draw_form=draw,
+        committee_form=committee,
+        ending_article=article_of(line.state, LotMove.CANCEL, regime=_regime_of(line.procedure))
+        if may_end
+        else None,
+        role=tx.actor.role,
         region_name=region_name,
         now=tx.now,
     )
@@ -630,13 +658,15 @@ def _scheme_judged(draft: Draft) -> tuple[list[Refusal], list[Caution]]:
     except Malformed as fault:
         reason = f"评标办法不能识别：{fault}"
         return [Refusal("scheme_malformed", BIDDING_LAW[19], reason)], []
-    regime = (
-        Regime.PROCUREMENT
-        if draft.line.procedure is Procedure.PROCUREMENT_OPEN_TENDER
-        else Regime.TENDERING
-    )
-    switches = SchemeSwitches(regime, PROCURED[draft.line.category])
+    switches = SchemeSwitches(_regime_of(draft.line.procedure), PROCURED[draft.line.category])
     return scheme_refusals(scheme, switches), scheme_cautions(scheme, switches)
+
+
+def _regime_of(procedure: Procedure) -> Regime:
+    """The family of law to which the procedure belongs."""
+    if procedure is Procedure.PROCUREMENT_OPEN_TENDER:
+        return Regime.PROCUREMENT
+    return Regime.TENDERING
 
 
 # ── forms ─────────────────────────────────────────────────────────────────────────────────────
