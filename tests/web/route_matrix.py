@@ -261,6 +261,9 @@ ROUTES: dict[str, Line] = {
     "GET /experts": ANYONE,
     "GET /draws/{draw_id}": ANYONE,
     "GET /draws/{draw_id}/board": ANYONE,
+    # ── the centre's desk ──
+    "GET /api/v1/experts/waiting": Allowed(Role.CENTRE_STAFF),
+    "GET /centre": Allowed(Role.CENTRE_STAFF),
     # ── evaluation sites ──
     "POST /api/v1/sites": Allowed(
         Role.SITE_ADMINISTRATOR, body={"name": "主场", "region": "310100"}

@@ -106,6 +106,7 @@ class House:
             "GET /custodian": (cast.custodians[0], "/custodian"),
             "GET /experts": (expert, "/experts"),
             "GET /draws/{draw_id}": (None, f"/draws/{room.draw.draw_id}"),
+            "GET /centre": (cast.staff, "/centre"),
             "GET /sites": (room.keepers[room.sites[0]], "/sites"),
             "GET /evaluation": (expert, "/evaluation"),
             "GET /evaluation/{committee_id}": (expert, f"/evaluation/{room.committee_id}"),

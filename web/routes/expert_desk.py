@@ -11,11 +11,14 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from sqlalchemy import select
+from sqlmodel import col
 
-from expert_pool import calling, contributing, draw_history, drawing, enrolling
-from expert_pool.draw_history import DrawView, Transcript
+from expert_pool import calling, contributing, draw_history, drawing, enrolling, pool_views
+from expert_pool.draw_history import DrawView, PartyView, Transcript
 from expert_pool.drawing import DrawRequest, Interested
 from expert_pool.enrolling import Application, Tie
+from expert_pool.pool_views import ApplicationTold
 from expert_pool.rules.draw_protocol import DrawState
 from expert_pool.rules.eligibility import Title
 from expert_pool.rules.recusal import TieKind
@@ -25,6 +28,8 @@ from kernel.crypto.digests import Malformed, b64, b64u, instant_text, unb64u
 from kernel.crypto.signing import PrivateKey
 from kernel.errors import NotFound
 from kernel.identifiers import DrawId, ExpertId, LotId, PartyId, uscc_faults
+from kernel.store.parties import organisation_name
+from kernel.store.tables import OrganisationRow
 from kernel.store.transaction import Transaction
 from trading import handover
 from trading.handover import LotBrief
@@ -44,6 +49,9 @@ SEALED_STATES: Final = frozenset({LotState.CLOSED, LotState.OPENING})
 
 SUPERVISOR_NAME: Final = "supervisor"
 STAFF: Final = frozenset({Role.CENTRE_STAFF, Role.SUPERVISOR})
+BEFORE_REVEALING: Final = frozenset({DrawState.ANNOUNCED, DrawState.COMMITTING})
+TIES_OFFERED: Final = 3
+"""How many ties a form has room for at a time."""
 
 Code = Annotated[str, Field(pattern=r"^[1-9][0-9]{5}$")]
 Uscc = Annotated[str, Field(min_length=18, max_length=18)]
@@ -397,18 +405,21 @@ async def post_no_answer(tx: Act, call_id: UUID) -> None:
 async def experts_page(request: Request, tx: Act) -> HTMLResponse:
     """An expert's own calls; for everybody else the draws, and how they are made."""
     own = tx.actor.role is Role.EXPERT
-    calls = None
+    calls, application = None, None
     if own:
-        try:
-            calls = await calling.own_calls(tx)
-        except NotFound:
-            calls = []
+        application = await _own_application(tx)
+        calls = [] if application is None else await calling.own_calls(tx)
     lines = [] if own else await draw_history.recent_draws(tx)
-    names = {one.lot_id: await _lot_name(tx, one.lot_id) for one in lines}
+    names = {one.lot_id: await lot_name(tx, one.lot_id) for one in lines}
+    pools = await _pools(tx) if own else []
     return render(
         request,
         "expert_desk/experts.html",
         calls=calls,
+        application=application,
+        pools=pools,
+        pool_name="" if application is None else await organisation_name(tx, application.pool_id),
+        tie_rows=range(TIES_OFFERED),
         draws=lines,
         names=names,
         region_name=region_name,
@@ -435,17 +446,86 @@ async def _draw_rendered(
     pending = []
     if tx.actor.role in STAFF and view.state is DrawState.CALLING:
         pending = await calling.pending_calls(tx, DrawId(draw_id))
+    own = _own_part(tx, view)
+    excluded: list[dict[str, Any]] = []
+    if own is not None and own.name == view.told["supervisor"] and _may_countersign(view):
+        listed = await contributing.exclusions(tx, DrawId(draw_id))
+        excluded = [one for one in listed if one["grounds"]]
     return render(
         request,
         template,
         draw=view,
-        lot_name=await _lot_name(tx, view.lot_id),
+        lot_name=await lot_name(tx, view.lot_id),
         rounds=await draw_history.draws_of_lot(tx, view.lot_id),
+        own=own,
+        own_party=tx.actor.party_id,
+        todo=None if own is None else _todo(view, own),
+        may_countersign=_may_countersign(view),
+        excluded=excluded,
+        may_void=_may_void(tx, view),
+        role=tx.actor.role,
         pending=pending if tx.actor.role in STAFF else None,
         region_name=region_name,
         now=tx.now,
         live_view=f"{view.lot_id}/public",
     )
+
+
+def _own_part(tx: Transaction, view: DrawView) -> PartyView | None:
+    """The acting organisation's part in the draw, in a capacity that may contribute."""
+    if tx.actor.role not in contributing.PARTY_ROLES:
+        return None
+    return next((one for one in view.parties if one.organisation_id == tx.actor.party_id), None)
+
+
+def _may_countersign(view: DrawView) -> bool:
+    """Whether the exclusions still wait for the supervisor, and may be signed now."""
+    committed = all(one.committed for one in view.parties)
+    return view.state is DrawState.COMMITTING and committed and not view.countersigned
+
+
+def _todo(view: DrawView, own: PartyView) -> str:
+    """What a party's own program has to do now, or what it waits for."""
+    if view.state not in BEFORE_REVEALING:
+        waits = view.state is DrawState.REVEALING
+        return ("revealed" if own.revealed else "reveal") if waits else "done"
+    if not own.committed:
+        return "commit"
+    if not all(one.committed for one in view.parties):
+        return "await_commitments"
+    if not own.dealt:
+        return "deal"
+    others = [one for one in view.parties if one.name != own.name]
+    judged = all(own.name in (*one.confirmed_by, *one.misdealt_to) for one in others)
+    return "await_others" if judged else "confirm"
+
+
+def _may_void(tx: Transaction, view: DrawView) -> bool:
+    """Whether nothing is left of the draw but to put on record that it came to nothing."""
+    unrecorded = view.state is DrawState.VOID and not view.recorded
+    stuck = view.exhausted and view.state is not DrawState.VOID
+    return tx.actor.role in contributing.PARTY_ROLES and (unrecorded or stuck)
+
+
+async def _own_application(tx: Transaction) -> ApplicationTold | None:
+    try:
+        return await pool_views.own_application(tx)
+    except NotFound:
+        return None
+
+
+async def _pools(tx: Transaction) -> list[tuple[str, str]]:
+    """The centres that keep a pool, to apply to."""
+    rows = await tx.session.execute(
+        select(col(OrganisationRow.id), col(OrganisationRow.name))
+        .where(
+            col(OrganisationRow.roles).contains([str(Role.CENTRE_STAFF)]),
+            col(OrganisationRow.verified_at).is_not(None),
+        )
+        .order_by(col(OrganisationRow.name))
+        .limit(200)
+    )
+    return [(str(id), name) for id, name in rows]
 
 
 # ── how things are told ───────────────────────────────────────────────────────────────────────
@@ -467,7 +547,8 @@ def _parties_of(asked: DrawAsked, brief: LotBrief) -> tuple[tuple[str, PartyId],
     return parties
 
 
-async def _lot_name(tx: Transaction, lot_id: LotId) -> str:
+async def lot_name(tx: Transaction, lot_id: LotId) -> str:
+    """What a lot is called beside its draw; empty where it cannot be found."""
     try:
         brief = await handover.lot_brief(tx, lot_id)
     except NotFound:
