@@ -93,6 +93,7 @@ ROUTES: dict[str, Line] = {
     ),
     "GET /sign-in": ANYONE,
     "GET /register": ANYONE,
+    "GET /join": ANYONE,
     "GET /account": SIGNED_IN,
     "POST /sign-out": SIGNED_IN,
     "GET /demo/sign-in": DEMO_ONLY,

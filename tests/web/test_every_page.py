@@ -84,6 +84,7 @@ class House:
             "GET /": (None, "/"),
             "GET /sign-in": (None, "/sign-in"),
             "GET /register": (None, "/register"),
+            "GET /join": (None, f"/join?organisation={agency.party}"),
             "GET /demo/sign-in": (None, "/demo/sign-in"),
             "GET /account": (agency, "/account"),
             "GET /transparency": (None, "/transparency"),

@@ -15,16 +15,16 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import FastAPI
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 from sqlalchemy import text
 
-from expert_pool import drawing
+from expert_pool import drawing, pool_views
 from kernel.access import Role
 from kernel.crypto.digests import instant_text
 from kernel.identifiers import LotId
 from kernel.randomness import random_id
 from kernel.settings import Settings
-from kernel.store.transaction import Store
+from kernel.store.transaction import Store, transaction
 from kernel.store.views import PUBLIC_FEED, SUPERVISORS_FEED, own_acts
 from tests.draw_cast import STRATA, DrawHouse, Tick, a_draw_house, a_pool, an_expert
 from tests.opened_lots import Hall, a_hall, an_entry, everything_opened, released, window_ended
@@ -36,7 +36,9 @@ from tests.web.browser import (
     open_page,
 )
 from tests.web.draw_hall import DrawByWire, draw_hall, heard_client, open_hall
-from tests.web.tender_house import client_of, page
+from tests.web.markup import faults_of, tree_of
+from tests.web.tender_house import client_of, page, signed_in, token_of
+from tests.web.whole_house import chosen, forms_of, names_in
 from web.client import Problem
 from web.verifying.draw_transcript import verify
 
@@ -79,6 +81,13 @@ def an_application(pool: Player, **changes: Any) -> dict[str, Any]:
         "ties": [{"uscc": a_uscc(), "kind": "employment", "ended_on": "2024-01-31"}],
         **changes,
     }
+
+
+async def without_the_first(route: Route) -> None:
+    """The exclusions as a liar would tell them."""
+    answer = await route.fetch()
+    told = await answer.json()
+    await route.fulfill(response=answer, json={"exclusions": told["exclusions"][1:]})
 
 
 async def status(awaited: Awaitable[Any]) -> tuple[int, set[str]]:
@@ -487,6 +496,169 @@ async def test_an_expert_answers_in_the_browser_with_a_key_that_stays_there(
             await context.close()
     answered = {one.id: one for one in await house.calls()}[call.id]
     assert (answered.outcome, answered.reason) == ("declined", "已有安排")
+
+
+async def test_an_experts_desk_shows_how_far_his_application_is(app: FastAPI, store: Store) -> None:
+    pool = await a_player(store, Role.CENTRE_STAFF, organisation="江城市公共资源交易中心")
+    newcomer = await a_player(store, Role.EXPERT)
+    shown = await page(app, "/experts", newcomer)
+    assert faults_of(tree_of(shown)) == []
+    form = forms_of(shown)["/api/v1/experts"]
+    assert chosen(form, "pool") == str(pool.party)
+    wanted = set(an_application(pool)) - {"ties"}
+    assert wanted <= names_in(form)
+    await (await client_of(app, newcomer)).post("/api/v1/experts", an_application(pool))
+    shown = await page(app, "/experts", newcomer)
+    assert "等待核验，暂不参加抽取" in shown
+    assert {"/api/v1/experts/mine/ties", "/api/v1/experts/mine"} <= set(forms_of(shown))
+    assert faults_of(tree_of(shown)) == []
+    keeper = await client_of(app, pool)
+    async with transaction(store, actor=pool.actor) as tx:
+        (told,) = await pool_views.applicants(tx)
+    await keeper.post(f"/api/v1/experts/{told.expert_id}/verification")
+    assert "已核验，可以被抽取" in await page(app, "/experts", newcomer)
+    await (await client_of(app, newcomer)).delete("/api/v1/experts/mine")
+    shown = await page(app, "/experts", newcomer)
+    assert "已退出" in shown
+    assert "/api/v1/experts" not in forms_of(shown)
+    assert "/api/v1/experts" not in forms_of(await page(app, "/experts"))
+
+
+async def test_a_party_is_told_its_turn_and_its_command_and_nobody_else_is(
+    app: FastAPI, house: DrawHouse
+) -> None:
+    await house.announce()
+    path, command = f"/draws/{house.draw_id}", f"sunbid draw contribute {house.draw_id}"
+    agency = house.parties["agency"]
+    shown = await page(app, path, agency)
+    assert command in shown
+    assert f"--organisation {agency.party}" in shown
+    assert "--as agency" in shown
+    assert "提交随机数的承诺，最迟" in shown
+    await house.commit("agency")
+    assert "您已提交承诺" in await page(app, path, agency)
+    for stranger in (None, house.pool, await a_player(house.store, Role.BIDDER)):
+        assert command not in await page(app, path, stranger)
+    await house.commit("tenderee", "supervisor")
+    assert "分发随机数的份额" in await page(app, path, agency)
+    await house.deal()
+    assert "核对并确认其他各方" in await page(app, path, agency)
+    await house.confirm()
+    assert "您这一步已完成" in await page(app, path, agency)
+    await house.countersign()
+    assert "公开随机数，最迟" in await page(app, path, agency)
+    await house.reveal()
+    assert command not in await page(app, path, agency)
+
+
+async def test_a_draw_that_came_to_nothing_is_put_on_record_from_its_page(
+    app: FastAPI, house: DrawHouse, clock_to: ClockTo
+) -> None:
+    await house.announce()
+    path, action = f"/draws/{house.draw_id}", f"/api/v1/draws/{house.draw_id}/void"
+    agency = house.parties["agency"]
+    assert action not in forms_of(await page(app, path, agency))
+    async with house.store.sessions() as session:
+        now = await house.store.clock(session)
+    await clock_to(now + timedelta(minutes=21))
+    assert action not in forms_of(await page(app, path))
+    shown = await page(app, path, agency)
+    assert "永远留在记录里" in shown
+    assert action in forms_of(shown)
+    await (await client_of(app, agency)).post(action, {})
+    shown = await page(app, path, agency)
+    assert action not in forms_of(shown)
+    assert f"/desk/lots/{house.lot_id}" in shown
+
+
+async def test_only_the_supervisor_of_a_draw_sees_whom_it_leaves_out(
+    app: FastAPI, store: Store, house: DrawHouse
+) -> None:
+    tied = await an_expert(store, house.pool, employer_uscc=house.bidder_uscc)
+    await house.announce()
+    path = f"/draws/{house.draw_id}"
+    supervisor = house.parties["supervisor"]
+    assert "会签回避名单" not in await page(app, path, supervisor)
+    await house.commit()
+    shown = await page(app, path, supervisor)
+    assert faults_of(tree_of(shown)) == []
+    assert f"sunbid draw countersign {house.draw_id}" in shown
+    listed = shown[shown.index('id="countersign"') :]
+    assert "现任职于应回避单位" in listed
+    assert tied.player.name not in shown
+    other = await a_player(store, Role.SUPERVISOR)
+    for who in (None, other, house.parties["agency"]):
+        assert "被回避的专家" not in await page(app, path, who)
+
+
+@pytest.mark.browser
+async def test_a_supervisor_countersigns_in_the_browser_what_it_has_derived_again(
+    store: Store, house: DrawHouse, chromium: Browser
+) -> None:
+    await an_expert(store, house.pool, employer_uscc=house.bidder_uscc)
+    await house.announce()
+    await house.commit()
+    supervisor = house.parties["supervisor"]
+    async with (
+        open_hall(store) as address,
+        signed_in(store, chromium, address, supervisor) as shown,
+    ):
+        await shown.goto(f"{address}/draws/{house.draw_id}")
+        await assert_holds_everywhere(shown)
+        spoilt = "**/exclusions"
+        await shown.route(spoilt, without_the_first)
+        await shown.get_by_role("button", name="核对并签名会签").click()
+        await expect(shown.get_by_role("alert").first).to_contain_text("这不是公告的回避名单")
+        assert not (await house.view()).countersigned
+        await shown.unroute(spoilt)
+        await shown.get_by_role("button", name="核对并签名会签").click()
+        await expect(shown.get_by_role("heading", name="会签回避名单")).to_have_count(0)
+    assert (await house.view()).countersigned
+
+
+@pytest.mark.browser
+async def test_an_expert_applies_declares_and_leaves_in_the_browser(
+    store: Store, chromium: Browser
+) -> None:
+    await a_player(store, Role.CENTRE_STAFF, organisation="江城市公共资源交易中心")
+    newcomer = await a_player(store, Role.EXPERT)
+    async with (
+        open_hall(store) as address,
+        open_page(
+            chromium,
+            f"{address}/experts",
+            token=await token_of(store, newcomer),
+            expected="409",
+        ) as shown,
+    ):
+        await assert_holds_everywhere(shown)
+        await shown.get_by_label("常驻地行政区划代码").fill("310100")
+        await shown.get_by_label("工作单位", exact=True).fill("临江大学")
+        await shown.get_by_label("工作单位的统一社会信用代码").fill(a_uscc())
+        await shown.get_by_label("评标专业代码").fill("A0801，A0601")
+        await shown.get_by_label("从事相关领域工作年限").fill("7")
+        await shown.get_by_label("出生日期").fill("1975-05-17")
+        await shown.get_by_label("本人身体健康").check()
+        await shown.get_by_label("单位的统一社会信用代码 1").fill(a_uscc())
+        await shown.get_by_label("关系 1").select_option("kinship")
+        await shown.get_by_role("button", name="提交申请").click()
+        told = shown.locator("form[action='/api/v1/experts']").get_by_role("alert")
+        await expect(told).to_contain_text("招标投标法》第37条")
+        await shown.get_by_label("从事相关领域工作年限").fill("12")
+        await shown.get_by_role("button", name="提交申请").click()
+        await expect(shown.get_by_text("等待核验，暂不参加抽取")).to_be_visible()
+        await assert_holds_everywhere(shown)
+        await shown.get_by_text("补充申报").click()
+        await shown.get_by_label("单位的统一社会信用代码 1").fill(a_uscc())
+        await shown.get_by_role("button", name="申报", exact=True).click()
+        await shown.wait_for_load_state()
+        await shown.locator("summary", has_text="退出").click()
+        await shown.get_by_label("输入“退出专家库”以确认").fill("退出专家库")
+        await shown.get_by_role("button", name="退出专家库").click()
+        await expect(shown.get_by_text("已退出")).to_be_visible()
+    async with store.sessions() as session:
+        ties = await session.execute(text("SELECT kind FROM expert_pool.expert_tie ORDER BY kind"))
+    assert [row[0] for row in ties] == ["employment", "kinship"]
 
 
 @pytest.mark.browser

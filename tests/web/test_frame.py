@@ -10,10 +10,15 @@ from fastapi import FastAPI
 from kernel.clock import platform_clock
 from kernel.store.transaction import Store
 from tests.conftest import START
+from tests.tenders import a_player
 from tests.web.gallery_house import DEMONSTRATION, visiting
+from tests.web.markup import tree_of
+from tests.web.route_matrix import PEOPLE
+from tests.web.tender_house import page
 from web import frame, visitor_choices
-from web.frame import Moment, look
+from web.frame import DESKS, Moment, look
 from web.routes import component_gallery
+from web.words import Language, say
 
 
 async def test_the_time_is_the_platforms(store: Store) -> None:
@@ -58,3 +63,32 @@ async def test_the_database_is_asked_once_a_second_for_all_readers() -> None:
             assert (await reader.get("/_ui")).status_code == 200
         await reader.get("/_ui", headers={"Accept": "application/json"})
     assert asked == 1
+
+
+async def test_whoever_is_signed_in_is_led_to_a_desk_of_his_own_from_every_page(
+    app: FastAPI, store: Store
+) -> None:
+    for role in sorted(PEOPLE):
+        who = await a_player(store, role)
+        path, key = DESKS[role]
+        for shown in (await page(app, "/", who), await page(app, "/notices", who)):
+            (nav,) = [one for one in tree_of(shown).all("nav") if one.get("class") == "nav"]
+            links = [(one.get("href"), one.text) for one in nav.all("a")]
+            assert links[0] == (path, say(key, Language.ZH)), role
+            assert len({href for href, _ in links}) == len(links), role
+        assert f'href="{path}"' in await page(app, "/account", who)
+        here = [
+            one.get("href")
+            for one in tree_of(await page(app, path, who)).all("a")
+            if one.get("aria-current") == "page"
+        ]
+        assert here == [path], role
+
+
+async def test_the_public_is_led_to_no_desk(app: FastAPI, store: Store) -> None:
+    hrefs = {one.get("href") for one in tree_of(await page(app, "/")).all("a")}
+    assert hrefs & {path for path, _ in DESKS.values()} == {
+        "/experts",
+        "/evaluation",
+        "/transparency",
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -13,6 +14,8 @@ import uvicorn
 from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 from playwright.async_api import Browser, Page, expect
+from sqlalchemy import select
+from sqlmodel import col
 
 import web
 from kernel.access import Actor, Role
@@ -20,10 +23,14 @@ from kernel.crypto.signing import PrivateKey
 from kernel.settings import Settings
 from kernel.store.parties import verified_statement
 from kernel.store.registering import Registered
+from kernel.store.tables import CredentialRow
 from kernel.store.transaction import Store, transaction
 from tests.newcomers import acting, the_centre, verified
+from tests.sign_ins import token_for
+from tests.tenders import a_uscc
 from tests.web.browser import (
     assert_axe_clean,
+    assert_holds_everywhere,
     assert_no_overflow,
     chromium,
     focus_is_visible,
@@ -47,6 +54,7 @@ class Gate:
     address: str
     store: Store
     expert: Registered
+    bidder: Registered
     staff: Actor
     staff_key: PrivateKey
 
@@ -82,7 +90,16 @@ async def gate(store: Store, settings: Settings) -> AsyncIterator[Gate]:
         name="江城大学",
         roles=["expert"],
     )
-    yield Gate(address, store, expert, staff, staff_key)
+    bidder = await verified(
+        store,
+        staff,
+        PrivateKey.generate(),
+        uscc=a_uscc(),
+        name="东湖建设工程有限公司",
+        identity_document="420103199001010099",
+        roles=["bidder"],
+    )
+    yield Gate(address, store, expert, bidder, staff, staff_key)
     server.should_exit = True
     await serving
 
@@ -126,7 +143,7 @@ async def register(page: Page) -> None:
 
 async def add_passkey(page: Page) -> None:
     await page.click("[data-passkey-register]")
-    await expect(page.locator("tbody")).to_contain_text("通行密钥")
+    await expect(page.locator("tbody").first).to_contain_text("通行密钥")
 
 
 async def test_a_newcomer_registers_signs_in_and_returns_by_passkey(
@@ -215,6 +232,68 @@ async def test_a_key_file_that_a_program_made_is_brought_into_the_browser(
             ".map((key) => key.privateKey.extractable)"
         )
     assert kept == [False]
+
+
+async def test_a_colleague_signs_a_request_and_a_member_lets_him_in_and_out_again(
+    chromium: Browser, gate: Gate, tmp_path: Path
+) -> None:
+    """E-Bidding Measures 13: each person acts by a key of his own."""
+    token = await token_for(gate.store, gate.bidder, Role.BIDDER)
+    join = f"{gate.address}/join?organisation={gate.bidder.organisation_id}"
+    async with open_page(chromium, join, expected="status of 40") as page:
+        await assert_holds_everywhere(page)
+        await page.get_by_label("您的姓名").fill("赵敏")
+        await page.get_by_label("您的身份证件号码").fill("420103198505050022")
+        await page.get_by_role("button").last.click()
+        await expect(page.get_by_role("alert")).to_contain_text("请至少选择一种身份")
+        await page.get_by_label("投标人", exact=True).check()
+        async with page.expect_download() as handed:
+            await page.get_by_role("button", name="生成密钥并签署申请").click()
+        await expect(page.get_by_text("申请已签署并下载")).to_be_visible()
+        await (await handed.value).save_as(tmp_path / "request.json")
+        async with open_page(
+            chromium, f"{gate.address}/account", token=token, expected=NO_CLOCK
+        ) as account:
+            await account.get_by_text("增加人员", exact=True).click()
+            await account.get_by_label("对方签署的文件").set_input_files(tmp_path / "request.json")
+            await account.get_by_role("button", name="提交并增加人员").click()
+            await expect(account.get_by_role("row", name="赵敏")).to_be_visible()
+            await account.get_by_text("增加人员", exact=True).click()
+            await account.get_by_text("注销密钥", exact=True).click()
+            await assert_holds_everywhere(account)
+        await page.goto(f"{gate.address}/sign-in?to=/account")
+        await page.click("[data-keys-here] button")
+        await page.wait_for_url(f"{gate.address}/account")
+        await expect(page.locator("main")).to_contain_text("赵敏")
+        async with open_page(
+            chromium, f"{gate.address}/account", token=token, expected=NO_CLOCK
+        ) as account:
+            await account.get_by_role("button", name="结束赵敏的投标人身份").click()
+            await expect(account.get_by_role("row", name="赵敏")).to_have_count(0)
+        await page.reload()
+        await expect(page.locator("main")).to_contain_text("请先登录")
+
+
+async def test_a_lost_key_is_revoked_and_every_session_ended_from_the_account(
+    chromium: Browser, gate: Gate
+) -> None:
+    token = await token_for(gate.store, gate.bidder, Role.BIDDER)
+    address = f"{gate.address}/account"
+    async with open_page(chromium, address, token=token, expected="status of 40") as page:
+        await page.get_by_role("button", name="在所有地方退出").click()
+        await page.wait_for_url(lambda url: not url.endswith("/account"))
+    token = await token_for(gate.store, gate.bidder, Role.BIDDER)
+    async with open_page(chromium, address, token=token, expected="status of 40") as page:
+        await page.get_by_text("注销密钥", exact=True).click()
+        await page.get_by_label("注销的理由").fill("遗失")
+        await page.get_by_label("我已知道注销后不能恢复").check()
+        await page.get_by_role("button", name="注销这把密钥").click()
+        await expect(page.locator("main")).to_contain_text(re.compile("已注销|请先登录"))
+    async with gate.store.sessions() as session:
+        rows = await session.scalars(
+            select(CredentialRow).where(col(CredentialRow.person_id) == gate.bidder.person_id)
+        )
+        assert [row.revoked_at is not None for row in rows] == [True]
 
 
 async def test_what_the_platform_refuses_is_said_in_words(chromium: Browser, gate: Gate) -> None:

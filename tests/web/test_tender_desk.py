@@ -50,6 +50,7 @@ from tests.web.tender_house import (
     tender_house,
     token_of,
 )
+from tests.web.whole_house import forms_of
 from trading import due_lots
 from trading.tables import LotRow
 from web.client import Client, Problem
@@ -484,6 +485,16 @@ async def test_files_and_custodians_are_set_by_forms(
         house, f"/desk/lots/{lot_id}/custodians", cast.agency, {"custodian": ["x/y"]}
     )
     assert answer.status_code == 422
+
+
+async def test_a_draft_is_given_up_from_its_page(house: FastAPI, store: Store, cast: Cast) -> None:
+    project_id, lot_id = await a_draft(store, cast)
+    action = f"/api/v1/lots/{lot_id}/draft"
+    form = forms_of(await page(house, f"/desk/lots/{lot_id}", cast.agency))[action]
+    assert form.get("data-verb") == "DELETE"
+    assert form.get("data-then") == f"/desk/projects/{project_id}"
+    await (await client_of(house, cast.agency)).delete(action)
+    assert action not in await page(house, f"/desk/projects/{project_id}", cast.agency)
 
 
 # ── in a browser ──────────────────────────────────────────────────────────────────────────────

@@ -21,10 +21,10 @@ from kernel.errors import NotFound, NotPermitted, NotSignedIn
 from kernel.identifiers import PartyId, PersonId
 from kernel.refusals import Refusal
 from kernel.store import passkeys, registering, signing_in
-from kernel.store.parties import ROLE_NAMES, Organisation, organisation
+from kernel.store.parties import ROLE_NAMES, Organisation, organisation, organisations_by_id
 from kernel.store.registering import Newcomer, Registered
 from kernel.store.signing_in import Capacity, Session
-from kernel.store.tables import CredentialRow, OrganisationRow, PersonRow
+from kernel.store.tables import CredentialRow, MembershipRow, OrganisationRow, PersonRow
 from kernel.store.transaction import Transaction
 from web.call_limit import limited
 from web.pages import render
@@ -42,6 +42,7 @@ router = APIRouter(route_class=ActRoute)
 
 Limited: Final = [Depends(limited)]
 NO_STORE: Final = {"Cache-Control": "no-store"}
+COLLEAGUES_MAX: Final = 200
 SEES_UNVERIFIED: Final = frozenset({Role.CENTRE_STAFF, Role.SUPERVISOR})
 
 
@@ -327,6 +328,7 @@ async def register_page(request: Request, actor: ActorDep) -> Response:
 async def account_page(request: Request, tx: Act) -> Response:
     """One's own person, capacities and keys."""
     person = await tx.session.get_one(PersonRow, tx.actor.person)
+    capacities = await signing_in.capacities(tx.session, person_id=person.id)
     keys = await tx.session.scalars(
         select(CredentialRow)
         .where(col(CredentialRow.person_id) == person.id)
@@ -338,9 +340,54 @@ async def account_page(request: Request, tx: Act) -> Response:
         actor=tx.actor,
         person=person,
         organisation=await organisation(tx, tx.actor.party),
-        capacities=await signing_in.capacities(tx.session, person_id=person.id),
+        capacities=capacities,
+        own_roles=[str(one.role) for one in capacities if one.organisation_id == tx.actor.party],
+        colleagues=await _colleagues(tx),
         credentials=list(keys),
     )
+
+
+@router.get("/join", include_in_schema=False)
+async def join_page(
+    request: Request, tx: Act, asked: Annotated[UUID | None, Query(alias="organisation")] = None
+) -> Response:
+    """The form by which a person asks to act for an organisation that is here already."""
+    own = None
+    if asked is not None:
+        own = (await organisations_by_id(tx, [asked])).get(PartyId(asked))
+    if own is not None and not own.verified:
+        own = None  # like one that does not exist: nobody learns here who is waiting
+    shared = () if own is None else sorted(own.roles & frozenset(registering.MEMBERS))
+    return render(
+        request,
+        "sign_in_gate/join.html",
+        own=own,
+        roles=[(str(role), ROLE_NAMES[role]) for role in shared],
+    )
+
+
+async def _colleagues(tx: Transaction) -> list[dict[str, object]] | None:
+    """Who may act for one's own organisation; None for experts, who are told of no other.
+
+    Experts are on nobody's list: who is in a pool is the keeper's to see, on its own desk.
+    """
+    if tx.actor.role is Role.EXPERT:
+        return None
+    rows = await tx.session.execute(
+        select(MembershipRow, col(PersonRow.name))
+        .join(PersonRow, col(PersonRow.id) == col(MembershipRow.person_id))
+        .where(
+            col(MembershipRow.party_id) == tx.actor.party,
+            col(MembershipRow.ended_at).is_(None),
+            col(MembershipRow.role) != str(Role.EXPERT),
+        )
+        .order_by(col(PersonRow.name), col(MembershipRow.role))
+        .limit(COLLEAGUES_MAX)
+    )
+    return [
+        {"person_id": row.person_id, "name": name, "role": row.role, "since": row.since}
+        for row, name in rows
+    ]
 
 
 @router.post("/sign-out", include_in_schema=False)

@@ -177,10 +177,14 @@ export const sendJson = (method, path, body) =>
 
 export const postJson = (path, body) => sendJson("POST", path, body);
 
-export async function postStatement(path, kind, payload, { key, idempotencyKey } = {}) {
+export function sendSigned(path, statement, { idempotencyKey } = {}) {
   const headers = { "Content-Type": DSSE, Accept: "application/json" };
   if (idempotencyKey) headers["Idempotency-Key"] = idempotencyKey;
-  return answered(path, { method: "POST", headers, body: await signed(kind, payload, key) });
+  return answered(path, { method: "POST", headers, body: statement });
+}
+
+export async function postStatement(path, kind, payload, { key, ...more } = {}) {
+  return sendSigned(path, await signed(kind, payload, key), more);
 }
 
 // ── passkeys ─────────────────────────────────────────────────────────────────────────────────
