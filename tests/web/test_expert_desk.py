@@ -650,8 +650,8 @@ async def test_an_expert_applies_declares_and_leaves_in_the_browser(
         await assert_holds_everywhere(shown)
         await shown.get_by_text("补充申报").click()
         await shown.get_by_label("单位的统一社会信用代码 1").fill(a_uscc())
-        await shown.get_by_role("button", name="申报", exact=True).click()
-        await shown.wait_for_load_state()
+        async with shown.expect_navigation():
+            await shown.get_by_role("button", name="申报", exact=True).click()
         await shown.locator("summary", has_text="退出").click()
         await shown.get_by_label("输入“退出专家库”以确认").fill("退出专家库")
         await shown.get_by_role("button", name="退出专家库").click()
