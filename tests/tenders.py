@@ -372,3 +372,19 @@ async def a_published_lot(
         Envelope.from_bytes(papers.timetable).payload,
         due_at,
     )
+
+
+async def cancelled(
+    store: Store, cast: Cast, lot: PublishedLot, *, now: datetime, reason: str = "项目用地规划调整"
+) -> None:
+    """The tenderee ends the tender of a published lot."""
+    said = {
+        "v": "ebid-notice/1",
+        "kind": "cancellation",
+        "project": str(lot.project_id),
+        "lot": str(lot.lot_id),
+        "reason": reason,
+        "signed_at": instant_text(now),
+    }
+    async with transaction(store, actor=cast.tenderee.actor, now=now) as tx:
+        await tendering.cancel_lot(tx, lot.lot_id, signed(cast.tenderee, "notice", said))

@@ -1,7 +1,8 @@
 """What may be seen of results: candidates and award for everyone, objections for those concerned.
 
 Before the candidates are published nothing of the report is here, for nobody. Who objects is told
-to those concerned with the lot, and never before its close, not even to supervisors.
+to those concerned with the lot, and never before its close, not even to supervisors: where a lot
+was cancelled before it, never.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from kernel.store.transaction import Transaction
 from trading import lots
 from trading.awarding import Report, points_text, report_in_force
 from trading.counted_bids import counted_bids
-from trading.handover import BEFORE_CLOSE, READABLE_OUTCOMES, switches_for
-from trading.rules.lot_lifecycle import LotState
+from trading.handover import READABLE_OUTCOMES, switches_for
+from trading.rules.lot_lifecycle import LotState, was_closed
 from trading.rules.objection_window import ObjectionKind, documents_objection_until
 from trading.tables import (
     AwardNoticeRow,
@@ -99,7 +100,8 @@ class AwardTold:
 class Result:
     """The result of one lot as anyone may see it now; empty before candidates are published.
 
-    `owned` says whether the reader acts for the lot's tenderee or agency.
+    `closed` says whether the lot was ever closed, `owned` whether the reader acts for its tenderee
+    or agency.
     """
 
     lot_id: LotId
@@ -113,6 +115,7 @@ class Result:
     state: LotState
     suspended: bool
     brakes: tuple[str, ...]
+    closed: bool
     published_at: datetime | None
     bids_due_at: datetime | None
     opened_at: datetime | None
@@ -245,6 +248,7 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
         "state": LotState(lot.state),
         "suspended": lot.suspended,
         "brakes": tuple(lot.brakes.values()),
+        "closed": was_closed(lot.path),
         "published_at": lot.published_at,
         "bids_due_at": lot.bids_due_at,
         "opened_at": opening and opening.opened_at,
@@ -433,7 +437,7 @@ async def _objections(tx: Transaction, condition: ColumnElement[bool]) -> tuple[
         owner = lots.owns(tx, project)
         own = tx.actor.party_id is not None and row.objector_id == tx.actor.party_id
         concerned = own or owner or tx.actor.role is Role.SUPERVISOR or await _bid_for(tx, lot)
-        named = own or (concerned and lot.state not in BEFORE_CLOSE)
+        named = own or (concerned and was_closed(lot.path))
         found.append(
             ObjectionTold(
                 id=ObjectionId(row.id),
@@ -456,7 +460,7 @@ async def _objections(tx: Transaction, condition: ColumnElement[bool]) -> tuple[
 
 async def _bid_for(tx: Transaction, lot: LotRow) -> bool:
     """Whether the actor's organisation is one of the lot's bidders, once they are known."""
-    if tx.actor.role is not Role.BIDDER or lot.state in BEFORE_CLOSE:
+    if tx.actor.role is not Role.BIDDER or not was_closed(lot.path):
         return False
     bids = await counted_bids(tx.session, lot.id)
     return any(bid.bidder_id == tx.actor.party_id for bid in bids)

@@ -128,7 +128,12 @@ class TimetableAmended(Event):
 
 @dataclass(frozen=True, slots=True)
 class LotCancelled(Event):
-    """The tender of a lot was ended by its tenderee; what was sealed goes to supervisors."""
+    """The tender of a lot was ended by its tenderee; what was sealed goes to supervisors.
+
+    To nobody else, ever, where the lot ended before its close: those who meant to bid may well bid
+    when it is tendered again. Its sealed time ends all the same, so that it keeps no day's fillers
+    of the log undisclosed.
+    """
 
     audience: ClassVar[Audience] = Audience.PUBLIC
     discloses: ClassVar[bool] = True

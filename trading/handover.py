@@ -34,7 +34,13 @@ from trading import lots
 from trading.counted_bids import CountedBid, SealedEnvelope, counted_bids
 from trading.events import BidsRead, LotFailed, ReportTaken
 from trading.rules.decryption_outcome import Decryption
-from trading.rules.lot_lifecycle import LotMove, LotState, move_refusals
+from trading.rules.lot_lifecycle import (
+    LotMove,
+    LotState,
+    move_refusals,
+    was_closed,
+    was_opened,
+)
 from trading.rules.opening_quorum import evaluation_refusals
 from trading.rules.procedures import Procedure, Switches, switches_of
 from trading.tables import (
@@ -48,10 +54,6 @@ from trading.tables import (
     TakenReportRow,
 )
 from trading.uploading import sealed_drawer
-
-BEFORE_CLOSE: Final = frozenset({LotState.DRAFT, LotState.OPEN, LotState.CLOSING})
-UNREADABLE: Final = BEFORE_CLOSE | {LotState.CLOSED, LotState.OPENING, LotState.FAILED}
-"""The states in which no bid is open to anybody; a lot that failed leaves its bids alone."""
 
 PUBLISHED: Final = frozenset(
     {LotState.CANDIDATES_PUBLISHED, LotState.CLEARED_FOR_AWARD, LotState.AWARDED}
@@ -200,7 +202,8 @@ class SignedReport:
 async def interested(tx: Transaction, lot_id: LotId) -> tuple[InterestedParty, ...]:
     """Tenderee, agency and every bidder of a closed lot, for recusal.
 
-    `Refused` before the close: until then nobody may learn who bids (招标投标法 22).
+    `Refused` before the close, and for ever where a lot ended without one: nobody may learn who
+    meant to bid (招标投标法 22).
     """
     lot, project = await _closed_lot(tx, lot_id)
 
@@ -219,7 +222,7 @@ async def interested(tx: Transaction, lot_id: LotId) -> tuple[InterestedParty, .
 
 @by(*Role)
 async def lot_brief(tx: Transaction, lot_id: LotId) -> LotBrief:
-    """The lot as a committee needs it; `Refused` before its close."""
+    """The lot as a committee needs it; `Refused` where it was never closed."""
     lot, project = await _closed_lot(tx, lot_id)
     scheme = {}
     if lot.scheme_digest is not None:
@@ -422,7 +425,7 @@ async def _closed_lot(tx: Transaction, lot_id: LotId) -> tuple[LotRow, ProjectRo
     lot = await lots.hold(tx, lot_id)
     if lot.published_at is None:
         raise NotFound("no such lot")
-    if lot.state in BEFORE_CLOSE:
+    if not was_closed(lot.path):
         reason = "投标截止前不得透露投标人的名称、数量"
         raise Refused([Refusal("not_closed", BIDDING_LAW[22], reason)])
     return lot, await tx.session.get_one(ProjectRow, lot.project_id)
@@ -434,7 +437,8 @@ async def _readable_lot(tx: Transaction, lot_id: LotId) -> LotRow:
         raise NotFound("no such lot")
     if tx.actor.role in (Role.TENDEREE, Role.AGENCY):
         await lots.owned(tx, lot_id)
-    if lot.state in UNREADABLE:
+    # A lot that failed leaves its bids alone.
+    if not was_opened(lot.path) or lot.state == LotState.FAILED:
         reason = "开标完成前任何人不得查看投标文件内容"
         raise Refused([Refusal("not_opened", BIDDING_LAW[28], reason)])
     return lot

@@ -42,7 +42,7 @@ from trading.rules.bid_admission import (
     admission_refusals,
     withdrawal_refusals,
 )
-from trading.rules.lot_lifecycle import LotState
+from trading.rules.lot_lifecycle import LotState, was_closed
 from trading.rules.opening_policy import policy_keys
 from trading.rules.procedures import Procedure, Switches, switches_of
 from trading.rules.submission_statement import (
@@ -537,6 +537,7 @@ def arrival_of(tx: Transaction, lot: LotRow, submission: Submission) -> BidArriv
     return BidArrival(
         received_at=tx.now,
         lot_state=LotState(lot.state),
+        lot_closed=was_closed(lot.path),
         suspended=lot.suspended,
         bids_due_at=lot.bids_due_at,
         sequence=submission.seq,

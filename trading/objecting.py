@@ -30,7 +30,8 @@ from trading import lots, opening
 from trading.counted_bids import counted_bids
 from trading.drafting import clean_text
 from trading.events import ObjectionAnswered, ObjectionRaised
-from trading.handover import BEFORE_CLOSE, switches_for
+from trading.handover import switches_for
+from trading.rules.lot_lifecycle import was_closed
 from trading.rules.objection_window import (
     KIND_NAMES,
     Interest,
@@ -272,7 +273,7 @@ async def _interest(
     if about is ObjectionKind.DOCUMENTS:
         return Interest.POTENTIAL_BIDDER
     bidders: Sequence[UUID] = ()
-    if lot.state not in BEFORE_CLOSE:
+    if was_closed(lot.path):
         bidders = [bid.bidder_id for bid in await counted_bids(tx.session, lot.id)]
     if tx.actor.party in bidders:
         return Interest.BIDDER

@@ -1,7 +1,8 @@
 """What may be seen of an opening: the hall for everyone, the record afterwards.
 
-Until the lot is closed the hall shows the timetable and nothing else; between the closing and the
-moment everything is open it shows who released, and no price.
+Until the lot is closed the hall shows the timetable and nothing else, and if it ends without a
+close, nothing else for ever; between the closing and the moment everything is open it shows who
+released, and no price.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from kernel.store.transaction import Transaction
 from kernel.store.views import room
 from trading import lots
 from trading.counted_bids import CountedBid, counted_bids
-from trading.rules.lot_lifecycle import LotState
+from trading.rules.lot_lifecycle import LotState, was_closed
 from trading.tables import (
     LotRow,
     OpenedBidRow,
@@ -58,7 +59,6 @@ OPENING_ENTRIES = {
 """The kinds of entries that the record rests on, and how an export calls their proofs."""
 
 HIDDEN = frozenset({LotState.DRAFT})
-BEFORE = frozenset({LotState.OPEN, LotState.CLOSING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ async def hall(tx: Transaction, lot_id: LotId) -> Hall:
         await read_view(tx.session, room(lot_id, Audience.PUBLIC), after=0, limit=LINES_MAX)
     )
     row = await tx.session.get(OpeningRow, lot_id)
-    if lot.state in BEFORE:
+    if not was_closed(lot.path):
         return Hall(lot_id, lot.name, project.name, lot.state, 0, lot.bids_due_at, lines=lines)
     bids = await counted_bids(tx.session, lot_id)
     return Hall(
@@ -173,9 +173,9 @@ async def hall(tx: Transaction, lot_id: LotId) -> Hall:
 
 @by(*ANYONE)
 async def own_part(tx: Transaction, lot_id: LotId) -> OwnPart:
-    """The actor's own part in the hall; before the closing nobody has one."""
+    """The actor's own part in the hall; nobody has one in a lot that was never closed."""
     lot, project = await _lot(tx, lot_id)
-    if lot.state in BEFORE or tx.actor.party_id is None:
+    if not was_closed(lot.path) or tx.actor.party_id is None:
         return OwnPart()
     if tx.actor.role is not Role.BIDDER:
         return OwnPart(hosts=lots.owns(tx, project), supervises=tx.actor.role is Role.SUPERVISOR)

@@ -16,18 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from kernel.crypto.digests import b64u, parse_instant
 from kernel.store.journal import newest_record, records_by_id
 from trading.counted_bids import counted_bids
-
-CLOSED_STATES = (
-    "closed",
-    "opening",
-    "opened",
-    "in_evaluation",
-    "evaluated",
-    "candidates_published",
-    "cleared_for_award",
-    "awarded",
-)
-OPENED_STATES = CLOSED_STATES[2:]
+from trading.rules.lot_lifecycle import LotState, was_opened
 
 
 async def bid_faults(connection: AsyncConnection) -> list[str]:
@@ -88,10 +77,10 @@ async def _intents(connection: AsyncConnection) -> list[str]:
     unjudged = await connection.execute(
         text(
             "SELECT count(*) FROM trading.intent i JOIN trading.lot l ON l.id = i.lot_id"
-            " WHERE l.state = ANY(:states) AND NOT EXISTS"
+            " WHERE :closed = ANY(l.path) AND NOT EXISTS"
             " (SELECT 1 FROM trading.judgement j WHERE j.intent_id = i.id)"
         ),
-        {"states": list(CLOSED_STATES)},
+        {"closed": LotState.CLOSED},
     )
     count = unjudged.scalar_one()
     return [f"{count} submissions of closed lots were never judged"] if count else []
@@ -100,8 +89,8 @@ async def _intents(connection: AsyncConnection) -> list[str]:
 async def _closings(connection: AsyncConnection) -> list[str]:
     lots = (
         await connection.execute(
-            text("SELECT id, state FROM trading.lot WHERE state = ANY(:states)"),
-            {"states": list(CLOSED_STATES)},
+            text("SELECT id, path FROM trading.lot WHERE :closed = ANY(path)"),
+            {"closed": LotState.CLOSED},
         )
     ).all()
     faults = []
@@ -117,7 +106,7 @@ async def _closings(connection: AsyncConnection) -> list[str]:
         heads = {b64u(e.head) for bid in counted for e in bid.envelopes}
         if told and heads != {e["head"] for one in told["facts"]["bids"] for e in one["envelopes"]}:
             faults.append(f"the closing of lot {lot.id} lists other envelopes than are kept")
-        if lot.state in OPENED_STATES:
+        if was_opened(lot.path):
             opened = await connection.execute(
                 text("SELECT bid_id FROM trading.opened_bid WHERE lot_id = :lot"), {"lot": lot.id}
             )

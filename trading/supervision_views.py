@@ -20,8 +20,7 @@ from kernel.access import Role, by
 from kernel.identifiers import LotId
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
-from trading.handover import BEFORE_CLOSE
-from trading.rules.lot_lifecycle import ENDS, LotState
+from trading.rules.lot_lifecycle import ENDS, LotState, was_closed
 from trading.tables import (
     AwardRow,
     BidRow,
@@ -37,8 +36,8 @@ from trading.tables import (
 )
 
 LOTS_MAX: Final = 200
-UNOPENED: Final = BEFORE_CLOSE | {LotState.CLOSED, LotState.FAILED, LotState.CANCELLED}
-"""The states in which there is no opening to show."""
+UNOPENED: Final = frozenset({LotState.CLOSED, LotState.FAILED, LotState.CANCELLED})
+"""The states of closed lots in which there is no opening to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,8 @@ async def oversight(tx: Transaction) -> Oversight:
     ).all()
     ids = [lot.id for lot, *_ in rows]
     waiting = await _waiting_objections(tx, ids)
-    progress = await _openings(tx, [lot.id for lot, *_ in rows if lot.state not in UNOPENED])
+    closed = [lot for lot, *_ in rows if was_closed(lot.path)]
+    progress = await _openings(tx, [lot.id for lot in closed if lot.state not in UNOPENED])
 
     found = tuple(
         OverseenLot(

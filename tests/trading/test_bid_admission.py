@@ -102,11 +102,23 @@ def test_a_lot_that_is_not_open_takes_no_bid(state: LotState) -> None:
     assert codes(replace(IN_TIME, lot_state=state)) == ["lot_not_open"]
 
 
-def test_a_bid_in_time_that_finds_the_closing_begun_is_the_platforms_fault() -> None:
-    assert closed_too_early(replace(IN_TIME, lot_state=LotState.CLOSING))
-    assert not closed_too_early(IN_TIME)
-    assert not closed_too_early(replace(IN_TIME, lot_state=LotState.CANCELLED))
-    assert not closed_too_early(replace(IN_TIME, lot_state=LotState.CLOSING, received_at=DEADLINE))
+BEFORE_CLOSING = {LotState.DRAFT, LotState.OPEN, LotState.CANCELLED}
+
+
+@pytest.mark.parametrize("state", sorted(set(LotState) - BEFORE_CLOSING))
+def test_a_bid_in_time_that_finds_the_closing_begun_is_the_platforms_fault(state: LotState) -> None:
+    found = replace(IN_TIME, lot_state=state)
+    assert closed_too_early(found)
+    assert not closed_too_early(replace(found, received_at=DEADLINE))
+
+
+@pytest.mark.parametrize("state", sorted(BEFORE_CLOSING))
+def test_a_bid_that_finds_no_closing_begun_is_not_the_platforms_fault(state: LotState) -> None:
+    assert not closed_too_early(replace(IN_TIME, lot_state=state))
+
+
+def test_a_bid_in_time_that_finds_a_lot_cancelled_after_its_close_is_the_platforms_fault() -> None:
+    assert closed_too_early(replace(IN_TIME, lot_state=LotState.CANCELLED, lot_closed=True))
 
 
 FLAWS: list[tuple[dict[str, Any], str]] = [

@@ -33,6 +33,7 @@ from kernel.crypto.signing import PrivateKey
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, Refused
 from kernel.events import Audience
 from kernel.failpoints import FailpointHit, arm, watched
+from kernel.identifiers import LotId
 from kernel.randomness import random_bytes, random_id
 from kernel.store import founding
 from kernel.store.database import APP, OWNER, connect
@@ -60,7 +61,7 @@ from tests.sealed_bids import (
     uploaded,
 )
 from tests.tenders import Player, signed
-from trading import bidding, lots, reception
+from trading import bidding, closing, lots, reception
 from trading.counted_bids import counted_bids
 from trading.judging import Outcome
 from trading.reception import Reception
@@ -651,6 +652,19 @@ async def test_a_bid_in_time_that_finds_the_closing_begun_is_the_platform_s_faul
                 ),
                 {"lot": tender.lot_id, "bidder": bidder.party, "person": bidder.person, "at": just},
             )
+
+
+async def test_a_lot_that_failed_for_want_of_a_bid_in_time_does_not_blame_its_bidder(
+    store: Store, tender: Tender, bidder: Player, counter: Reception, files: Files, tick: Tick
+) -> None:
+    await closing.close_lot(at(store, tender.due_at + timedelta(seconds=3)), LotId(tender.lot_id))
+    raw, just = a_submission(tender, bidder, files), tender.due_at - timedelta(microseconds=1)
+    with pytest.raises(Refused) as refused:
+        await submitted(store, counter, bidder, tender, raw, at=just)
+    assert codes(refused) == {"platform_failure"}
+    [record] = await recorded(store, "SubmissionFailedByPlatform")
+    assert record["facts"]["lot_state"] == "failed"
+    assert await recorded(store, "BidRefused") == []
 
 
 STEPS = (

@@ -43,8 +43,8 @@ from tests.opened_lots import (
     released,
     window_ended,
 )
-from tests.sealed_bids import Tender, a_tender
-from tests.tenders import a_player
+from tests.sealed_bids import IN_TIME, Tender, a_tender
+from tests.tenders import a_player, cancelled
 from trading import handover, lots, opening
 from trading.handover import SignedReport
 
@@ -73,6 +73,19 @@ def an_expert() -> Actor:
 
 async def test_nobody_learns_who_bids_before_the_close(store: Store, tender: Tender) -> None:
     await an_entry(store, tender, PRICES[0])
+    for who in (tender.cast.tenderee.actor, tender.cast.agency.actor, PLATFORM):
+        for ask in (handover.interested, handover.lot_brief, handover.opened_bids):
+            with pytest.raises(Refused) as refused:
+                async with transaction(store, actor=who) as tx:
+                    await ask(tx, LotId(tender.lot_id))
+            assert codes(refused) <= {"not_closed", "not_opened"}
+
+
+async def test_nobody_ever_learns_who_bid_for_a_lot_that_ended_before_its_close(
+    store: Store, tender: Tender
+) -> None:
+    await an_entry(store, tender, PRICES[0])
+    await cancelled(store, tender.cast, tender.lot, now=IN_TIME)
     for who in (tender.cast.tenderee.actor, tender.cast.agency.actor, PLATFORM):
         for ask in (handover.interested, handover.lot_brief, handover.opened_bids):
             with pytest.raises(Refused) as refused:

@@ -32,6 +32,8 @@ from trading.rules.lot_lifecycle import (
     mermaid,
     resumption_refusals,
     suspension_refusals,
+    was_closed,
+    was_opened,
 )
 
 PAIRS = list(itertools.product(LotState, LotMove))
@@ -151,3 +153,32 @@ def test_the_diagram_shows_every_lawful_move() -> None:
     assert len(drawn) == 2 + len(LAWFUL_MOVES) + len(ENDS)
     for (here, move), (there, _) in LAWFUL_MOVES.items():
         assert any(f"{here.name} --> {there.name}: {move.name}" in line for line in drawn)
+
+
+def paths_of(state: LotState) -> list[tuple[LotState, ...]]:
+    """Every way from a draft to here on which no state is passed twice."""
+    found: list[tuple[LotState, ...]] = []
+    ways: list[tuple[LotState, ...]] = [(LotState.DRAFT,)]
+    while ways:
+        way = ways.pop()
+        if way[-1] is state:
+            found.append(way)
+        ways += [
+            (*way, there)
+            for (here, _), (there, _) in LAWFUL_MOVES.items()
+            if here is way[-1] and there not in way
+        ]
+    return found
+
+
+@pytest.mark.parametrize("state", list(LotState))
+def test_whether_a_lot_was_closed_is_told_by_its_way_and_not_by_where_it_is(
+    state: LotState,
+) -> None:
+    known = {was_closed(way) for way in paths_of(state)}
+    if state is LotState.CANCELLED:
+        assert known == {True, False}
+    else:
+        before = {LotState.DRAFT, LotState.OPEN, LotState.CLOSING}
+        assert known == {state not in before}
+    assert all(was_closed(way) for way in paths_of(state) if was_opened(way))

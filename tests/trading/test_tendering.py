@@ -15,6 +15,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col
 
 from kernel.access import PUBLIC, Role
@@ -24,8 +25,10 @@ from kernel.errors import BrokenSeal, NotFound, NotPermitted, Outrun, Refused
 from kernel.events import Audience
 from kernel.statute import BIDDING_LAW
 from kernel.store.journal import Entry, read_view
+from kernel.store.sequencer import sequence_once
 from kernel.store.tables import JournalRow
 from kernel.store.transaction import Store, transaction
+from kernel.store.transparency_log import disclose_fillers, integrate_once
 from kernel.store.views import PUBLIC_FEED, SUPERVISORS_FEED, own_acts, room
 from tests.decisions import barred, lifted
 from tests.tenders import (
@@ -39,6 +42,7 @@ from tests.tenders import (
     a_player,
     a_project,
     a_published_lot,
+    cancelled,
     key_statement,
     lot_terms,
     project_terms,
@@ -694,20 +698,28 @@ async def test_an_amendment_must_follow_the_version_in_force(
 async def test_a_cancelled_lot_says_why_and_moves_no_further(
     store: Store, cast: Cast, lot: PublishedLot
 ) -> None:
-    said = {
-        "v": "ebid-notice/1",
-        "kind": "cancellation",
-        "project": str(lot.project_id),
-        "lot": str(lot.lot_id),
-        "reason": "项目用地规划调整",
-        "signed_at": instant_text(NOW),
-    }
-    async with transaction(store, actor=cast.tenderee.actor, now=NOW) as tx:
-        await tendering.cancel_lot(tx, lot.lot_id, signed(cast.tenderee, "notice", said))
+    await cancelled(store, cast, lot, now=NOW)
 
     row = await lot_row(store, lot.lot_id)
     assert (row.state, row.due_at) == ("cancelled", None)
     assert set((await kinds_about(store, lot.lot_id))[-2:]) == {"LotMoved", "LotCancelled"}
+
+
+async def test_a_cancelled_lot_keeps_no_fillers_of_the_log_undisclosed(
+    store: Store, cast: Cast, lot: PublishedLot, log_line: AsyncEngine
+) -> None:
+    async def disclosed() -> int:
+        async with log_line.connect() as connection:
+            while await sequence_once(connection):
+                pass
+            for _ in range(2):
+                await integrate_once(connection, epoch_length=timedelta(0))
+            return await disclose_fillers(connection)
+
+    assert await disclosed() == 0
+    assert await disclosed() == 0
+    await cancelled(store, cast, lot, now=NOW)
+    assert await disclosed() > 0
 
 
 async def test_nobody_learns_who_took_the_documents_before_the_close(

@@ -62,9 +62,11 @@ class CitedBar:
 class BidArrival:
     """A bid as it stands at the door.
 
-    `lot_state` is what it was when `received_at` was taken. `sealing_faults` says, in words, how
-    the envelopes differ from what the policy asks; `missing_parts` names the parts that never came
-    whole. `last_sequence` is the bidder's newest sequence number taken in before, 0 for none.
+    `lot_state` is what it was when the lot was looked at, and `lot_closed` whether it had been
+    closed by then, which its state does not tell of a cancelled one. `sealing_faults` says, in
+    words, how the envelopes differ from what the policy asks; `missing_parts` names the parts that
+    never came whole. `last_sequence` is the bidder's newest sequence number taken in before, 0 for
+    none.
     """
 
     received_at: datetime
@@ -72,6 +74,7 @@ class BidArrival:
     suspended: bool
     bids_due_at: datetime
     sequence: int
+    lot_closed: bool = False
     last_sequence: int = 0
     sealing_faults: tuple[str, ...] = ()
     missing_parts: tuple[str, ...] = ()
@@ -171,13 +174,17 @@ def lateness_refusals(
 
 
 def closed_too_early(arrival: BidArrival) -> bool:
-    """Whether the platform is at fault: the bid came in time, and the closing had already begun."""
-    return arrival.received_at < arrival.bids_due_at and arrival.lot_state in (
-        LotState.CLOSING,
-        LotState.CLOSED,
-        LotState.OPENING,
-        LotState.OPENED,
-    )
+    """Whether the platform is at fault: the bid came in time, and the closing had already begun.
+
+    However far the lot has gone since: also where it has failed, perhaps for want of this very bid.
+    A lot that its tenderee cancelled before the closing turns a bid away by the tenderee's act, and
+    not by our fault.
+    """
+    if arrival.received_at >= arrival.bids_due_at:
+        return False
+    if arrival.lot_state is LotState.CANCELLED:
+        return arrival.lot_closed
+    return arrival.lot_state not in (LotState.DRAFT, LotState.OPEN)
 
 
 @under(

@@ -10,7 +10,7 @@ what keeps the table small.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -164,6 +164,20 @@ MOVE_NAMES: Final[Mapping[LotMove, str]] = MappingProxyType(
         M.CANCEL: "终止招标",
     }
 )
+
+
+def was_closed(path: Collection[str]) -> bool:
+    """Whether a lot that has been in these states was ever closed, so that its bidders are known.
+
+    What a lot is now does not tell: one that was cancelled may have ended before its close or long
+    after it, and who meant to bid for the first stays a secret for ever (招标投标法 22).
+    """
+    return LotState.CLOSED in path
+
+
+def was_opened(path: Collection[str]) -> bool:
+    """Whether the bids of a lot that has been in these states were ever opened."""
+    return LotState.OPENED in path
 
 
 def after(state: LotState, move: LotMove, *, suspended: bool) -> LotState:

@@ -26,7 +26,6 @@ from web.request_scope import Act, ActRoute, Signed
 router = APIRouter(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
-BEFORE_OPENING: Final = frozenset({LotState.OPEN, LotState.CLOSING})
 REPORTED: Final = frozenset({LotState.EVALUATED, *award_views.TOLD})
 PUBLICITY_OVER: Final = frozenset({LotState.CLEARED_FOR_AWARD, LotState.AWARDED})
 
@@ -155,7 +154,7 @@ def _steps(seen: Result) -> list[dict[str, Any]]:
     over = seen.candidates_until if seen.state in PUBLICITY_OVER else None
     steps: list[dict[str, Any]] = [
         {"key": "published", "at": seen.published_at, "done": True},
-        {"key": "deadline", "at": seen.bids_due_at, "done": seen.state not in BEFORE_OPENING},
+        {"key": "deadline", "at": seen.bids_due_at, "done": seen.closed},
         {"key": "opened", "at": seen.opened_at, "done": seen.opened_at is not None},
         {"key": "recorded", "at": seen.recorded_at, "done": seen.recorded_at is not None},
         {"key": "reported", "at": seen.reported_at, "done": seen.state in REPORTED},
