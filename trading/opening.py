@@ -21,6 +21,7 @@ from sqlmodel import col, select
 from kernel.access import PLATFORM, Role, by
 from kernel.crypto import sealing
 from kernel.crypto.digests import (
+    Malformed,
     b64u,
     canonical,
     instant_text,
@@ -37,6 +38,7 @@ from kernel.identifiers import LotId
 from kernel.randomness import random_id
 from kernel.refusals import Refusal
 from kernel.statute import BIDDING_REGULATION, E_BIDDING_MEASURES
+from kernel.store.documents import Documents
 from kernel.store.parties import organisation_names, take_part, verified_statement
 from kernel.store.transaction import Store, Transaction, transaction
 from trading import lots
@@ -56,6 +58,7 @@ from trading.events import (
 from trading.rules.decryption_outcome import (
     Decryption,
     DecryptionFacts,
+    Outcome,
     decryption_outcome,
 )
 from trading.rules.lot_lifecycle import LotMove, LotState
@@ -94,6 +97,38 @@ class ShareRequest:
     window_closed_entry: UUID
     headers: tuple[tuple[UUID, str, bytes], ...]
     """(bidder, component to be opened, header bytes)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Everything that was given to open a lot's bids with, by one moment.
+
+    `released` are the bidders' own secrets by the head of their envelope, `shares` the custodians'
+    by head and component; `fallback` says that both sides agreed to it.
+    """
+
+    bids: tuple[CountedBid, ...]
+    released: dict[bytes, bytes]
+    fallback: bool
+    shares: dict[tuple[bytes, str], list[bytes]]
+
+    def present(self, bid: CountedBid) -> bool:
+        """Whether its bidder released every envelope of the bid."""
+        return all(envelope.head in self.released for envelope in bid.envelopes)
+
+    def opens(self, bid: CountedBid) -> bool:
+        """Whether the bid is to be opened: by its bidder's release, or by the fallback."""
+        return self.present(bid) or (bid.escrowed and self.fallback)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundInside:
+    """What became of one bid, and what it says where it can be read."""
+
+    bid: CountedBid
+    outcome: Outcome
+    sheet: dict[str, Any] | None
+    secrets: dict[str, dict[str, str]]
 
 
 @by(Role.BIDDER)
@@ -166,12 +201,22 @@ async def release(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
 
 
 async def proceed(store: Store, lot_id: LotId) -> None:
-    """Do what time or the last share has made due: end the window, or open everything."""
+    """Do what time or the last share has made due: end the window, or open everything.
+
+    A bid may be large and the documents far away, so all of them are read and decrypted before
+    anything is held; what was found is written down in one short transaction.
+    """
     async with transaction(store, actor=PLATFORM) as tx:
         await end_release_window(tx, lot_id)
     await failpoint("opening.after_window")
     async with transaction(store, actor=PLATFORM) as tx:
-        await open_bids(tx, lot_id)
+        given = await _enough_to_open(tx, lot_id)
+    if given is None:
+        return
+    found = [await _open_one(store.documents, given, bid) for bid in given.bids]
+    await failpoint("opening.read_through")
+    async with transaction(store, actor=PLATFORM) as tx:
+        await open_bids(tx, lot_id, given, found)
 
 
 @by(Role.PLATFORM)
@@ -190,7 +235,7 @@ async def end_release_window(tx: Transaction, lot_id: LotId) -> None:
         return
 
     opening.window_closed_at = tx.now
-    lot.due_at = None if await _shares_needed(tx, lot, bids) else tx.now
+    lot.due_at = None if _shares_needed(await _given(tx, lot_id)) else tx.now
     tx.session.add_all([opening, lot])
 
     timetable = await _timetable(tx, lot)
@@ -256,7 +301,7 @@ async def share_request(tx: Transaction, lot_id: LotId) -> ShareRequest:
     policy, timetable = await _policy(tx, lot), await _timetable(tx, lot)
     if opening.window_closed_entry is None or lot.state != LotState.OPENING:
         raise Refused([_too_early("解密时间结束前，任何人不得请求解密份额")])
-    wanted = await _wanted(tx, lot, await counted_bids(tx.session, lot_id))
+    wanted = _wanted(await _given(tx, lot_id))
     closed = await lots.entry_of(tx, lot_id, "LotClosed")
 
     return ShareRequest(
@@ -270,20 +315,27 @@ async def share_request(tx: Transaction, lot_id: LotId) -> ShareRequest:
 
 @by(Role.CUSTODIAN)
 async def give_shares(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
-    """A custodian gives its shares of what is to be opened; a wrong one names its custodian."""
+    """A custodian gives its shares of what is to be opened; a wrong one names its custodian.
+
+    Shares that were given before change nothing and are not recorded again; `Malformed` where none
+    is given at all.
+    """
     lot = await lots.lock(tx, lot_id)
     opening = await _opening_of(tx, lot)
     statement = await verified_statement(tx, raw, "shares", max_bytes=8 << 20)
     key = await _own_key(tx, lot_id)
-    bids = await counted_bids(tx.session, lot_id)
-    wanted = {(env.head, component): env for _, component, env in await _wanted(tx, lot, bids)}
+    before = await _given(tx, lot_id)
+    wanted = {(env.head, component): env for _, component, env in _wanted(before)}
     if opening.window_closed_at is None or lot.state != LotState.OPENING:
         raise Refused([_too_early("解密时间结束前，任何人不得提交解密份额")])
     name = (await organisation_names(tx.session, [tx.actor.party]))[tx.actor.party]
 
     rows: list[ShareRow] = []
-    for given in list_of(statement.payload.get("shares"), at_most=SHARES_MAX):
-        told = members(given, ("head", "component", "share"))
+    shares = list_of(statement.payload.get("shares"), at_most=SHARES_MAX)
+    if not shares:
+        raise Malformed("the statement gives no share", code="no_shares")
+    for one in shares:
+        told = members(one, ("head", "component", "share"))
         head, component = unb64u(text_of(told["head"])), text_of(told["component"])
         share = unb64u(text_of(told["share"]), 33)
         envelope = wanted.get((head, component))
@@ -315,37 +367,42 @@ async def give_shares(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
         )
 
     await take_part(tx, lot_id)
-    known = await _shares(tx, lot_id)
-    for row in {(row.head, row.component, row.digest): row for row in rows}.values():
-        if row.share not in known.get((row.head, row.component), ()):
-            tx.session.add(row)
+    new = [
+        row
+        for row in {(row.head, row.component, row.digest): row for row in rows}.values()
+        if row.share not in before.shares.get((row.head, row.component), ())
+    ]
+    tx.session.add_all(new)
     await tx.session.flush()
-    if not await _shares_needed(tx, lot, bids):
+    if not _shares_needed(await _given(tx, lot_id)):
         lot.due_at = tx.now
         tx.session.add(lot)
 
-    tx.record(SharesGiven(lot_id, tx.actor.party, key.kid, name))
+    if new:
+        tx.record(SharesGiven(lot_id, tx.actor.party, key.kid, name))
 
 
 @by(Role.PLATFORM)
-async def open_bids(tx: Transaction, lot_id: LotId) -> None:
-    """Open every counting bid, once all that can be opened can be, and show all at once."""
+async def open_bids(
+    tx: Transaction, lot_id: LotId, given: Given, found: Sequence[FoundInside]
+) -> None:
+    """Show all at once what was found in every counting bid by what was given to open them with.
+
+    Nothing where somebody else was quicker, or where more has been given meanwhile: then the lot is
+    still due, and is read again with all there is.
+    """
     lot = await lots.lock(tx, lot_id)
     opening = await _opening_of(tx, lot)
-    bids = await counted_bids(tx.session, lot_id)
-    if lot.state != LotState.OPENING or opening.window_closed_at is None:
+    if await _enough_to_open(tx, lot_id) != given:
         return
-    if await _shares_needed(tx, lot, bids):
-        return
-
-    results = [await _open_one(tx, lot, bid) for bid in bids]
+    results = [_row_of(lot, one) for one in found]
 
     tx.session.add_all(results)
     opening.opened_at = tx.now
     tx.session.add(opening)
     lots.move(tx, lot, LotMove.FINISH_OPENING)
 
-    names = await organisation_names(tx.session, [bid.bidder_id for bid in bids])
+    names = await organisation_names(tx.session, [row.bidder_id for row in results])
     tx.record(
         BidsOpened(
             lot_id,
@@ -543,7 +600,7 @@ async def _fallback_sides(tx: Transaction, lot_id: LotId) -> set[str]:
 async def _shares(tx: Transaction, lot_id: LotId) -> dict[tuple[bytes, str], list[bytes]]:
     rows = await tx.session.scalars(select(ShareRow).where(ShareRow.lot_id == lot_id))
     found: dict[tuple[bytes, str], list[bytes]] = {}
-    for row in sorted(rows, key=lambda row: row.share[-1]):
+    for row in sorted(rows, key=lambda row: (row.share[-1], row.share)):
         found.setdefault((row.head, row.component), []).append(row.share)
     return found
 
@@ -560,76 +617,98 @@ async def _own_key(tx: Transaction, lot_id: LotId) -> CustodianKeyRow:
     return row
 
 
-async def _wanted(
-    tx: Transaction, lot: LotRow, bids: Sequence[CountedBid]
-) -> list[tuple[UUID, str, SealedEnvelope]]:
+async def _given(tx: Transaction, lot_id: LotId) -> Given:
+    """What bidders, custodians and the two sides have given to open the lot's bids by now."""
+    return Given(
+        bids=await counted_bids(tx.session, lot_id),
+        released=await _releases(tx, lot_id),
+        fallback=await _fallback_sides(tx, lot_id) == {"host", "supervisor"},
+        shares=await _shares(tx, lot_id),
+    )
+
+
+async def _enough_to_open(tx: Transaction, lot_id: LotId) -> Given | None:
+    """What was given, once the window is over and it suffices; None before and after the opening.
+
+    Whoever asks under the lot's lock, and gets what it read by, knows that nothing has changed.
+    """
+    lot = await lots.hold(tx, lot_id)
+    opening = await _opening_of(tx, lot)
+    if lot.state != LotState.OPENING or opening.window_closed_at is None:
+        return None
+    given = await _given(tx, lot_id)
+    return None if _shares_needed(given) else given
+
+
+def _wanted(given: Given) -> list[tuple[UUID, str, SealedEnvelope]]:
     """What custodians are asked to open: (bid, component, envelope).
 
     Officials' components of released bids; with both sides' fallback also both components of
     escrowed absent bids. Nothing else ever leaves a custodian.
     """
-    released = await _releases(tx, LotId(lot.id))
-    fallback = await _fallback_sides(tx, LotId(lot.id)) == {"host", "supervisor"}
     wanted: list[tuple[UUID, str, SealedEnvelope]] = []
-    for bid in bids:
-        present = all(e.head in released for e in bid.envelopes)
+    for bid in given.bids:
+        present = given.present(bid)
         for envelope in bid.envelopes:
-            components = _component_ids(envelope)
-            if (present or (bid.escrowed and fallback)) and OFFICIALS in components:
+            if given.opens(bid) and OFFICIALS in _component_ids(envelope):
                 wanted.append((bid.id, OFFICIALS, envelope))
-            if not present and bid.escrowed and fallback:
+            if given.opens(bid) and not present:
                 wanted.append((bid.id, BIDDER, envelope))
     return wanted
 
 
-async def _shares_needed(tx: Transaction, lot: LotRow, bids: Sequence[CountedBid]) -> bool:
+def _shares_needed(given: Given) -> bool:
     """Whether the opening still waits for custodians or for the two sides' fallback."""
-    released = await _releases(tx, LotId(lot.id))
-    fallback = await _fallback_sides(tx, LotId(lot.id)) == {"host", "supervisor"}
-    absent = [b for b in bids if not all(e.head in released for e in b.envelopes)]
-    if any(bid.escrowed for bid in absent) and not fallback:
+    if any(bid.escrowed and not given.opens(bid) for bid in given.bids):
         return True
-    given = await _shares(tx, LotId(lot.id))
     return any(
-        not _is_enough(envelope, component, given.get((envelope.head, component), []))
-        for _, component, envelope in await _wanted(tx, lot, bids)
+        not _is_enough(envelope, component, given.shares.get((envelope.head, component), []))
+        for _, component, envelope in _wanted(given)
     )
 
 
-async def _open_one(tx: Transaction, lot: LotRow, bid: CountedBid) -> OpenedBidRow:
-    released = await _releases(tx, LotId(lot.id))
-    fallback = await _fallback_sides(tx, LotId(lot.id)) == {"host", "supervisor"}
-    given = await _shares(tx, LotId(lot.id))
-    present = all(e.head in released for e in bid.envelopes)
+async def _open_one(documents: Documents, given: Given, bid: CountedBid) -> FoundInside:
+    """Read one bid through; whose fault it is where it does not open.
+
+    The journal knows faults of the platform at a submission and none in a release window, so none
+    can be found here: a bidder whom the platform kept from releasing is taken for one who did not
+    (视为撤销, and not 视为撤回). It can say so on the spot, and what it says stands in the record.
+    """
     opened: dict[str, _Opened] = {}
-    if present or (bid.escrowed and fallback):
+    if given.opens(bid):
         for envelope in bid.envelopes:
-            opened[envelope.kind] = await _open_envelope(
-                tx, envelope, own=released.get(envelope.head), given=given
-            )
+            opened[envelope.kind] = await _open_envelope(documents, envelope, given)
     outcome = decryption_outcome(
         DecryptionFacts(
-            released=present,
+            released=given.present(bid),
             escrow_chosen=bid.escrowed,
-            fallback_agreed=fallback,
+            fallback_agreed=given.fallback,
             platform_incident=False,
             bytes_intact=all(one.intact for one in opened.values()),
             badly_dealt=any(one.badly_dealt for one in opened.values()),
             payload_opens=all(one.opens for one in opened.values()),
         )
     )
-    readable = outcome.decryption in (Decryption.OPENED, Decryption.OPENED_BY_CUSTODIANS)
-    sheet = opened[SHEET].sheet if readable else None
+    return FoundInside(
+        bid,
+        outcome,
+        opened[SHEET].sheet if outcome.readable else None,
+        {kind: one.secrets for kind, one in opened.items()} if outcome.readable else {},
+    )
+
+
+def _row_of(lot: LotRow, found: FoundInside) -> OpenedBidRow:
+    sheet = found.sheet
     return OpenedBidRow(
-        bid_id=bid.id,
+        bid_id=found.bid.id,
         lot_id=lot.id,
-        bidder_id=bid.bidder_id,
-        outcome=str(outcome.decryption),
-        reason=outcome.reason,
-        article=str(outcome.article),
+        bidder_id=found.bid.bidder_id,
+        outcome=str(found.outcome.decryption),
+        reason=found.outcome.reason,
+        article=str(found.outcome.article),
         price=None if sheet is None else Decimal(str(sheet["price"])),
         sheet=sheet,
-        secrets={kind: one.secrets for kind, one in opened.items()} if readable else {},
+        secrets=found.secrets,
     )
 
 
@@ -644,25 +723,19 @@ class _Opened:
     sheet: dict[str, Any] | None = None
 
 
-async def _open_envelope(
-    tx: Transaction,
-    envelope: SealedEnvelope,
-    *,
-    own: bytes | None,
-    given: dict[tuple[bytes, str], list[bytes]],
-) -> _Opened:
+async def _open_envelope(documents: Documents, envelope: SealedEnvelope, given: Given) -> _Opened:
     header = sealing.parse_header(envelope.header)
     secrets: dict[str, bytes] = {}
     for component in _component_ids(envelope):
         try:
-            secrets[component] = _secret_of(envelope, component, own=own, given=given)
+            secrets[component] = _secret_of(envelope, component, given)
         except sealing.BadDealing:
             return _Opened(intact=True, badly_dealt=True, opens=False, secrets={})
     key = sealing.file_key(header, secrets)
     with tempfile.TemporaryFile() as file:
         file.write(envelope.header)
         try:
-            async for part in sealed_drawer(tx.documents).stream(list(envelope.parts)):
+            async for part in sealed_drawer(documents).stream(list(envelope.parts)):
                 await asyncio.to_thread(file.write, part)
         except (BrokenSeal, NotFound):
             return _Opened(intact=False, badly_dealt=False, opens=False, secrets={})
@@ -680,17 +753,12 @@ async def _open_envelope(
     )
 
 
-def _secret_of(
-    envelope: SealedEnvelope,
-    component: str,
-    *,
-    own: bytes | None,
-    given: dict[tuple[bytes, str], list[bytes]],
-) -> bytes:
+def _secret_of(envelope: SealedEnvelope, component: str, given: Given) -> bytes:
     """A component's secret as its bidder released it, or out of the custodians' shares."""
+    own = given.released.get(envelope.head)
     if component == BIDDER and own is not None:
         return own
-    shares = given.get((envelope.head, component), [])
+    shares = given.shares.get((envelope.head, component), [])
     return sealing.combine(sealing.parse_header(envelope.header), component, shares)
 
 
@@ -712,7 +780,8 @@ async def _record_bytes(tx: Transaction, lot: LotRow, opening: OpeningRow) -> by
     if opening.record is not None:
         return opening.record
     lot_id = LotId(lot.id)
-    bids = await counted_bids(tx.session, lot_id)
+    given = await _given(tx, lot_id)
+    bids = given.bids
     rows = await tx.session.scalars(select(OpenedBidRow).where(OpenedBidRow.lot_id == lot_id))
     results = {row.bid_id: row for row in rows}
     names = await organisation_names(tx.session, [bid.bidder_id for bid in bids])
@@ -737,7 +806,7 @@ async def _record_bytes(tx: Transaction, lot: LotRow, opening: OpeningRow) -> by
                     bid,
                     results[bid.id],
                     names[bid.bidder_id],
-                    await _evidence(tx, lot, bid, results[bid.id]),
+                    await _evidence(tx, given, bid, results[bid.id]),
                 )
                 for bid in bids
             ],
@@ -764,31 +833,24 @@ class _Evidence:
 
 
 async def _evidence(
-    tx: Transaction, lot: LotRow, bid: CountedBid, result: OpenedBidRow
+    tx: Transaction, given: Given, bid: CountedBid, result: OpenedBidRow
 ) -> _Evidence:
     """The secrets of an opened bid; of a revoked one that was tried, why it did not open.
 
     Shares that were badly dealt give no secret, and of a sheet that does not open nothing can be
     read out; so both can be shown, and nobody need believe that the bidder was at fault.
     """
-    released = await _releases(tx, LotId(lot.id))
-    fallback = await _fallback_sides(tx, LotId(lot.id)) == {"host", "supervisor"}
-    present = all(e.head in released for e in bid.envelopes)
-    tried = present or (bid.escrowed and fallback)
-    if result.outcome != Decryption.REVOKED or not tried:
+    if result.outcome != Decryption.REVOKED or not given.opens(bid):
         return _Evidence(result.secrets)
 
-    given = await _shares(tx, LotId(lot.id))
     secrets: dict[str, dict[str, str]] = {}
     for envelope in bid.envelopes:
         secrets[envelope.kind] = {}
         for component in _component_ids(envelope):
             try:
-                secret = _secret_of(
-                    envelope, component, own=released.get(envelope.head), given=given
-                )
+                secret = _secret_of(envelope, component, given)
             except sealing.BadDealing:
-                shares = given[envelope.head, component]
+                shares = given.shares[envelope.head, component]
                 return _Evidence(
                     {},
                     {
@@ -800,7 +862,7 @@ async def _evidence(
                 )
             secrets[envelope.kind][component] = b64u(secret)
     sheet = next(envelope for envelope in bid.envelopes if envelope.kind == SHEET)
-    opened = await _open_envelope(tx, sheet, own=released.get(sheet.head), given=given)
+    opened = await _open_envelope(tx.documents, sheet, given)
     return _Evidence(
         {kind: one for kind, one in secrets.items() if (kind == SHEET) != opened.opens}
     )

@@ -46,7 +46,9 @@ async def run(
         _woken(lambda: due_lots.wake(store)),
         "interval",
         seconds=1,
-        max_instances=1,
+        # A lot whose bids take long to read keeps no other from its moment: who works on a lot
+        # has claimed it, and whoever wakes next passes it by.
+        max_instances=3,
         coalesce=True,
         misfire_grace_time=None,
     )

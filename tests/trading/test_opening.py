@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 
 from kernel.access import PLATFORM, Role
 from kernel.crypto import sealing, threshold
@@ -18,7 +20,9 @@ from kernel.crypto.digests import Malformed, b64u, canonical, instant_text, stri
 from kernel.crypto.envelope_header import head_of, header_bytes, share_commitment, wrap_info
 from kernel.crypto.signing import Envelope
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, Refused
+from kernel.failpoints import FailpointHit, arm, watched
 from kernel.identifiers import LotId
+from kernel.store.documents import Documents
 from kernel.store.transaction import Store, transaction
 from tests.newcomers import codes
 from tests.opened_lots import (
@@ -35,9 +39,9 @@ from tests.opened_lots import (
     shares_of,
     window_ended,
 )
-from tests.sealed_bids import SealedFile, Tender, a_bidder, at
+from tests.sealed_bids import SealedFile, Tender, a_bidder, a_tender, at
 from tests.tenders import Player, a_player, signed
-from trading import drafting, due_lots, opening, opening_views
+from trading import drafting, due_lots, lots, opening, opening_views
 from trading.opening_views import Hall as Seen
 from trading.rules.lot_lifecycle import LotState
 
@@ -226,6 +230,150 @@ async def test_a_custodian_sees_whether_its_own_shares_are_given(store: Store, h
             (mine,) = await drafting.own_assignments(tx)
         assert (mine.state, mine.gave_shares) == (LotState.OPENING, gave)
         assert mine.release_until == await hall.window_ends_at()
+
+
+async def test_a_custodian_who_gives_nothing_is_not_said_to_have_given(
+    store: Store, hall: Hall
+) -> None:
+    for entry in hall.entries:
+        await released(hall, entry)
+    await window_ended(hall)
+    custodian, then = hall.tender.cast.custodians[0], await hall.window_ends_at()
+    said = {"v": "ebid-shares/1", "lot": str(hall.lot_id), "shares": []}
+    said["signed_at"] = instant_text(then)
+    with pytest.raises(Malformed) as malformed:
+        async with transaction(store, actor=custodian.actor, now=then) as tx:
+            await opening.give_shares(tx, hall.lot_id, signed(custodian, "shares", said))
+    assert malformed.value.code == "no_shares"
+    assert "SharesGiven" not in await kinds(store)
+
+
+async def test_shares_that_are_given_twice_are_recorded_once(store: Store, hall: Hall) -> None:
+    for entry in hall.entries:
+        await released(hall, entry)
+    await window_ended(hall)
+    for _ in range(2):
+        await shares_given(hall, hall.tender.cast.custodians[0])
+    assert (await kinds(store)).count("SharesGiven") == 1
+
+
+class SlowDocuments(Documents):
+    """The real documents, far away: each file takes its time."""
+
+    async def read(self, digest: bytes) -> bytes:
+        await asyncio.sleep(0.3)
+        return await super().read(digest)
+
+
+@contextmanager
+def patient_only_for(store: Store, idle: str) -> Iterator[None]:
+    """Let Postgres end every transaction in which nothing happens for so long."""
+    engine = store.sessions.kw["bind"].sync_engine
+
+    def bound(connection: Connection) -> None:
+        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{idle}'")
+
+    event.listen(engine, "begin", bound)
+    try:
+        yield
+    finally:
+        event.remove(engine, "begin", bound)
+
+
+async def ready_to_open(hall: Hall) -> Store:
+    """Everything was given; a store whose clock stands at that moment."""
+    for entry in hall.entries:
+        await released(hall, entry)
+    await window_ended(hall)
+    for custodian in hall.tender.cast.custodians[:3]:
+        await shares_given(hall, custodian)
+    return at(hall.store, await hall.window_ends_at())
+
+
+async def test_bids_that_take_longer_to_read_than_a_transaction_may_idle_open_all_the_same(
+    store: Store, hall: Hall, tmp_path: Path
+) -> None:
+    then = await ready_to_open(hall)
+    slow = replace(then, documents=SlowDocuments("", folder=tmp_path / "documents"))
+    with patient_only_for(store, "200ms"):
+        await opening.proceed(slow, hall.lot_id)
+    assert (await hall.lot()).state == LotState.OPENED
+    assert {bid.outcome for bid in (await seen(hall)).bids} == {"opened"}
+
+
+async def test_an_opening_that_dies_after_reading_leaves_nothing_half_done(
+    store: Store, hall: Hall
+) -> None:
+    then = await ready_to_open(hall)
+    arm("opening.read_through=raise")
+    try:
+        with pytest.raises(FailpointHit):
+            await opening.proceed(then, hall.lot_id)
+    finally:
+        arm("")
+    assert (await hall.lot()).state == LotState.OPENING
+    assert all(bid.price is None and not bid.outcome for bid in (await seen(hall)).bids)
+    assert "BidsOpened" not in await kinds(store)
+    assert await due_lots.wake(then) == 1
+    assert (await hall.lot()).state == LotState.OPENED
+
+
+async def test_two_openers_at_once_open_a_lot_once(store: Store, hall: Hall) -> None:
+    then = await ready_to_open(hall)
+    both = asyncio.Barrier(2)
+
+    async def together(name: str) -> None:
+        if name == "opening.read_through":
+            await both.wait()
+
+    with watched(together):
+        await asyncio.gather(*(opening.proceed(then, hall.lot_id) for _ in range(2)))
+    assert (await kinds(store)).count("BidsOpened") == 1
+    assert (await hall.lot()).state == LotState.OPENED
+
+
+async def test_shares_that_come_while_bids_are_read_are_not_passed_over(
+    store: Store, hall: Hall
+) -> None:
+    then = await ready_to_open(hall)
+    late = hall.tender.cast.custodians[3]
+
+    async def one_more(name: str) -> None:
+        if name == "opening.read_through" and late not in given:
+            given.append(late)
+            await shares_given(hall, late)
+
+    given: list[Player] = []
+    with watched(one_more):
+        await opening.proceed(then, hall.lot_id)
+        assert (await hall.lot()).state == LotState.OPENING
+        assert await due_lots.wake(then) == 1
+    assert (await hall.lot()).state == LotState.OPENED
+
+
+async def test_a_lot_that_is_long_in_opening_keeps_no_other_waiting(
+    store: Store, hall: Hall
+) -> None:
+    then = await ready_to_open(hall)
+    other = await a_tender(store)
+    reading, go_on = asyncio.Event(), asyncio.Event()
+
+    async def long(name: str) -> None:
+        if name == "opening.read_through":
+            reading.set()
+            await go_on.wait()
+
+    later = at(store, max(other.due_at, await hall.window_ends_at()) + timedelta(seconds=3))
+    with watched(long):
+        first = asyncio.create_task(due_lots.wake(then))
+        await reading.wait()
+        await due_lots.wake(later)
+        async with transaction(store, actor=PLATFORM) as tx:
+            assert (await lots.hold(tx, other.lot_id)).state == LotState.FAILED
+        assert (await hall.lot()).state == LotState.OPENING
+        go_on.set()
+        await first
+    assert (await hall.lot()).state == LotState.OPENED
 
 
 async def test_a_sheet_that_is_no_sheet_is_revoked_and_blocks_nobody(
