@@ -31,6 +31,7 @@ from trading import awarding, handover, objecting, opening
 from trading.awarding import Award, Publication
 from trading.handover import OpenedBid, RankedBid, RejectedBid, SignedReport
 from trading.objecting import Answered, Raised
+from trading.rules.procedures import Procedure
 
 PRICES = ("118600000.00", "121300000.00", "119950000.00", "125800000.00")
 GROUND = "不符合招标文件的实质性要求"
@@ -87,12 +88,13 @@ async def a_recorded_lot(
     *,
     silent: int = 0,
     state_funded: bool = True,
+    procedure: Procedure = Procedure.OPEN_TENDER_MANDATORY,
     **terms: Any,
 ) -> Hall:
     """A lot whose bids lie open and whose opening record is signed; `silent` bidders of the last
     never release."""
     cast = await a_cast(store)
-    project_id = await a_project(store, cast, state_funded=state_funded)
+    project_id = await a_project(store, cast, state_funded=state_funded, procedure=procedure)
     tender = Tender(cast, await a_published_lot(store, cast, project_id, **terms))
     entries = [
         await an_entry(

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlmodel import col
 
 from kernel.access import Role, by
@@ -23,15 +23,19 @@ from kernel.crypto.signing import Envelope
 from kernel.errors import NotFound
 from kernel.events import plain
 from kernel.identifiers import LotId, ObjectionId
+from kernel.statute import BIDDING_LAW
 from kernel.store.parties import organisation_names
 from kernel.store.tables import CredentialRow
 from kernel.store.transaction import Transaction
-from trading import lots
+from trading import lots, objecting
 from trading.awarding import Report, points_text, report_in_force
 from trading.counted_bids import counted_bids
 from trading.handover import READABLE_OUTCOMES, switches_for
+from trading.objecting import Objectable
 from trading.rules.lot_lifecycle import LotState, was_closed
-from trading.rules.objection_window import ObjectionKind, documents_objection_until
+from trading.rules.objection_window import ObjectionKind
+from trading.rules.procedures import Procedure
+from trading.rules.winner_choice import names_first
 from trading.tables import (
     AwardNoticeRow,
     AwardRow,
@@ -46,6 +50,8 @@ from trading.tables import (
 
 ANYONE: Final = tuple(Role)
 LIST_MAX: Final = 100
+CHALLENGED_WITHIN: Final = timedelta(days=60)
+"""Longer than any challenge takes, so that lots of former years need not be asked."""
 
 TOLD: Final = frozenset(
     {LotState.CANDIDATES_PUBLISHED, LotState.CLEARED_FOR_AWARD, LotState.AWARDED}
@@ -101,7 +107,8 @@ class Result:
     """The result of one lot as anyone may see it now; empty before candidates are published.
 
     `closed` says whether the lot was ever closed, `owned` whether the reader acts for its tenderee
-    or agency.
+    or agency. `first_wins` says whether the law names the first in rank here;
+    `winner_article` is what the choice stands on.
     """
 
     lot_id: LotId
@@ -122,6 +129,8 @@ class Result:
     recorded_at: datetime | None
     ceiling_price: Decimal | None
     owned: bool
+    first_wins: bool
+    winner_article: str
     objections: tuple[ObjectionTold, ...]
     reported_at: datetime | None = None
     report_digest: bytes | None = None
@@ -174,13 +183,12 @@ class ObjectionTold:
 
 @dataclass(frozen=True, slots=True)
 class ObjectableLot:
-    """A lot to which this bidder may object now: to what, and until when."""
+    """A lot to which this bidder may object now, and to what of it."""
 
     lot_id: LotId
     lot_name: str
     project_name: str
-    about: ObjectionKind
-    until: datetime
+    window: Objectable
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +244,8 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
     names = await organisation_names(
         tx.session, [id for id in (project.tenderee_id, project.agency_id) if id is not None]
     )
+    switches = await switches_for(tx, lot)
+    first_wins = names_first(switches, state_funded=project.state_funded)
     bare: dict[str, Any] = {
         "lot_id": lot_id,
         "number": lot.number,
@@ -255,6 +265,8 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
         "recorded_at": opening and opening.recorded_at,
         "ceiling_price": lot.ceiling_price,
         "owned": lots.owns(tx, project),
+        "first_wins": first_wins,
+        "winner_article": str(switches.winner_article if first_wins else BIDDING_LAW[40]),
         "objections": await objections_to(tx, lot_id),
     }
     report = await report_in_force(tx, lot_id)
@@ -388,30 +400,39 @@ async def objections_at_hand(tx: Transaction) -> tuple[ObjectionTold, ...]:
 
 @by(Role.BIDDER)
 async def objectable_lots(tx: Transaction) -> tuple[ObjectableLot, ...]:
-    """Where this bidder may still object: to documents on offer, to results of lots it bid for."""
+    """Where this bidder may object now: to documents, and to results of lots it bid for."""
+    lately = tx.now - CHALLENGED_WITHIN
+    challenged = or_(col(LotRow.documents_until) > lately, col(AwardRow.awarded_at) > lately)
     rows = await tx.session.execute(
         select(LotRow, ProjectRow)
         .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
+        .outerjoin(AwardRow, col(AwardRow.lot_id) == col(LotRow.id))
         .where(
+            col(LotRow.published_at).is_not(None),
             or_(
-                col(LotRow.state) == LotState.OPEN,
-                col(LotRow.state) == LotState.CANDIDATES_PUBLISHED,
-            )
+                col(LotRow.state).in_([LotState.OPEN, LotState.CANDIDATES_PUBLISHED]),
+                and_(col(ProjectRow.procedure) == Procedure.PROCUREMENT_OPEN_TENDER, challenged),
+            ),
         )
         .order_by(col(LotRow.published_at).desc())
         .limit(LIST_MAX)
     )
     found = []
     for lot, project in rows.all():
-        about, until = ObjectionKind.RESULT, lot.candidates_until
-        if lot.state == LotState.OPEN and lot.bids_due_at is not None:
-            about = ObjectionKind.DOCUMENTS
-            until = documents_objection_until(lot.bids_due_at, await switches_for(tx, lot))
-        elif not await _bid_for(tx, lot):
-            continue
-        if until is not None and tx.now < until:
-            found.append(ObjectableLot(LotId(lot.id), lot.name, project.name, about, until))
+        for one in await objecting.objectable(tx, lot):
+            found.append(ObjectableLot(LotId(lot.id), lot.name, project.name, one))
     return tuple(found)
+
+
+@by(*ANYONE)
+async def objectable(tx: Transaction, lot_id: LotId) -> tuple[Objectable, ...]:
+    """To what of one lot the actor may object now; nothing for whoever is no bidder."""
+    if tx.actor.role is not Role.BIDDER:
+        return ()
+    lot = await tx.session.get(LotRow, lot_id)
+    if lot is None or lot.published_at is None:
+        raise NotFound("no such lot")
+    return await objecting.objectable(tx, lot)
 
 
 # ── what the views above are made of ──────────────────────────────────────────────────────────

@@ -22,7 +22,7 @@ from kernel.errors import BrokenSeal, NotFound, Refused
 from kernel.identifiers import LotId, ObjectionId
 from kernel.randomness import random_id
 from kernel.refusals import Caution, Refusal
-from kernel.statute import PROCUREMENT_REGULATION
+from kernel.statute import PROCUREMENT_REGULATION, Article
 from kernel.store.parties import Statement, require_verified, take_part, verified_statement
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
@@ -31,7 +31,7 @@ from trading.counted_bids import counted_bids
 from trading.drafting import clean_text
 from trading.events import ObjectionAnswered, ObjectionRaised
 from trading.handover import switches_for
-from trading.rules.lot_lifecycle import was_closed
+from trading.rules.lot_lifecycle import LotState, suspension_refusals, was_closed
 from trading.rules.objection_window import (
     KIND_NAMES,
     Interest,
@@ -41,9 +41,11 @@ from trading.rules.objection_window import (
     answer_due_at,
     answer_refusals,
     must_wait,
+    objection_article,
     objection_refusals,
+    objection_until,
 )
-from trading.rules.procedures import Switches
+from trading.rules.procedures import Period, Switches
 from trading.tables import (
     AwardRow,
     CandidatesRow,
@@ -64,6 +66,20 @@ class Raised:
     about: ObjectionKind
     answer_due_at: datetime
     waits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Objectable:
+    """What may be objected to now, until when and by which article, and how soon it is answered.
+
+    In procurement it is a challenge (质疑).
+    """
+
+    about: ObjectionKind
+    until: datetime
+    article: Article
+    answer_period: Period
+    challenge: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +206,27 @@ async def answer_objection(
     return Answered(objection_id, tuple(cautions))
 
 
+async def objectable(tx: Transaction, lot: LotRow) -> tuple[Objectable, ...]:
+    """To what the acting bidder may object now, by the same rules that judge it when it does.
+
+    The opening is none of it: that is objected to on the spot, in its hall.
+    """
+    switches = await switches_for(tx, lot)
+    found = []
+    for about in (ObjectionKind.DOCUMENTS, ObjectionKind.RESULT):
+        facts = await _facts(tx, lot, about, "", switches)
+        until = objection_until(facts, switches, calendar=tx.settings.calendar)
+        refusals = objection_refusals(facts, switches, calendar=tx.settings.calendar)
+        refusals += _too_early_to_challenge(facts, switches)
+        if must_wait(about, switches) and not lot.suspended:
+            refusals += suspension_refusals(LotState(lot.state), suspended=False)
+        if until is not None and not refusals:
+            article = objection_article(about, switches)
+            challenge = switches.challenge_period is not None
+            found.append(Objectable(about, until, article, switches.answer_period, challenge))
+    return tuple(found)
+
+
 async def unanswered(tx: Transaction, lot_id: UUID, about: ObjectionKind) -> int:
     """How many objections of a kind wait for their answer."""
     count = await tx.session.scalar(
@@ -246,13 +283,16 @@ def _answer_in(statement: Statement, objection: ObjectionRow) -> str:
 async def _facts(
     tx: Transaction, lot: LotRow, about: ObjectionKind, interest_words: str, switches: Switches
 ) -> ObjectionFacts:
-    hall = await tx.session.get(OpeningRow, lot.id)
-    published = await tx.session.scalar(
-        select(CandidatesRow)
-        .where(col(CandidatesRow.lot_id) == lot.id)
-        .order_by(col(CandidatesRow.round).desc())
-        .limit(1)
-    )
+    hall = published = None
+    if about is ObjectionKind.OPENING:
+        hall = await tx.session.get(OpeningRow, lot.id)
+    if about is ObjectionKind.RESULT:
+        published = await tx.session.scalar(
+            select(CandidatesRow)
+            .where(col(CandidatesRow.lot_id) == lot.id)
+            .order_by(col(CandidatesRow.round).desc())
+            .limit(1)
+        )
     assert lot.bids_due_at is not None
     return ObjectionFacts(
         kind=about,

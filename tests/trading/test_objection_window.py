@@ -25,7 +25,9 @@ from trading.rules.objection_window import (
     answer_refusals,
     documents_objection_until,
     must_wait,
+    objection_article,
     objection_refusals,
+    objection_until,
 )
 from trading.rules.procedures import Procedure, Switches, switches_of
 
@@ -145,6 +147,35 @@ def test_procurement_has_no_ten_day_window() -> None:
     unknown = replace(TO_DOCUMENTS, raised_at=DUE)
     assert codes(unknown, PROCUREMENT) == []
     assert codes(replace(unknown, interest=Interest.NONE), PROCUREMENT) == ["no_interest"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "switches", "until"),
+    [
+        (TO_DOCUMENTS, MANDATORY, at("2026-04-10T09:30:00")),
+        (TO_OPENING, MANDATORY, None),
+        (TO_RESULT, MANDATORY, at("2026-05-12T00:00:00")),
+        (TO_DOCUMENTS, PROCUREMENT, None),
+        (replace(TO_DOCUMENTS, known_on=date(2026, 4, 10)), PROCUREMENT, at("2026-04-22T00:00:00")),
+        (replace(TO_RESULT, known_on=date(2026, 5, 15)), PROCUREMENT, at("2026-05-27T00:00:00")),
+        (replace(TO_RESULT, known_on=date(2031, 5, 15)), PROCUREMENT, None),
+        (replace(TO_OPENING, known_on=date(2026, 4, 10)), PROCUREMENT, None),
+    ],
+)
+def test_until_when_one_may_object_is_what_the_refusals_go_by(
+    facts: ObjectionFacts, switches: Switches, until: datetime | None
+) -> None:
+    assert objection_until(facts, switches, calendar=STATE_CALENDAR) == until
+    if until is not None:
+        late = replace(facts, raised_at=until + INSTANT)
+        assert codes(late, switches) == ["objection_late"]
+        assert codes(replace(facts, raised_at=until - INSTANT), switches) == []
+
+
+def test_each_procedure_lets_one_object_by_its_own_article() -> None:
+    assert objection_article(ObjectionKind.RESULT, MANDATORY) == BIDDING_REGULATION[54]
+    assert objection_article(ObjectionKind.RESULT, PROCUREMENT) == PROCUREMENT_LAW[52]
+    assert objection_article(ObjectionKind.OPENING, PROCUREMENT) == BIDDING_REGULATION[44]
 
 
 def test_an_answer_is_due_in_three_days() -> None:

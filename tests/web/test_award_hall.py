@@ -19,6 +19,7 @@ from tests.awards import (
     PRICES,
     Evaluated,
     a_recorded_lot,
+    an_evaluated_lot,
     awarded,
     candidates_published,
     objected,
@@ -34,6 +35,7 @@ from tests.web.browser import (
 )
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page, signed_in, token_of
+from trading.rules.procedures import Procedure
 from web.client import Client, Problem
 
 __all__ = ["chromium"]
@@ -165,6 +167,29 @@ async def test_the_award_page_shows_prices_points_rejection_and_its_ground(
         assert link in shown
     for path in ("/awards", f"/en/awards/{evaluated.hall.lot_id}"):
         assert evaluated.ranked[0].player.organisation in await page(house, path)
+
+
+@pytest.mark.parametrize(
+    ("terms", "said", "article"),
+    [
+        ({}, "应当确定排名第一的中标候选人为中标人", "《中华人民共和国招标投标法实施条例》第55条"),
+        (
+            {"state_funded": False, "procedure": Procedure.OPEN_TENDER_VOLUNTARY},
+            "可以在推荐的中标候选人中确定中标人",
+            "《中华人民共和国招标投标法》第40条",
+        ),
+    ],
+    ids=["state money", "voluntary"],
+)
+async def test_the_form_for_an_award_says_whom_the_law_of_its_procedure_names(
+    store: Store, house: FastAPI, terms: dict[str, Any], said: str, article: str
+) -> None:
+    evaluated = await an_evaluated_lot(store, PRICES[:3], rejected=0, **terms)
+    await cleared(evaluated)
+    shown = await page(house, f"/awards/{evaluated.hall.lot_id}", evaluated.tenderee)
+    words = tree_of(shown).text
+    assert f"{said}。 {article}" in words
+    assert faults_of(tree_of(shown)) == []
 
 
 async def test_each_bidder_reads_its_own_notice_and_nobody_elses(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,9 +13,16 @@ from playwright.async_api import Browser, expect
 
 from kernel.settings import Settings
 from kernel.store.transaction import Store
-from tests.awards import Evaluated, candidates_published, objected
-from tests.sealed_bids import Tender, a_bidder
-from tests.tenders import NOW
+from tests.awards import (
+    Evaluated,
+    an_evaluated_lot,
+    awarded,
+    candidates_published,
+    objected,
+    standstill_ended,
+)
+from tests.sealed_bids import Tender, a_bidder, a_tender
+from tests.tenders import NOW, Player, a_plan, cancelled
 from tests.web.award_house import award_house, open_award_house
 from tests.web.browser import (
     assert_holds_everywhere,
@@ -22,6 +31,7 @@ from tests.web.browser import (
 )
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page, signed_in, token_of
+from trading.rules.procedures import Procedure, SecurityForm
 from web.client import Problem
 
 __all__ = ["chromium"]
@@ -146,6 +156,86 @@ async def test_the_desk_shows_each_reader_what_is_at_hand(
     assert "签名并答复" not in await page(house, "/objections", tender.cast.supervisor)
 
 
+PROCUREMENT: dict[str, Any] = {
+    "procedure": Procedure.PROCUREMENT_OPEN_TENDER,
+    "security_forms": (SecurityForm.BANK_GUARANTEE,),
+    "plan": a_plan(
+        bids_due_at="2026-03-30T01:00:00Z",
+        documents_until="2026-03-16T01:00:00Z",
+    ),
+}
+
+
+async def test_in_procurement_documents_and_result_are_challenged_from_the_page(
+    store: Store, settings: Settings, house: FastAPI, clock_to: Callable[..., Awaitable[None]]
+) -> None:
+    evaluated = await an_evaluated_lot(store, **PROCUREMENT)
+    lot_id, loser = evaluated.hall.lot_id, evaluated.ranked[1].player
+
+    async def objectable(who: Player) -> set[str]:
+        shown = await page(house, "/objections", who)
+        assert faults_of(tree_of(shown)) == []
+        return set(re.findall(rf'id="object-{lot_id}-(\w+)"', shown))
+
+    await clock_to(datetime(2026, 3, 24, tzinfo=UTC))  # a week after the documents were known
+    assert await objectable(loser) == {"documents"}
+    await clock_to(evaluated.reported_at)
+    assert await objectable(loser) == set()
+    published = await candidates_published(evaluated)
+    await standstill_ended(evaluated, published.until)
+    assert await objectable(loser) == set()
+    award = await awarded(evaluated, evaluated.ranked[0], now=published.until)
+    assert award.rank == 1
+    await clock_to(published.until + timedelta(days=3))
+    assert await objectable(loser) == {"result"}
+    assert await objectable(await a_bidder(store)) == set()
+
+    desk = await page(house, "/objections", loser)
+    assert "采购人自收到之日起7个工作日内答复" in desk
+    assert "提出质疑" in desk
+    assert "《中华人民共和国政府采购法》第52条" in desk
+    assert "三日内答复" not in desk
+    assert "within 7 working days" in await page(house, "/en/objections", loser)
+    for path in (f"/awards/{lot_id}", f"/notices/{lot_id}"):
+        shown = await page(house, path, loser)
+        assert f'href="/objections#object-{lot_id}-result"' in shown
+        assert "#object-" not in await page(house, path)
+    await clock_to(published.until + timedelta(days=14))
+    assert await objectable(loser) == set()
+
+
+async def test_a_bidder_is_led_from_the_notice_to_its_objection(
+    store: Store, tender: Tender, house: FastAPI
+) -> None:
+    bidder, lot = await a_bidder(store), tender.lot_id
+    here = f'href="/objections#object-{lot}-documents"'
+    assert here in await page(house, f"/notices/{lot}", bidder)
+    assert here in await page(house, f"/awards/{lot}", bidder)
+    assert f'id="object-{lot}-documents"' in await page(house, "/objections", bidder)
+    for who in (None, tender.cast.agency, tender.cast.supervisor):
+        assert "#object-" not in await page(house, f"/notices/{lot}", who)
+
+    await objected(store, bidder, lot, "documents", now=NOW + timedelta(days=1))
+
+    for path in (f"/notices/{lot}", f"/awards/{lot}"):
+        for who in (bidder, tender.cast.agency, tender.cast.supervisor):
+            assert 'href="/objections"' in await page(house, path, who)
+    assert f'href="/awards/{lot}#objections"' in await page(house, f"/notices/{lot}")
+    assert f'href="/awards/{lot}#objections"' in await page(house, f"/openings/{lot}")
+    assert 'id="objections"' in await page(house, f"/awards/{lot}")
+
+
+async def test_what_no_rule_would_take_is_not_offered(
+    store: Store, tender: Tender, house: FastAPI, clock_to: Callable[..., Awaitable[None]]
+) -> None:
+    bidder = await a_bidder(store)
+    await cancelled(store, tender.cast, tender.lot, now=NOW + timedelta(days=1))
+    assert "object-" not in await page(house, "/objections", bidder)
+    other = await a_tender(store)
+    await clock_to(other.due_at - timedelta(days=10) + timedelta(microseconds=1))
+    assert "object-" not in await page(house, "/objections", bidder)
+
+
 @pytest.mark.browser
 async def test_an_objection_is_signed_and_answered_in_the_browser(
     store: Store, tender: Tender, settings: Settings, chromium: Browser
@@ -155,7 +245,7 @@ async def test_an_objection_is_signed_and_answered_in_the_browser(
         async with signed_in(store, chromium, address, bidder) as shown:
             await shown.goto(f"{address}/objections")
             await shown.get_by_text("提出异议", exact=True).click()
-            await shown.get_by_label("异议的事实、理由和请求").fill(WORDS)
+            await shown.get_by_label("事实、理由和请求").fill(WORDS)
             await shown.get_by_role("button", name="签名并提出").click()
             await expect(shown.get_by_text("待答复")).to_be_visible()
         async with signed_in(store, chromium, address, tender.cast.agency) as shown:

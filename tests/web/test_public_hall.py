@@ -24,6 +24,7 @@ from tests.web.browser import (
     open_page,
 )
 from tests.web.tender_house import client_of, open_tender_house, page, tender_house, token_of
+from trading.rules.procedures import SecurityForm
 from web.client import Problem
 
 __all__ = ["chromium"]
@@ -82,6 +83,23 @@ async def test_every_signed_paper_can_be_had_byte_for_byte(
         found = await public.read(f"/api/v1/lots/{lot.lot_id}/{path}")
         assert found == raw
         assert digest == b64u(sha256(Envelope.from_bytes(found).payload))
+
+
+async def test_every_form_of_security_is_named_on_the_notice_and_offered_to_who_drafts(
+    house: FastAPI, store: Store, cast: Cast
+) -> None:
+    lot = await a_published_lot(store, cast, security_forms=tuple(SecurityForm))
+    for path, words, comma in (
+        (f"/notices/{lot.lot_id}", "保证金形式", "、"),
+        (f"/en/notices/{lot.lot_id}", "Forms of security", ", "),
+    ):
+        told = re.search(rf"<dt>{words}</dt><dd>(.*?)</dd>", await page(house, path))
+        assert told is not None
+        assert len(set(told[1].split(comma))) == len(SecurityForm)
+    project_id, _ = await a_draft(store, cast)
+    form = await page(house, f"/desk/projects/{project_id}/lots/new", cast.agency)
+    offered = re.findall(r'value="(\w+)" name="security_forms"', form)
+    assert offered == [str(one) for one in SecurityForm]
 
 
 async def test_a_draft_is_nowhere(house: FastAPI, store: Store, cast: Cast) -> None:

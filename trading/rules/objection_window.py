@@ -112,7 +112,7 @@ def objection_refusals(
 ) -> list[Refusal]:
     """Every ground on which an objection is not accepted."""
     refusals = []
-    article = _article(facts.kind, switches)
+    article = objection_article(facts.kind, switches)
     if facts.interest not in _MAY_OBJECT[facts.kind]:
         reason = f"与本标段没有利害关系的，不能对{KIND_NAMES[facts.kind]}提出异议"
         refusals.append(Refusal("no_interest", article, reason, {"kind": str(facts.kind)}))
@@ -126,6 +126,32 @@ def objection_refusals(
         case ObjectionKind.RESULT:
             refusals += _outside_publicity(facts)
     return refusals
+
+
+def objection_article(kind: ObjectionKind, switches: Switches) -> Article:
+    """The article that lets somebody object here; in procurement, the one on challenges."""
+    if switches.challenge_period is None or kind is ObjectionKind.OPENING:
+        return OBJECTION_ARTICLES[kind]
+    return switches.challenge_period.article
+
+
+def objection_until(
+    facts: ObjectionFacts, switches: Switches, *, calendar: Calendar
+) -> datetime | None:
+    """Until when one may object here; None where no end is known yet, or where it is on the spot.
+
+    Whether it is too early, and who may, is what `objection_refusals` says.
+    """
+    if facts.kind is ObjectionKind.OPENING:
+        return None
+    if switches.challenge_period is not None:
+        try:
+            return _challenge_until(facts, switches, calendar)
+        except NoCalendar:
+            return None
+    if facts.kind is ObjectionKind.DOCUMENTS:
+        return documents_objection_until(facts.bids_due_at, switches)
+    return facts.candidates_until
 
 
 def documents_objection_until(bids_due_at: datetime, switches: Switches) -> datetime | None:
@@ -193,12 +219,6 @@ def answer_cautions(
     return [Caution("answered_late", switches.answer_period.article, reason)]
 
 
-def _article(kind: ObjectionKind, switches: Switches) -> Article:
-    if switches.challenge_period is None or kind is ObjectionKind.OPENING:
-        return OBJECTION_ARTICLES[kind]
-    return switches.challenge_period.article
-
-
 def _late_for_documents(facts: ObjectionFacts, switches: Switches) -> list[Refusal]:
     until = documents_objection_until(facts.bids_due_at, switches)
     if until is None or facts.raised_at <= until:
@@ -234,15 +254,22 @@ def _outside_publicity(facts: ObjectionFacts) -> list[Refusal]:
     return []
 
 
-def _late_challenge(facts: ObjectionFacts, switches: Switches, calendar: Calendar) -> list[Refusal]:
+def _challenge_until(
+    facts: ObjectionFacts, switches: Switches, calendar: Calendar
+) -> datetime | None:
     period = switches.challenge_period
     if period is None or facts.known_on is None:
-        return []
+        return None
+    return end_of_day(period.ends_on(facts.known_on, calendar=calendar))
+
+
+def _late_challenge(facts: ObjectionFacts, switches: Switches, calendar: Calendar) -> list[Refusal]:
+    period = switches.challenge_period
     try:
-        until = end_of_day(period.ends_on(facts.known_on, calendar=calendar))
+        until = _challenge_until(facts, switches, calendar)
     except NoCalendar as missing:
         return [calendar_missing(missing)]
-    if facts.raised_at < until:
+    if period is None or until is None or facts.raised_at < until:
         return []
     reason = f"质疑应当在知道或者应知其权益受到损害之日起{period}内提出，已逾期"
     return [Refusal("objection_late", period.article, reason, {"until": until.isoformat()})]

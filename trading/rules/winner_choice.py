@@ -80,13 +80,13 @@ class WinnerChoice:
     all_rejected: bool = False
 
 
-def first_ranked(choice: WinnerChoice, switches: Switches) -> bool:
+def names_first(switches: Switches, *, state_funded: bool) -> bool:
     """Whether the law names the winner here: the first in rank who is not set aside."""
     match switches.winner:
         case Winner.RANK_ONE:
             return True
         case Winner.RANK_ONE_IF_STATE_FUNDED:
-            return choice.state_funded
+            return state_funded
         case Winner.ANY_CANDIDATE:
             return False
 
@@ -113,7 +113,7 @@ def winner_refusals(choice: WinnerChoice, switches: Switches) -> list[Refusal]:
         ground = GROUND_NAMES[choice.set_aside[chosen.party_id].ground]
         reason = f"{chosen.name}{ground}，不符合中标条件"
         refusals.append(Refusal("set_aside", switches.winner_article, reason))
-    if first_ranked(choice, switches):
+    if names_first(switches, state_funded=choice.state_funded):
         refusals += _passed_over(choice, chosen, switches)
     return refusals
 

@@ -130,7 +130,7 @@ async def _rendered(request: Request, tx: Transaction, lot_id: UUID, template: s
         grounds=GROUND_NAMES,
         draws=await draw_history.draws_of_lot(tx, LotId(lot_id)),
         may_award=seen.owned and tx.actor.role is Role.TENDEREE,
-        may_object=tx.actor.role is Role.BIDDER and _objectable(seen, tx),
+        objectable=await award_views.objectable(tx, LotId(lot_id)),
         now=tx.now,
         live_view=f"{lot_id}/public",
     )
@@ -141,11 +141,6 @@ async def _proposed(tx: Transaction, seen: Result) -> dict[str, Any] | None:
     if seen.state is not LotState.EVALUATED or not seen.owned:
         return None
     return await awarding.candidates_notice(tx, seen.lot_id)
-
-
-def _objectable(seen: Result, tx: Transaction) -> bool:
-    until = seen.candidates_until
-    return seen.state is LotState.CANDIDATES_PUBLISHED and until is not None and tx.now < until
 
 
 def _steps(seen: Result) -> list[dict[str, Any]]:

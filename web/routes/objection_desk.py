@@ -14,9 +14,11 @@ from kernel.access import Role
 from kernel.crypto.digests import instant_text
 from kernel.events import plain
 from kernel.identifiers import LotId, ObjectionId
+from kernel.working_days import beijing_day
 from trading import award_views, objecting
 from trading.award_views import ObjectionTold
 from trading.rules.objection_window import OBJECTION_ARTICLES
+from trading.rules.procedures import Procedure, switches_of
 from web.pages import render
 from web.request_scope import Act, ActRoute, Signed
 
@@ -63,6 +65,8 @@ async def desk_page(request: Request, tx: Act) -> HTMLResponse:
         objections=await award_views.objections_at_hand(tx) if concerned else (),
         objectable=objectable,
         concerned=concerned,
+        tendering=switches_of(Procedure.OPEN_TENDER_MANDATORY, on=beijing_day(tx.now)),
+        procurement=switches_of(Procedure.PROCUREMENT_OPEN_TENDER, on=beijing_day(tx.now)),
         articles={str(kind): article for kind, article in OBJECTION_ARTICLES.items()},
         now=tx.now,
     )

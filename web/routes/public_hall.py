@@ -17,10 +17,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from kernel.access import PUBLIC, Role
 from kernel.clock import monotonic_s
 from kernel.crypto.digests import b64u, instant_text
+from kernel.identifiers import LotId
 from kernel.money import yuan_text
 from kernel.store.parties import Organisation
 from kernel.store.transaction import transaction
-from trading import due_lots, notice_board, tendering
+from trading import award_views, due_lots, notice_board, tendering
 from trading.notice_board import Found, Notice, NoticeLine, Project, Search, TenderFile, Times
 from trading.rules.lot_lifecycle import ENDS, LotState
 from web.pages import render
@@ -111,6 +112,7 @@ async def notice_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
         signers={paper.number: notice_board.signed_by(paper.statement) for paper in found.papers},
         region_name=region_name,
         role=tx.actor.role,
+        objectable=await award_views.objectable(tx, LotId(lot_id)),
         may_bid=tx.actor.role is Role.BIDDER and found.line.state is LotState.OPEN,
         ended=found.line.state in ENDS,
         now=tx.now,
