@@ -8,7 +8,7 @@ released, and no price.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -30,7 +30,8 @@ from kernel.store.transaction import Transaction
 from kernel.store.views import room
 from trading import lots
 from trading.counted_bids import CountedBid, counted_bids
-from trading.rules.lot_lifecycle import LotState, was_closed
+from trading.handover import switches_for
+from trading.rules.lot_lifecycle import LotMove, LotState, article_of, was_closed
 from trading.tables import (
     LotRow,
     OpenedBidRow,
@@ -58,6 +59,7 @@ OPENING_ENTRIES = {
 }
 """The kinds of entries that the record rests on, and how an export calls their proofs."""
 
+ENDING_ENTRIES = ("LotFailed", "LotCancelled")
 HIDDEN = frozenset({LotState.DRAFT})
 
 
@@ -87,8 +89,21 @@ class HallObjection:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a lot came to its end without an award, by which article, and when."""
+
+    reason: str
+    article: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Hall:
-    """The hall of one lot, as anyone may see it now."""
+    """The hall of one lot, as anyone may see it now.
+
+    `closed` says whether the lot was ever closed; `brakes` are the reasons for which it stands
+    still, `endings` those for which it failed or was cancelled.
+    """
 
     lot_id: UUID
     lot_name: str
@@ -96,6 +111,9 @@ class Hall:
     state: str
     step: int
     bids_due_at: datetime | None
+    closed: bool = False
+    brakes: tuple[str, ...] = ()
+    endings: tuple[Ending, ...] = ()
     window_until: datetime | None = None
     window_closed_at: datetime | None = None
     opened_at: datetime | None = None
@@ -149,16 +167,24 @@ async def hall(tx: Transaction, lot_id: LotId) -> Hall:
         await read_view(tx.session, room(lot_id, Audience.PUBLIC), after=0, limit=LINES_MAX)
     )
     row = await tx.session.get(OpeningRow, lot_id)
-    if not was_closed(lot.path):
-        return Hall(lot_id, lot.name, project.name, lot.state, 0, lot.bids_due_at, lines=lines)
-    bids = await counted_bids(tx.session, lot_id)
-    return Hall(
+    bare = Hall(
         lot_id,
         lot.name,
         project.name,
         lot.state,
-        _step(lot, row),
+        0,
         lot.bids_due_at,
+        closed=was_closed(lot.path),
+        brakes=tuple(lot.brakes.values()),
+        endings=await _endings(tx, lot),
+        lines=lines,
+    )
+    if not bare.closed:
+        return bare
+    bids = await counted_bids(tx.session, lot_id)
+    return replace(
+        bare,
+        step=_step(lot, row),
         window_until=lot.release_until,
         window_closed_at=row.window_closed_at if row else None,
         opened_at=row.opened_at if row else None,
@@ -167,7 +193,6 @@ async def hall(tx: Transaction, lot_id: LotId) -> Hall:
         bids=await _hall_bids(tx, lot_id, bids),
         custodians=await _custodians_done(tx, lot_id),
         objections=await _objections(tx, lot_id),
-        lines=lines,
     )
 
 
@@ -308,13 +333,29 @@ async def _releases(tx: Transaction, lot_id: UUID) -> dict[UUID, datetime]:
 
 def _step(lot: LotRow, row: OpeningRow | None) -> int:
     """Which of the hall's steps is current: 0 waiting … 5 over."""
-    if lot.state == LotState.CLOSED:
-        return 1
     if row is None or row.window_closed_at is None:
-        return 2 if lot.state == LotState.OPENING else 1
+        return 2 if LotState.OPENING in lot.path else 1
     if row.opened_at is None:
         return 3
     return 5 if row.recorded_at is not None else 4
+
+
+async def _endings(tx: Transaction, lot: LotRow) -> tuple[Ending, ...]:
+    """What the journal says of a lot's end, every ground of it; nothing while it goes on."""
+    rows = await tx.session.execute(
+        select(JournalRow.kind, JournalRow.record, JournalRow.recorded_at)
+        .where(JournalRow.subject_id == lot.id, col(JournalRow.kind).in_(ENDING_ENTRIES))
+        .order_by(col(JournalRow.recorded_at), col(JournalRow.id))
+    )
+    found = []
+    for kind, record, recorded_at in rows:
+        facts: Any = json.loads(record)["facts"]
+        article = facts.get("article", "")
+        if kind == "LotCancelled":
+            regime = (await switches_for(tx, lot)).regime
+            article = str(article_of(LotState(lot.path[-2]), LotMove.CANCEL, regime=regime))
+        found.append(Ending(facts["reason"], article, recorded_at))
+    return tuple(found)
 
 
 async def _hall_bids(

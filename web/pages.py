@@ -22,6 +22,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from kernel.crypto.digests import b64u, parse_instant, sha256
 from kernel.money import half_up, in_capitals
 from kernel.statute import Article
+from web.event_words import event_words
 from web.frame import frame_of
 from web.price_marks import price_marks
 from web.visitor_choices import ENGLISH
@@ -103,6 +104,7 @@ def environment(language: Language = Language.ZH) -> Environment:
         "state_tag": partial(state_tag, language=language),
         "problem_words": partial(problem_words, language=language),
         "price_marks": price_marks,
+        "event_words": partial(event_words, language=language),
     }
     return made
 

@@ -12,11 +12,12 @@ from fastapi import FastAPI
 from kernel.crypto.digests import unb64
 from kernel.store.transaction import Store
 from tests.awards import answered, objected
-from tests.opened_lots import PRICES, Entry, an_entry
+from tests.opened_lots import PRICES, Entry, Hall, a_hall, an_entry, released
 from tests.sealed_bids import IN_TIME, Tender, a_bidder
 from tests.tenders import NOW, Player, cancelled
 from tests.web.every_route import routes_of
-from tests.web.tender_house import client_of, token_of
+from tests.web.markup import faults_of, tree_of
+from tests.web.tender_house import client_of, page, token_of
 
 Tick = Callable[[], Awaitable[None]]
 LISTS = ("/", "/notices", "/openings", "/objections", "/awards", "/supervision")
@@ -116,3 +117,86 @@ async def test_the_log_shows_what_was_sealed_of_a_cancelled_lot_to_supervisors_a
     assert not {"BidSubmitted", "DocumentsTaken"} & set(await kinds(None))
     assert not {"BidSubmitted", "DocumentsTaken"} & set(await kinds(tender.cast.agency))
     assert (await kinds(tender.cast.supervisor)).count("BidSubmitted") == len(PRICES)
+
+
+# ── what the hall says of an end, and of a brake ──────────────────────────────────────────────
+
+
+async def test_the_hall_of_a_lot_cancelled_before_its_close_says_why_and_awaits_nothing(
+    store: Store, tender: Tender, app: FastAPI, tick: Tick
+) -> None:
+    await an_entry(store, tender, PRICES[0])
+    await cancelled(store, tender.cast, tender.lot, now=CANCELLED_AT, reason="项目用地规划调整")
+    await tick()
+    shown = await page(app, f"/openings/{tender.lot_id}")
+    assert faults_of(tree_of(shown)) == []
+    words = tree_of(shown).text
+    for told in ("本标段已终止招标", "项目用地规划调整", "第31条", "没有开标", "终止招标"):
+        assert told in words, told
+    for promise in ("等待解密", "同时公布", "开标前任何人不得查看", "唱标表"):
+        assert promise not in words, promise
+    assert "Tender ended" in await page(app, f"/en/openings/{tender.lot_id}")
+
+
+async def test_the_hall_of_a_lot_that_failed_says_why_and_awaits_no_price(
+    store: Store, tender: Tender, app: FastAPI, tick: Tick
+) -> None:
+    entries = [await an_entry(store, tender, price) for price in PRICES[:2]]
+    hall = await a_hall(store, tender, entries)
+    await tick()
+    told = await (await client_of(app)).get(f"/api/v1/lots/{hall.lot_id}/opening")
+    [ending] = told["endings"]
+    assert ending["article"] == "《中华人民共和国招标投标法实施条例》第44条"
+    shown = await page(app, f"/openings/{hall.lot_id}")
+    assert faults_of(tree_of(shown)) == []
+    words = tree_of(shown).text
+    for said in ("本标段流标", ending["reason"], ending["article"], "没有报价可以公布", "未解密"):
+        assert said in words, said
+    for promise in ("等待解密", "同时公布", "解密剩余时间"):
+        assert promise not in words, promise
+    for entry in entries:
+        assert entry.player.organisation in words
+    assert "流标" in words.split("现场记录")[1]
+
+
+async def test_a_lot_cancelled_while_bids_are_being_released_shows_no_price_and_takes_no_part(
+    store: Store, hall: Hall, app: FastAPI, tick: Tick
+) -> None:
+    await released(hall, hall.entries[0])
+    await cancelled(store, hall.tender.cast, hall.tender.lot, now=hall.in_window)
+    await tick()
+    shown = await page(app, f"/openings/{hall.lot_id}", hall.entries[1].player)
+    words = tree_of(shown).text
+    for said in ("本标段已终止招标", "没有报价可以公布", hall.entries[1].player.organisation):
+        assert said in words, said
+    for promise in ("sunbid opening release", "解密剩余时间", "当场提出异议", "同时公布"):
+        assert promise not in words, promise
+    told = await (await client_of(app)).get(f"/api/v1/lots/{hall.lot_id}/opening")
+    assert (told["step"], len(told["bids"])) == (2, 3)
+
+
+async def test_the_live_log_of_a_hall_tells_of_brakes_too(
+    store: Store, tender: Tender, app: FastAPI, tick: Tick
+) -> None:
+    raised = await objected(
+        store, await a_bidder(store), tender.lot_id, "documents", now=NOW + timedelta(days=2)
+    )
+    await tick()
+    words = tree_of(await page(app, f"/openings/{tender.lot_id}")).text
+    assert "标段已暂停" in words
+    assert "暂停招标投标活动" in words.split("现场记录")[1]
+    await answered(store, tender.cast.agency, tender.lot_id, raised, now=NOW + timedelta(days=2))
+    await tick()
+    words = tree_of(await page(app, f"/openings/{tender.lot_id}")).text
+    assert "标段已暂停" not in words
+    assert "恢复招标投标活动" in words.split("现场记录")[1]
+
+
+async def test_the_transparency_window_calls_entries_by_their_names(
+    store: Store, tender: Tender, app: FastAPI, tick: Tick
+) -> None:
+    await tick()
+    shown = await page(app, "/transparency")
+    assert "发布招标公告" in shown
+    assert "LotPublished" not in shown
+    assert "Notice published" in await page(app, "/en/transparency")

@@ -11,7 +11,6 @@ from fastapi import FastAPI
 from playwright.async_api import Browser, expect
 
 from kernel.access import Role
-from kernel.events import Event
 from kernel.settings import Settings
 from kernel.store.transaction import Store
 from tests.awards import Evaluated, candidates_published, objected
@@ -27,8 +26,6 @@ from tests.web.browser import (
 )
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page, signed_in
-from web.event_words import EVENT_WORDS, event_words
-from web.words import Language
 
 __all__ = ["chromium"]
 
@@ -111,17 +108,6 @@ async def test_the_room_is_for_supervisors_only(store: Store, house: FastAPI) ->
         await page(house, "/supervision", who, status=403)
     await page(house, "/supervision", status=401)
     await page(house, "/supervision/board", status=401)
-
-
-def test_every_kind_of_entry_has_words_in_both_languages() -> None:
-    kinds = {
-        kind.__name__
-        for kind in Event.__subclasses__()
-        if kind.__module__.partition(".")[0] in {"kernel", "blacklist", "expert_pool", "trading"}
-    }
-    assert kinds - EVENT_WORDS.keys() == set()
-    assert event_words("BidsOpened", Language.EN) == "All bids opened at once"
-    assert event_words("SomethingNew") == "SomethingNew"
 
 
 @pytest.mark.browser

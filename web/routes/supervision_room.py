@@ -16,7 +16,6 @@ from kernel.store.journal import Entry, read_view
 from kernel.store.transaction import Transaction
 from kernel.store.views import SUPERVISORS_FEED
 from trading import supervision_views
-from web.event_words import event_words
 from web.pages import render
 from web.region_names import region_name
 from web.request_scope import Act
@@ -58,7 +57,6 @@ async def _rendered(request: Request, tx: Transaction, template: str) -> HTMLRes
         draws=draws,
         entries=entries[::-1],
         names=names,
-        event_words=event_words,
         last=entries[-1].number if entries else 0,
         region_name=region_name,
         now=tx.now,
