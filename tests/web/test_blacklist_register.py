@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from fastapi import FastAPI
 from playwright.async_api import Browser, expect
 
+from blacklist.rules.bar_terms import Misconduct
 from kernel.access import Role
 from kernel.settings import Settings
 from kernel.store.transaction import Store
@@ -91,6 +94,17 @@ async def test_nobody_but_a_supervisor_records_a_decision(house: FastAPI, bidder
     assert "记录处理决定" not in await page(house, "/bars", bidder)
 
 
+async def test_what_a_decision_says_is_marked_as_chinese_on_the_english_page(
+    house: FastAPI, store: Store, supervisor: Player, bidder: Player
+) -> None:
+    await barred(store, supervisor, {"organisation": str(bidder.party)})
+    shown = await page(house, "/en/bars")
+    terms = shown.split('<dl class="kv">')[1].split("</dl>")[0]
+    bare = re.sub(r'<span lang="zh-CN">.*?</span>', "", terms)
+    assert not re.search("[\u4e00-\u9fff]", bare)
+    assert re.search(r'<select[^>]* lang="zh-CN"', await page(house, "/en/bars", supervisor))
+
+
 @pytest.mark.browser
 async def test_the_register_holds_at_every_width_and_axe_finds_nothing(
     store: Store,
@@ -136,3 +150,33 @@ async def test_a_supervisor_signs_a_decision_in_the_browser(
         await form.get_by_role("button").click()
         await expect(shown.locator("main")).to_contain_text("江发改罚〔2026〕7号")
         await expect(shown.get_by_role("heading", name="串标建设有限公司")).to_be_visible()
+
+
+@pytest.mark.browser
+async def test_a_decision_about_a_person_is_signed_in_the_browser_and_not_told_to_the_public(
+    store: Store, settings: Settings, supervisor: Player, chromium: Browser
+) -> None:
+    expert = await a_player(store, Role.EXPERT, person="受罚专家")
+    async with (
+        open_tender_house(store, settings) as address,
+        signed_in(store, chromium, address, supervisor) as shown,
+    ):
+        await shown.goto(f"{address}/bars")
+        form = shown.locator("form[data-sign=bar]")
+        await form.get_by_label("个人的平台编号").fill(str(expert.person))
+        await form.get_by_label("作出决定的机关").fill("江城市发展和改革委员会")
+        await form.get_by_label("决定书文号").fill("江发改罚〔2026〕8号")
+        await form.get_by_label("所依据的条文").fill("《招标投标法实施条例》第七十一条")
+        await form.get_by_label("事由").select_option(str(Misconduct.EXPERT_MISCONDUCT))
+        await form.get_by_label("违法事实").fill("不按规定的评标标准和方法评标")
+        await form.get_by_label("被抽取为评标专家").check()
+        for label, day in (
+            ("决定日期", "2026-03-02"),
+            ("禁止期起", "2026-03-02"),
+            ("禁止期止", "2027-03-01"),
+        ):
+            await form.get_by_label(label).fill(day)
+        await form.get_by_role("button").click()
+        await expect(shown.get_by_role("heading", name="受罚专家")).to_be_visible()
+        async with open_page(chromium, f"{address}/bars") as public:
+            await expect(public.locator("main")).not_to_contain_text("受罚专家")

@@ -72,6 +72,7 @@ function told(form) {
       if (field.checked) payload[outer] = [...(payload[outer] ?? []), field.value].sort();
     } else if (field.type !== "radio" || field.checked) {
       const text = field.value.trim();
+      if (inner && text === "") continue; // of several that one may name, this one was left out
       const value = text === "" && field.dataset.empty === "null" ? null : text;
       payload[outer] = inner ? { [inner]: value } : value;
     }
