@@ -73,11 +73,6 @@ OWN_WORDS: Final = {
 }
 """What the notice says of each candidate in words of the tenderee's own (公示办法 6)."""
 
-OBJECTIONS_HOW: Final = (
-    "对评标结果有异议的，应当在公示期内通过本平台提出；"
-    "招标人自收到异议之日起三日内答复，作出答复前暂停招标投标活动。"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -349,8 +344,21 @@ async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any
         ],
         "ranking": [_ranked(one) for one in report.ranking],
         "rejected": [_rejected(one) for one in report.rejected],
-        "objections": OBJECTIONS_HOW,
+        "objections": _objections_how(await switches_for(tx, lot)),
     }
+
+
+def _objections_how(switches: Switches) -> str:
+    """How the result is objected to, as the notice proposes to say it."""
+    if switches.challenge_period is not None:
+        return (
+            f"供应商认为中标结果使其权益受到损害的，应当在知道或者应知之日起{switches.challenge_period}内"
+            f"通过本平台提出质疑；采购人自收到质疑之日起{switches.answer_period}内答复。"
+        )
+    return (
+        "对评标结果有异议的，应当在公示期内通过本平台提出；"
+        f"招标人自收到异议之日起{switches.answer_period}内答复，作出答复前暂停招标投标活动。"
+    )
 
 
 def _ranked(row: RankedBidRow) -> dict[str, object]:

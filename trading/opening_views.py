@@ -223,7 +223,16 @@ async def halls(tx: Transaction) -> list[Hall]:
         .limit(100)
     )
     return [
-        Hall(lot.id, lot.name, project.name, lot.state, 0, lot.bids_due_at) for lot, project in rows
+        Hall(
+            lot.id,
+            lot.name,
+            project.name,
+            lot.state,
+            0,
+            lot.bids_due_at,
+            brakes=tuple(lot.brakes.values()),
+        )
+        for lot, project in rows
     ]
 
 

@@ -196,6 +196,7 @@ async def test_in_procurement_documents_and_result_are_challenged_from_the_page(
     assert "《中华人民共和国政府采购法》第52条" in desk
     assert "三日内答复" not in desk
     assert "within 7 working days" in await page(house, "/en/objections", loser)
+    assert "采购人自收到质疑之日起7个工作日内答复" in await page(house, f"/awards/{lot_id}")
     for path in (f"/awards/{lot_id}", f"/notices/{lot_id}"):
         shown = await page(house, path, loser)
         assert f'href="/objections#object-{lot_id}-result"' in shown
