@@ -149,6 +149,7 @@ async def release(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
         raise NotFound("no bid of yours is being opened")
     given = _secrets_in(statement.payload)
 
+    _require_going_on(lot)
     if opening.window_closed_at is not None or tx.now >= opening.window_until:
         raise Refused(
             [
@@ -267,6 +268,7 @@ async def agree_fallback(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
     side = SIDES[tx.actor.role]
     agreed = await _fallback_sides(tx, lot_id)
 
+    _require_going_on(lot)
     if opening.window_closed_at is None:
         raise Refused([_too_early("解密时间尚未结束，不得启动备用解密")])
     if statement.payload.get("lot") != str(lot_id):
@@ -429,6 +431,7 @@ async def object_on_the_spot(tx: Transaction, lot_id: LotId, words: str) -> UUID
     bids = await counted_bids(tx.session, lot_id)
     if all(bid.bidder_id != tx.actor.party for bid in bids):
         raise NotFound("no bid of yours was opened here")
+    _require_going_on(lot)
     if opening.recorded_at is not None:
         raise Refused(
             [Refusal("opening_over", BIDDING_REGULATION[44], "开标已结束，对开标的异议应当场提出")]
@@ -534,6 +537,13 @@ async def sign_record(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
 
 def _too_early(reason: str) -> Refusal:
     return Refusal("too_early", E_BIDDING_MEASURES[30], reason)
+
+
+def _require_going_on(lot: LotRow) -> None:
+    """`Refused` where the tender was ended while it was being opened."""
+    if lot.state == LotState.CANCELLED:
+        reason = "标段已终止招标，开标不再进行"
+        raise Refused([Refusal("lot_cancelled", BIDDING_REGULATION[31], reason)])
 
 
 def _secrets_in(payload: dict[str, Any]) -> dict[bytes, bytes]:

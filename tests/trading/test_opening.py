@@ -24,6 +24,7 @@ from kernel.failpoints import FailpointHit, arm, watched
 from kernel.identifiers import LotId
 from kernel.store.documents import Documents
 from kernel.store.transaction import Store, transaction
+from tests.awards import objected
 from tests.newcomers import codes
 from tests.opened_lots import (
     PRICES,
@@ -40,7 +41,7 @@ from tests.opened_lots import (
     window_ended,
 )
 from tests.sealed_bids import SealedFile, Tender, a_bidder, a_tender, at
-from tests.tenders import Player, a_player, signed
+from tests.tenders import Player, a_player, cancelled, signed
 from trading import drafting, due_lots, lots, opening, opening_views
 from trading.opening_views import Hall as Seen
 from trading.rules.lot_lifecycle import LotState
@@ -374,6 +375,26 @@ async def test_a_lot_that_is_long_in_opening_keeps_no_other_waiting(
         go_on.set()
         await first
     assert (await hall.lot()).state == LotState.OPENED
+
+
+async def test_a_tender_that_was_ended_while_it_was_opened_is_opened_no_further(
+    store: Store, hall: Hall
+) -> None:
+    await released(hall, hall.entries[0])
+    cast = hall.tender.cast
+    await cancelled(store, cast, hall.tender.lot, now=hall.in_window)
+    bidder = hall.entries[1].player
+    for act in (
+        released(hall, hall.entries[1]),
+        fallback_agreed(hall, cast.agency),
+        objected(store, bidder, hall.lot_id, "opening", now=hall.in_window),
+    ):
+        with pytest.raises(Refused) as refused:
+            await act
+        assert codes(refused) == {"lot_cancelled"}
+    await window_ended(hall)
+    assert {"ReleaseWindowClosed", "BidsOpened"} & set(await kinds(store)) == set()
+    assert (await kinds(store)).count("BidderReleased") == 1
 
 
 async def test_a_sheet_that_is_no_sheet_is_revoked_and_blocks_nobody(
