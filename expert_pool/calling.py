@@ -245,10 +245,17 @@ async def vacate(
     *,
     outcome: CallOutcome,
     reason: str,
+    decision_id: UUID | None = None,
 ) -> None:
-    """Take back the seat of an expert who had accepted, and call the next in his list."""
-    if outcome not in (CallOutcome.RECUSED, CallOutcome.ABSENT):
+    """Take back the seat of an expert who had accepted, and call the next in his list.
+
+    A bar comes with its decision, and no other outcome with any.
+    """
+    barred = outcome is CallOutcome.BARRED_LATE
+    if not barred and outcome not in (CallOutcome.RECUSED, CallOutcome.ABSENT):
         raise ValueError(f"nobody gives up a seat as {outcome}")
+    if barred is (decision_id is None):
+        raise ValueError("who is barred is barred by a decision")
     for call in await draws.calls_of(tx, file.id):
         if call.expert_id == expert_id and call.outcome == CallOutcome.ACCEPTED:
             break
@@ -257,7 +264,9 @@ async def vacate(
     draw = step(await draws.protocol_of(tx, file), VacateSeat(), at=tx.now)
     draws.keep_state(tx, file, draw)
     call.reason = reason[:REASON_MAX]
-    await _end(tx, file, call, outcome)
+    if barred:
+        call.evidence = draw_commitments.decision_evidence(random_bytes(32), str(decision_id))
+    await _end(tx, file, call, outcome, decision_id=decision_id)
     await call_on(tx, file)
 
 

@@ -26,6 +26,7 @@ from expert_pool.events import DrawAnnounced
 from expert_pool.rules.calling_order import CallOutcome
 from expert_pool.rules.draw_protocol import (
     DrawState,
+    announcement_cautions,
     announcement_refusals,
     parties_refusals,
 )
@@ -42,7 +43,7 @@ from kernel.access import PLATFORM, Role, by
 from kernel.crypto import fair_draw
 from kernel.crypto.digests import b64u, canonical, instant_text, parse_instant
 from kernel.errors import NotFound, Refused
-from kernel.identifiers import DrawId, ExpertId, LotId, PartyId, PersonId
+from kernel.identifiers import DecisionId, DrawId, ExpertId, LotId, PartyId, PersonId
 from kernel.randomness import random_bytes, random_id
 from kernel.refusals import Refusal
 from kernel.statute import (
@@ -144,7 +145,8 @@ class DrawnExpert:
 async def announce(tx: Transaction, request: DrawRequest) -> DrawId:
     """Announce a draw with its pool and exclusions fixed; nobody knows any nonce yet.
 
-    It may be announced only once the lot's closing stands in the witnessed log. A void round is
+    It may be announced only once the lot's closing stands in the witnessed log; that it came after
+    the opening of a bid is said in the announcement. A void round is
     followed by the next one; a round that is under way or completed cannot be repeated.
     """
     await draws.lock_lot(tx, request.lot_id)
@@ -158,9 +160,7 @@ async def announce(tx: Transaction, request: DrawRequest) -> DrawId:
     refusals = [
         *announcement_refusals(
             close_witnessed=close_witnessed,
-            bid_opened=request.bid_opened,
             under_way=any(file.row.state != DrawState.VOID for file in before),
-            renewal=bool(before),
         ),
         *request_refusals(request, organisations, now=tx.now),
         *parties_refusals(
@@ -358,18 +358,33 @@ async def called_for(tx: Transaction, lot_id: LotId) -> tuple[datetime, datetime
     return parse_instant(told["window_from"]), parse_instant(told["window_until"])
 
 
-@by(Role.EXPERT, Role.CENTRE_STAFF, Role.SUPERVISOR, Role.PLATFORM)
+@by(
+    Role.EXPERT,
+    Role.SITE_ADMINISTRATOR,
+    Role.CENTRE_STAFF,
+    Role.SUPERVISOR,
+    Role.PLATFORM,
+)
 async def replace(
-    tx: Transaction, lot_id: LotId, expert_id: ExpertId, *, outcome: CallOutcome, reason: str
+    tx: Transaction,
+    lot_id: LotId,
+    expert_id: ExpertId,
+    *,
+    outcome: CallOutcome,
+    reason: str,
+    decision_id: DecisionId | None = None,
 ) -> None:
-    """An expert who had accepted steps aside or stays away; the next in his list is called.
+    """An expert who had accepted steps aside, stays away or is barred; the next is called.
 
-    `outcome` is RECUSED or ABSENT. The draw is complete again when every seat is.
+    `outcome` is RECUSED, ABSENT or, with its decision, BARRED_LATE. Somebody else may leave while
+    the first one's successor is still being called. The draw is complete again when every seat is.
     """
-    draw = await _seated(tx, lot_id)
+    draw = await _standing(tx, lot_id)
     file = await draws.hold(tx, draw.id)
 
-    await calling.vacate(tx, file, expert_id, outcome=outcome, reason=reason)
+    await calling.vacate(
+        tx, file, expert_id, outcome=outcome, reason=reason, decision_id=decision_id
+    )
 
 
 # ── what the activities above are made of ─────────────────────────────────────────────────────
@@ -385,8 +400,16 @@ def _plan(request: DrawRequest) -> CommitteePlan:
 
 
 async def _seated(tx: Transaction, lot_id: LotId) -> DrawRow:
-    for row in await draws.of_lot(tx, lot_id):
-        if row.state == DrawState.SEATED:
+    draw = await _standing(tx, lot_id)
+    if draw.state != DrawState.SEATED:
+        raise NotFound("no completed draw")
+    return draw
+
+
+async def _standing(tx: Transaction, lot_id: LotId) -> DrawRow:
+    """The lot's newest draw in which experts hold seats, complete or being completed."""
+    for row in reversed(await draws.of_lot(tx, lot_id)):
+        if row.state in (DrawState.SEATED, DrawState.CALLING):
             return row
     raise NotFound("no completed draw")
 
@@ -478,9 +501,10 @@ async def _announcement(
     candidates = {
         one.name: sum(one.name in row.strata for row in members) for one in request.strata
     }
-    cautions = strata_cautions(
-        request.strata, host_region=request.host_region, candidates=candidates
-    )
+    cautions = [
+        *strata_cautions(request.strata, host_region=request.host_region, candidates=candidates),
+        *announcement_cautions(bid_opened=request.bid_opened),
+    ]
     return canonical(
         {
             "v": PROTOCOL,

@@ -22,11 +22,12 @@ from enum import StrEnum
 from typing import Final, assert_never
 
 from kernel.errors import Refused
-from kernel.refusals import Refusal
+from kernel.refusals import Caution, Refusal
 from kernel.statute import (
     BIDDING_LAW,
     COMMITTEE_PROVISIONS,
     CONDUCT_OPINIONS,
+    Severity,
     under,
 )
 
@@ -316,26 +317,32 @@ def parties_refusals(
     return refusals
 
 
-@under(BIDDING_LAW[37], COMMITTEE_PROVISIONS[8], CONDUCT_OPINIONS[14], rule=("EX-07", "EX-14"))
-def announcement_refusals(
-    *, close_witnessed: bool, bid_opened: bool, under_way: bool, renewal: bool = False
-) -> list[Refusal]:
+@under(BIDDING_LAW[37], CONDUCT_OPINIONS[14], rule=("EX-07", "EX-14"))
+def announcement_refusals(*, close_witnessed: bool, under_way: bool) -> list[Refusal]:
     """Why a draw may not be announced for a lot now.
 
-    Before the closing is witnessed nobody may know the bidders whom experts must avoid; once a bid
-    is open, who sits could be chosen to fit it. A renewal replaces a committee that an interruption
-    or a recusal ended, and may come later.
+    Before the closing is witnessed nobody may know the bidders whom experts must avoid.
     """
     refusals = []
     if not close_witnessed:
         reason = "截标记录尚未经见证，不得抽取评标专家"
         refusals.append(Refusal("close_not_witnessed", BIDDING_LAW[37], reason))
-    if bid_opened and not renewal:
-        reason = "评标委员会成员应当在开标前确定，已有投标文件解密后不得再公告抽取"
-        refusals.append(Refusal("bids_opened", COMMITTEE_PROVISIONS[8], reason))
     if under_way:
         refusals.append(_refusal("draw_under_way", "本标段已有未作废的抽取，不得重复抽取"))
     return refusals
+
+
+@under(COMMITTEE_PROVISIONS[8], rule="EX-07", severity=Severity.WARN)
+def announcement_cautions(*, bid_opened: bool) -> list[Caution]:
+    """What is doubtful in announcing a draw now: once a bid is open, strata could be cut to fit it.
+
+    The members are normally fixed before the opening (一般应于开标前确定). That is no bar, or an
+    agency that is late would cost every bidder the lot; but the record says it for ever.
+    """
+    if not bid_opened:
+        return []
+    reason = "评标委员会成员一般应于开标前确定，本次抽取在投标文件解密后公告"
+    return [Caution("announced_after_opening", COMMITTEE_PROVISIONS[8], reason)]
 
 
 def _committing_refusals(draw: Draw, act: DrawAct, at: datetime) -> list[Refusal]:

@@ -18,7 +18,7 @@ from expert_pool.rules.draw_protocol import DrawState
 from expert_pool.rules.strata import Stratum
 from kernel.access import Role
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, Outrun, Refused
-from kernel.identifiers import DrawId
+from kernel.identifiers import DecisionId, DrawId
 from kernel.randomness import random_id
 from kernel.settings import Settings
 from kernel.store.tables import CapacityRow
@@ -233,6 +233,55 @@ async def test_whoever_steps_aside_at_sign_in_is_followed_by_the_next(house: Dra
     after = await house.do(house.pool, drawing.drawn_experts, house.lot_id)
     assert {one.expert_id for one in before} - {one.expert_id for one in after} == {gone.expert_id}
     assert (await kinds_on_record(house)).count("DrawCompleted") == 2
+
+
+async def test_a_second_one_may_leave_while_the_first_ones_successor_is_called(
+    house: DrawHouse,
+) -> None:
+    """Bidding Regulation 48: whoever cannot go on is replaced, however many."""
+    await house.seated()
+    before = await house.do(house.pool, drawing.drawn_experts, house.lot_id)
+    for gone in before[:2]:
+        await house.do(
+            house.pool,
+            drawing.replace,
+            house.lot_id,
+            gone.expert_id,
+            outcome=CallOutcome.ABSENT,
+            reason="评标开始后未到场",
+        )
+    assert len(await house.waiting()) == 2
+    await house.seat_everybody()
+    after = await house.do(house.pool, drawing.drawn_experts, house.lot_id)
+    gone_ids = {one.expert_id for one in before[:2]}
+    assert {one.expert_id for one in before} - {one.expert_id for one in after} == gone_ids
+    with pytest.raises(NotFound):
+        await house.do(
+            house.pool,
+            drawing.replace,
+            house.lot_id,
+            before[0].expert_id,
+            outcome=CallOutcome.ABSENT,
+            reason="再次缺席",
+        )
+
+
+async def test_whoever_is_barred_after_accepting_is_marked_with_the_decision(
+    house: DrawHouse,
+) -> None:
+    await house.seated()
+    gone, *_ = await house.do(house.pool, drawing.drawn_experts, house.lot_id)
+    decision = DecisionId(random_id())
+    given = {"reason": "处罚决定", "outcome": CallOutcome.BARRED_LATE}
+    with pytest.raises(ValueError, match="by a decision"):
+        await house.do(house.pool, drawing.replace, house.lot_id, gone.expert_id, **given)
+    await house.do(
+        house.pool, drawing.replace, house.lot_id, gone.expert_id, **given, decision_id=decision
+    )
+    (call,) = [one for one in await house.calls() if one.expert_id == gone.expert_id]
+    assert (call.outcome, call.evidence.partition(":")[0]) == (CallOutcome.BARRED_LATE, "decision")
+    assert str(decision) not in call.evidence
+    await house.seat_everybody()
 
 
 # ── who learns what ───────────────────────────────────────────────────────────────────────────

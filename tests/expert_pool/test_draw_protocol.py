@@ -27,12 +27,13 @@ from expert_pool.rules.draw_protocol import (
     VoidReason,
     act_refusals,
     after_waiting,
+    announcement_cautions,
     announcement_refusals,
     parties_refusals,
     step,
 )
 from kernel.errors import Refused
-from kernel.statute import BIDDING_LAW, COMMITTEE_PROVISIONS
+from kernel.statute import BIDDING_LAW, COMMITTEE_PROVISIONS, CONDUCT_OPINIONS
 
 S = DrawState
 T0 = datetime(2026, 3, 23, 1, 30, tzinfo=UTC)
@@ -296,19 +297,14 @@ def test_whoever_failed_a_draw_sits_out_the_next() -> None:
     assert [one.code for one in found] == ["sits_out"]
 
 
-def test_a_draw_comes_after_the_witnessed_closing_and_before_any_bid_is_open() -> None:
-    assert announcement_refusals(close_witnessed=True, bid_opened=False, under_way=False) == []
-    found = announcement_refusals(close_witnessed=False, bid_opened=True, under_way=True)
-    assert [one.code for one in found] == [
-        "close_not_witnessed",
-        "bids_opened",
-        "draw_under_way",
-    ]
-    assert [one.article for one in found[:2]] == [BIDDING_LAW[37], COMMITTEE_PROVISIONS[8]]
+def test_a_draw_comes_after_the_witnessed_closing_and_while_no_other_is_under_way() -> None:
+    assert announcement_refusals(close_witnessed=True, under_way=False) == []
+    found = announcement_refusals(close_witnessed=False, under_way=True)
+    assert [one.code for one in found] == ["close_not_witnessed", "draw_under_way"]
+    assert [one.article for one in found] == [BIDDING_LAW[37], CONDUCT_OPINIONS[14]]
 
 
-def test_a_committee_that_must_be_renewed_is_drawn_although_bids_are_open() -> None:
-    found = announcement_refusals(
-        close_witnessed=True, bid_opened=True, under_way=False, renewal=True
-    )
-    assert found == []
+def test_a_draw_normally_comes_before_any_bid_is_open_and_says_when_it_does_not() -> None:
+    assert announcement_cautions(bid_opened=False) == []
+    (caution,) = announcement_cautions(bid_opened=True)
+    assert (caution.code, caution.article) == ("announced_after_opening", COMMITTEE_PROVISIONS[8])

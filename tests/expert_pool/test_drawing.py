@@ -64,10 +64,15 @@ async def test_a_draw_before_the_closing_is_witnessed_is_refused(house: DrawHous
     await house.announce(close_entry=unseen)
 
 
-async def test_a_first_draw_after_a_bid_was_opened_is_refused(house: DrawHouse) -> None:
-    with pytest.raises(Refused) as refused:
-        await house.announce(bid_opened=True)
-    assert codes(refused) == {"bids_opened"}
+async def test_a_draw_after_a_bid_was_opened_says_so_in_its_announcement(house: DrawHouse) -> None:
+    """Committee Provisions 8: members are normally fixed before the opening."""
+    await house.announce(bid_opened=True)
+    assert "announced_after_opening" in (await house.view()).told["cautions"]
+
+
+async def test_a_draw_before_the_opening_is_announced_without_that_word(house: DrawHouse) -> None:
+    await house.announce()
+    assert "announced_after_opening" not in (await house.view()).told["cautions"]
 
 
 async def test_every_ground_against_a_request_is_told_at_once(house: DrawHouse) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy import text
 
 from expert_pool import drawing, pool_views
 from kernel.access import Role
-from kernel.crypto.digests import instant_text
+from kernel.crypto.digests import instant_text, unb64
 from kernel.identifiers import LotId
 from kernel.randomness import random_id
 from kernel.settings import Settings
@@ -270,7 +270,7 @@ async def test_only_a_lots_own_tenderee_or_agency_asks_for_its_draw(
     assert (await status(own.post(path, {**asked, "parties": renamed})))[0] == 400
 
 
-async def test_after_the_prices_are_known_no_first_draw_is_announced(
+async def test_a_draw_after_the_prices_are_known_says_so_for_ever(
     store: Store, app: FastAPI, tender: Tender, tick: Tick, clock_to: ClockTo
 ) -> None:
     entries = [await an_entry(store, tender, f"1200000{n:02d}.00") for n in range(3)]
@@ -288,10 +288,10 @@ async def test_after_the_prices_are_known_no_first_draw_is_announced(
     )
     await a_pool(store, cast.staff)
     agency = await client_of(app, cast.agency)
-    told = await status(
-        agency.post(f"/api/v1/lots/{tender.lot_id}/draws", a_request(house, tender))
-    )
-    assert told == (409, {"bids_opened"})
+    told = await agency.post(f"/api/v1/lots/{tender.lot_id}/draws", a_request(house, tender))
+    found = await agency.get(f"/api/v1/draws/{told['draw_id']}")
+    announced = json.loads(unb64(found["announcement"]))
+    assert "announced_after_opening" in announced["cautions"]
 
 
 # ── names appear nowhere ──────────────────────────────────────────────────────────────────────
