@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from sqlmodel import col, select
 
 from blacklist.standing import BarredAct, standing_of, standing_refusals
-from evaluation import committees
+from evaluation import committees, replacing
 from evaluation.committees import CAPACITY_OF, CommitteeFile
 from evaluation.events import MemberSignedIn, MemberWithdrew
+from evaluation.replacing import REASON_MAX
 from evaluation.rules.committee_composition import MemberKind
 from evaluation.rules.session_protocol import (
     Effect,
@@ -31,12 +31,12 @@ from evaluation.rules.session_protocol import (
     sign_in_refusals,
 )
 from evaluation.tables import CommitteeRow, MemberRow, SeatRow
-from expert_pool import drawing
+from expert_pool.drawing import CallOutcome
 from kernel.access import PLATFORM, Role, by
 from kernel.clock import unshifted_clock
 from kernel.crypto.digests import Malformed, members, sha256, text_of, unb64u
 from kernel.errors import BrokenSeal, NotFound, Outrun, Refused
-from kernel.identifiers import CommitteeId, ExpertId, SeatId
+from kernel.identifiers import CommitteeId, SeatId
 from kernel.refusals import Refusal
 from kernel.statute import E_BIDDING_MEASURES
 from kernel.store.parties import (
@@ -49,8 +49,6 @@ from kernel.store.parties import (
 from kernel.store.transaction import Store, Transaction, transaction
 from trading import handover
 from trading.handover import InterestedParty
-
-REASON_MAX: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +223,8 @@ async def leave_seat(tx: Transaction, committee_id: CommitteeId) -> None:
 async def withdraw(tx: Transaction, committee_id: CommitteeId, reason: str) -> None:
     """Step aside for good; for a drawn expert the next in the same list is called.
 
-    The marks of whoever leaves count for nothing, and whoever comes starts afresh.
+    The marks of whoever leaves count for nothing, and whoever comes starts afresh; a report that
+    rests on them is set aside.
     """
     file = await committees.lock(tx, committee_id)
     member = file.member_of(tx)
@@ -234,18 +233,7 @@ async def withdraw(tx: Transaction, committee_id: CommitteeId, reason: str) -> N
     if file.row.phase == Phase.CLOSED:
         raise Outrun("the evaluation has ended")
 
-    await committees.step_on(tx, file, SeatLeft(member.id, await unshifted_clock(tx.session)))
-    member.left_at, member.left_reason = tx.now, reason.strip()
-    tx.session.add(member)
-    await tx.session.flush()
-    if member.expert_id is not None:
-        await drawing.replace(
-            tx,
-            file.lot_id,
-            ExpertId(member.expert_id),
-            outcome=drawing.CallOutcome.RECUSED,
-            reason=reason.strip(),
-        )
+    await replacing.let_go(tx, file, member, outcome=CallOutcome.RECUSED, reason=reason.strip())
 
     tx.record(MemberWithdrew(file.lot_id, file.id, member.number, reason.strip()))
 

@@ -15,8 +15,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from evaluation.events import ReadingBegan, ReadingStopped
+from evaluation.events import ReadingBegan, ReadingStopped, ReportSetAside
 from evaluation.rules.committee_composition import MemberKind
+from evaluation.rules.report_contents import SetAsideGround
 from evaluation.rules.session_protocol import (
     Effect,
     Happening,
@@ -27,7 +28,15 @@ from evaluation.rules.session_protocol import (
     step,
     work_refusals,
 )
-from evaluation.tables import CommitteeRow, MemberRow, SeatRow, SheetRow, SiteRow
+from evaluation.tables import (
+    CommitteeRow,
+    MemberRow,
+    ReportRow,
+    SeatRow,
+    SetAsideReportRow,
+    SheetRow,
+    SiteRow,
+)
 from kernel.access import Actor, Role
 from kernel.clock import unshifted_clock
 from kernel.errors import NotFound, Refused
@@ -77,6 +86,12 @@ class CommitteeFile:
     def places(self) -> list[MemberRow]:
         """Who fills a place, or left one that nobody has taken yet."""
         return [one for one in self.everyone if one.left_at is None or one.successor_id is None]
+
+    def predecessors(self) -> dict[UUID, int]:
+        """The number of the member whose place each successor took, by successor."""
+        return {
+            one.successor_id: one.number for one in self.everyone if one.successor_id is not None
+        }
 
     def session(self) -> Session:
         """The session as the protocol knows it."""
@@ -165,7 +180,12 @@ async def step_on(tx: Transaction, file: CommitteeFile, happened: Happening) -> 
     session, effects = step(file.session(), happened)
 
     for one in file.places:
-        one.lease_until = session.leases.get(one.id)
+        until = session.leases.get(one.id)
+        if until is not None:
+            one.absent_since = None
+        elif one.lease_until is not None:
+            one.absent_since = min(one.lease_until, happened.at)
+        one.lease_until = until
         tx.session.add(one)
     file.row.phase = session.phase
     file.row.seen_at = session.seen_at
@@ -237,6 +257,49 @@ def all_revealed(sheets: dict[UUID, list[SheetRow]]) -> bool:
     return all_committed(sheets) and all(
         row.revealed_at is not None for rows in sheets.values() for row in rows
     )
+
+
+# ── reports that came to nothing ──────────────────────────────────────────────────────────────
+
+
+async def set_aside_reports(tx: Transaction, file: CommitteeFile) -> Sequence[SetAsideReportRow]:
+    """The committee's reports that came to nothing, the first one first."""
+    rows = await tx.session.scalars(
+        select(SetAsideReportRow)
+        .where(SetAsideReportRow.committee_id == file.id)
+        .order_by(col(SetAsideReportRow.version))
+    )
+    return rows.all()
+
+
+async def report_version(tx: Transaction, file: CommitteeFile) -> int:
+    """Which report the committee is working towards, or has before it; they count from one."""
+    return 1 + len(await set_aside_reports(tx, file))
+
+
+async def set_report_aside(tx: Transaction, file: CommitteeFile, ground: SetAsideGround) -> None:
+    """Keep the present report as one that came to nothing, if there is one, and record that.
+
+    Sheets and votes stand, marks may be changed with a reason, and the next report is another
+    version, so that no signature under this one can be taken for one under that.
+    """
+    report = await tx.session.get(ReportRow, file.id)
+    if report is None:
+        return
+    version = await report_version(tx, file)
+    tx.session.add(
+        SetAsideReportRow(
+            committee_id=file.id,
+            version=version,
+            document=report.document,
+            digest=report.digest,
+            ground=ground,
+            compiled_at=report.compiled_at,
+            set_aside_at=tx.now,
+        )
+    )
+    await tx.session.delete(report)
+    tx.record(ReportSetAside(file.lot_id, file.id, report.digest, version, ground))
 
 
 # ── where they sit ────────────────────────────────────────────────────────────────────────────

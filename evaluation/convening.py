@@ -41,7 +41,7 @@ from kernel.errors import NotFound, NotPermitted, Outrun, Refused
 from kernel.identifiers import CommitteeId, LotId, PersonId, SiteId
 from kernel.randomness import random_bytes, random_id, random_order
 from kernel.refusals import Caution, Refusal
-from kernel.statute import BIDDING_LAW, REMOTE_EVALUATION_NOTICE, under
+from kernel.statute import BIDDING_LAW, BIDDING_REGULATION, REMOTE_EVALUATION_NOTICE, under
 from kernel.store.database import lock_exclusive
 from kernel.store.parties import Organisation, organisation, take_part
 from kernel.store.tables import CapacityRow, MembershipRow
@@ -122,6 +122,8 @@ async def convene(tx: Transaction, request: CommitteeRequest) -> Convened:
         id=random_id(),
         lot_id=request.lot_id,
         host_site_id=request.host_site,
+        tenderee_id=brief.tenderee_id,
+        agency_id=brief.agency_id,
         phase=Phase.CONVENING,
         placement={region: str(site) for region, site in request.placement.items()},
         window_from=window_from,
@@ -179,10 +181,12 @@ async def seat_successors(
     fresh = [one for one in drawn if one.person_id not in known]
     vacated = [one for one in file.places if one.left_at is not None]
     open_to_named = sum(one.expert_id is None for one in vacated)
+    open_to_drawn = len(vacated) - open_to_named
 
     refusals = unplaced_refusals([one.region_code for one in fresh], placement)
     refusals += await _representative_refusals(tx, brief, representatives)
     refusals += vacancy_refusals(named=len(representatives), vacant=open_to_named)
+    refusals += succession_refusals(drawn=len(fresh), vacant=open_to_drawn)
     if refusals:
         raise Refused(refusals)
     designates = [_from_draw(one, placement) for one in fresh]
@@ -222,12 +226,12 @@ async def seat_successors(
             MemberReplaced(left.id, Seat(successor.id, successor.site_id, successor.seat_id), now),
         )
         left.successor_id = successor.id
-        tx.session.add(left)
-        tx.record(
+        successor.succeeded_entry = tx.record(
             MemberSucceeded(
                 file.lot_id, file.id, left.number, successor.number, site.name, seat.number
             )
         )
+        tx.session.add_all([left, successor])
 
     return len(members)
 
@@ -263,6 +267,18 @@ def vacancy_refusals(*, named: int, vacant: int) -> list[Refusal]:
         return []
     reason = f"招标人代表空缺{vacant}名，不得另行指定{named}名"
     return [Refusal("no_vacancy", BIDDING_LAW[37], reason)]
+
+
+@under(BIDDING_REGULATION[48], rule="EX-12")
+def succession_refusals(*, drawn: int, vacant: int) -> list[Refusal]:
+    """Why so many drawn experts may not be seated: fewer members have left.
+
+    Nobody is added to a committee, and a whole new one is no succession.
+    """
+    if drawn <= vacant:
+        return []
+    reason = f"需要补抽的专家成员为{vacant}名，不得以补抽为名增加为{drawn}名"
+    return [Refusal("no_vacancy", BIDDING_REGULATION[48], reason)]
 
 
 # ── what the above is made of ─────────────────────────────────────────────────────────────────
@@ -383,13 +399,17 @@ async def _seated(
             site_id=one.site_id,
             seat_id=free[one.site_id].pop(0).id,
             salt=random_bytes(SALT_SIZE),
+            seated_at=tx.now,
         )
         for number, one in enumerate(shuffled, start=first)
     ], []
 
 
 async def _free_seats(tx: Transaction, committee: CommitteeRow, site_id: UUID) -> list[SeatRow]:
-    """The site's seats that nobody else needs in the committee's window, by number."""
+    """The site's seats that nobody else needs in the committee's window, by number.
+
+    Whoever left needs none any more.
+    """
     taken = (
         select(MemberRow.seat_id)
         .join(CommitteeRow, col(CommitteeRow.id) == col(MemberRow.committee_id))
@@ -397,6 +417,7 @@ async def _free_seats(tx: Transaction, committee: CommitteeRow, site_id: UUID) -
             col(CommitteeRow.window_from) < committee.window_until,
             col(CommitteeRow.window_until) > committee.window_from,
             col(CommitteeRow.closed_at).is_(None),
+            col(MemberRow.left_at).is_(None),
         )
     )
     rows = await tx.session.scalars(

@@ -71,7 +71,7 @@ class MemberSignedIn(Event):
 
 @dataclass(frozen=True, slots=True)
 class MemberWithdrew(Event):
-    """A member saw the bidders' names and withdrew."""
+    """A member withdrew; what it has concluded counts for nothing."""
 
     audience: ClassVar[Audience] = Audience.COMMITTEE
     committee_id: UUID
@@ -80,15 +80,54 @@ class MemberWithdrew(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class MemberSucceeded(Event):
-    """The next in the draw took the place of a member who left, and starts afresh."""
+class MemberRemoved(Event):
+    """A member is to be replaced though it did not withdraw; what it has concluded is void.
+
+    The ground is told and no more: who is barred, and why somebody stayed away, would name it.
+    """
 
     audience: ClassVar[Audience] = Audience.COMMITTEE
+    committee_id: UUID
+    number: int
+    ground: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSucceeded(Event):
+    """The next in the draw took the place of a member who left, and starts afresh.
+
+    It stands in a later log batch than every sheet shown before, which a successor alone may follow
+    with a first commitment.
+    """
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    barrier: ClassVar[bool] = True
     committee_id: UUID
     left: int
     number: int
     site: str
     seat: int
+
+
+@dataclass(frozen=True, slots=True)
+class MoreTimeAsked(Event):
+    """A member holds that the evaluation cannot be done properly by the end of its window."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    committee_id: UUID
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class WindowExtended(Event):
+    """The evaluation may go on for longer; `asked` members of so many had asked for it."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    committee_id: UUID
+    ground: str
+    window_until: datetime
+    asked: int
+    members: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +219,17 @@ class ReportSigned(Event):
     number: int
     dissented: bool
     refused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSetAside(Event):
+    """A report came to nothing and is kept as it was; the committee goes on from before it."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    committee_id: UUID
+    report_digest: bytes
+    version: int
+    ground: str
 
 
 @dataclass(frozen=True, slots=True)

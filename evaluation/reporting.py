@@ -42,6 +42,7 @@ from evaluation.rules.report_contents import (
     DISSENT_MAX,
     ReportPart,
     ReportSignature,
+    SetAsideGround,
     SigningState,
     report_refusals,
     signature_refusals,
@@ -98,7 +99,8 @@ async def compile_report(tx: Transaction, committee_id: CommitteeId, *, argued: 
     """Compute the report when every sheet is revealed; its digest.
 
     `argued` is the committee's written view of the competition where fewer than three valid bids
-    are left (评标委员会暂行规定 27). Compiling again replaces a report that nobody has signed.
+    are left (评标委员会暂行规定 27). Compiling again replaces a report that nobody has signed; one
+    that was signed and came to nothing stays on record, and the next is another version.
     """
     file = await committees.lock(tx, committee_id)
     await committees.at_work(tx, file)
@@ -177,7 +179,8 @@ async def sign(tx: Transaction, committee_id: CommitteeId, raw: bytes) -> Signin
     """Sign the report, dissent in writing, or refuse; the last answer hands the report back.
 
     A refusal without written reasons counts as consent (招标投标法实施条例 53). The lot moves in
-    the same transaction, and only where a majority of all members stands behind the report.
+    the same transaction, and only where a majority of all members stands behind the report. Where
+    it does not, the report is set aside and the committee corrects it.
     """
     file = await committees.lock(tx, committee_id)
     member = await committees.at_work(tx, file)
@@ -241,6 +244,8 @@ async def sign(tx: Transaction, committee_id: CommitteeId, raw: bytes) -> Signin
     )
     if state.is_adopted():
         await _hand_back(tx, file, brief, row)
+    elif state.is_complete():
+        await committees.set_report_aside(tx, file, SetAsideGround.NOT_ADOPTED)
 
     return state
 
@@ -256,7 +261,7 @@ def readiness_refusals(
 ) -> list[Refusal]:
     """Why no report can be computed yet: open votes, sheets not shown, prices or K missing.
 
-    Once anyone has signed it, a report is not computed again.
+    Once anyone has signed it, a report is not computed again before all have answered it.
     """
     refusals = []
     article = COMMITTEE_PROVISIONS[42]
@@ -384,6 +389,7 @@ async def _parts(
     document: Any = result_document(reckoned.result)
     places = await committees.seats_and_sites(tx, file.members)
     names = await names_of(tx, file.members)
+    predecessors = file.predecessors()
     return {
         ReportPart.BASIC_DATA: {
             "lot": str(brief.lot_id),
@@ -398,6 +404,7 @@ async def _parts(
             "convened_at": instant_text(file.row.convened_at),
             "window_from": instant_text(file.row.window_from),
             "window_until": instant_text(file.row.window_until),
+            "version": await committees.report_version(tx, file),
             "sites": sorted({site.name for _, site in places.values()}),
             "argued": argued.strip(),
         },
@@ -408,6 +415,7 @@ async def _parts(
                 "capacity": one.capacity,
                 "site": places[one.id][1].name,
                 "seat": places[one.id][0].number,
+                "succeeds": predecessors.get(one.id),
                 "name_commitment": b64u(name_commitment(one.salt, names[one.person_id])),
             }
             for one in file.members

@@ -80,7 +80,8 @@ async def read(tx: Transaction, committee_id: CommitteeId, bid_id: BidId, name: 
 async def propose_rejection(tx: Transaction, committee_id: CommitteeId, said: Proposal) -> UUID:
     """Propose to reject a bid; the committee then votes.
 
-    `Outrun` where the same was proposed already, or the report is compiled.
+    What a report rested on that came to nothing may be put to the vote anew, for the next one; the
+    newest vote stands. `Outrun` where the same was proposed already.
     """
     file = await committees.lock(tx, committee_id)
     member = await committees.at_work(tx, file)
@@ -89,9 +90,17 @@ async def propose_rejection(tx: Transaction, committee_id: CommitteeId, said: Pr
         raise Malformed(f"reasons have at most {WORDS_MAX} characters, a page {PAGE_MAX}")
     if said.bid_id not in await handover.bids_to_evaluate(tx, file.lot_id):
         raise NotFound("no such opened bid")
-    earlier = await rejections_of(tx, file)
-    if any((one.bid_id, one.ground) == (said.bid_id, said.ground) for one in earlier):
-        raise Outrun("this was proposed already")
+    version = await committees.report_version(tx, file)
+    earlier = [
+        one
+        for one in await rejections_of(tx, file)
+        if (one.bid_id, one.ground) == (said.bid_id, said.ground)
+    ]
+    votes = await votes_of(tx, earlier)
+    for one in earlier:
+        decided = outcome(motion_of(file, one, votes), file.member_ids)
+        if one.version == version or decided is MotionOutcome.OPEN:
+            raise Outrun("this was proposed already")
 
     refusals = motion_refusals(
         RejectionMotion(
@@ -115,6 +124,7 @@ async def propose_rejection(tx: Transaction, committee_id: CommitteeId, said: Pr
             committee_id=file.id,
             bid_id=said.bid_id,
             ground=said.ground,
+            version=version,
             page=said.page.strip(),
             words=said.words.strip(),
             below_cost=said.below_cost,
@@ -141,8 +151,8 @@ async def vote(
     file = await committees.lock(tx, committee_id)
     member = await committees.at_work(tx, file)
     brief = await committees.brief_of(tx, file)
-    row = await tx.session.get(RejectionRow, rejection_id)
-    if row is None or row.committee_id != file.id:
+    row = next((one for one in await rejections_of(tx, file) if one.id == rejection_id), None)
+    if row is None:
         raise NotFound("no such proposal")
     motion = motion_of(file, row, await votes_of(tx, [row]))
 
@@ -182,13 +192,21 @@ async def vote(
 
 
 async def rejections_of(tx: Transaction, file: CommitteeFile) -> Sequence[RejectionRow]:
-    """Every proposal to reject a bid, in the order in which they were made."""
+    """Every proposal to reject a bid that stands, in the order in which they were made.
+
+    One that was made anew for a later report takes the place of the one before.
+    """
     rows = await tx.session.scalars(
         select(RejectionRow)
         .where(RejectionRow.committee_id == file.id)
         .order_by(col(RejectionRow.proposed_at), col(RejectionRow.id))
     )
-    return rows.all()
+    found = rows.all()
+    newest: dict[tuple[UUID, str], int] = {}
+    for one in found:
+        key = one.bid_id, one.ground
+        newest[key] = max(one.version, newest.get(key, 0))
+    return [one for one in found if one.version == newest[one.bid_id, one.ground]]
 
 
 async def votes_of(tx: Transaction, rejections: Sequence[RejectionRow]) -> Sequence[VoteRow]:

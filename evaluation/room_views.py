@@ -10,20 +10,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlmodel import col, select
 
-from evaluation import committees, reporting, reviewing
+from evaluation import committees, prolonging, reporting, reviewing
 from evaluation.committees import CommitteeFile
 from evaluation.rules.rejection_grounds import GROUNDS, MotionOutcome, RejectionGround, outcome
 from evaluation.rules.report_contents import Position
-from evaluation.rules.session_protocol import Phase
-from evaluation.tables import CommitteeRow, MemberRow, ReportRow, SheetRow, SignatureRow
+from evaluation.rules.session_protocol import InterruptionOutcome, Phase
+from evaluation.tables import (
+    CommitteeRow,
+    MemberRow,
+    ReportRow,
+    SetAsideReportRow,
+    SheetRow,
+    SignatureRow,
+)
 from kernel.access import Role, by
 from kernel.clock import unshifted_clock
-from kernel.crypto.digests import b64, b64u
+from kernel.crypto.digests import b64, b64u, instant_text, strict_json
 from kernel.crypto.signing import WEBAUTHN
 from kernel.errors import NotFound
 from kernel.identifiers import BidId, CommitteeId, LotId
@@ -31,6 +38,8 @@ from kernel.store.parties import relying_party
 from kernel.store.tables import PlatformRow
 from kernel.store.transaction import Transaction
 from trading import handover
+
+REPORT_MAX: Final = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,21 @@ class Motion:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAside:
+    """A report that came to nothing: why, and how many had agreed and dissented; not what it said.
+
+    A member who comes later must not learn from it how others marked.
+    """
+
+    version: int
+    digest: bytes
+    ground: str
+    set_aside_at: datetime
+    agreed: int
+    dissented: int
+
+
+@dataclass(frozen=True, slots=True)
 class Room:
     """A committee at work, as one of its members or the supervisor sees it."""
 
@@ -87,6 +111,12 @@ class Room:
     all_revealed: bool
     report_digest: bytes | None
     handed_back_at: datetime | None
+    set_aside: tuple[SetAside, ...]
+    asking: int
+    """How many of the members hold that the window does not suffice."""
+
+    own_asked: bool
+    interruption: InterruptionOutcome | None
     own_number: int | None
 
     @property
@@ -140,6 +170,22 @@ class Room:
             "all_revealed": self.all_revealed,
             "report": None if self.report_digest is None else b64u(self.report_digest),
             "handed_back": self.handed_back_at is not None,
+            "set_aside": [
+                {
+                    "version": one.version,
+                    "report": b64u(one.digest),
+                    "ground": one.ground,
+                    "agreed": one.agreed,
+                    "dissented": one.dissented,
+                }
+                for one in self.set_aside
+            ],
+            "window": {
+                "from": instant_text(self.window_from),
+                "until": instant_text(self.window_until),
+            },
+            "asking_for_time": self.asking,
+            "interruption": self.interruption,
         }
 
 
@@ -184,6 +230,7 @@ async def room(tx: Transaction, committee_id: CommitteeId) -> Room:
     signing = await reporting.signing_of(tx, file)
     report = await tx.session.get(ReportRow, file.id)
     seats = await committees.seats_and_sites(tx, file.places)
+    asking = await prolonging.asking(tx, file)
     return Room(
         committee_id=file.id,
         lot_id=file.lot_id,
@@ -219,6 +266,15 @@ async def room(tx: Transaction, committee_id: CommitteeId) -> Room:
         all_revealed=committees.all_revealed(sheets),
         report_digest=None if report is None else report.digest,
         handed_back_at=None if report is None else report.handed_back_at,
+        set_aside=tuple(
+            [
+                await _set_aside(tx, file, one)
+                for one in await committees.set_aside_reports(tx, file)
+            ]
+        ),
+        asking=len(asking),
+        own_asked=own is not None and own.id in asking,
+        interruption=await prolonging.interruption_of(tx, file),
         own_number=None if own is None else own.number,
     )
 
@@ -263,16 +319,7 @@ async def published_record(tx: Transaction, lot_id: LotId) -> PublishedEvaluatio
     if file is None or report is None or report.handed_back_at is None or not may_know:
         raise NotFound("no published evaluation")
     sheets = await committees.sheets_of(tx, file.member_ids)
-    signatures = (
-        await tx.session.scalars(
-            select(SignatureRow)
-            .where(
-                SignatureRow.committee_id == file.id,
-                SignatureRow.report_digest == report.digest,
-            )
-            .order_by(col(SignatureRow.signed_at))
-        )
-    ).all()
+    signatures = await _answers(tx, file, report.digest)
     numbers = {one.id: one.number for one in file.members}
     bundle = {
         "v": "ebid-evaluation-record/1",
@@ -299,6 +346,11 @@ async def published_record(tx: Transaction, lot_id: LotId) -> PublishedEvaluatio
         for row in rows
     }
     entries |= {
+        f"succeeded/{one.number}": one.succeeded_entry
+        for one in file.members
+        if one.succeeded_entry is not None
+    }
+    entries |= {
         f"revealed/{numbers[member]}/{row.round}": row.revealed_entry
         for member, rows in sheets.items()
         for row in rows
@@ -307,6 +359,38 @@ async def published_record(tx: Transaction, lot_id: LotId) -> PublishedEvaluatio
     assert report.handed_back_entry is not None
     entries["handed_back"] = report.handed_back_entry
     return PublishedEvaluation(bundle, entries)
+
+
+@by(Role.SUPERVISOR)
+async def set_aside_report(
+    tx: Transaction, committee_id: CommitteeId, version: int
+) -> dict[str, Any]:
+    """A report that came to nothing, as it was, with every answer to it.
+
+    `NotFound` while the committee is at work: until then its marks are the committee's alone.
+    """
+    file = await committees.hold(tx, committee_id)
+    brief = await committees.brief_of(tx, file)
+    row = await tx.session.get(SetAsideReportRow, (file.id, version))
+    if row is None or brief.in_evaluation():
+        raise NotFound("no such report")
+    numbers = {one.id: one.number for one in file.everyone}
+    return {
+        "version": row.version,
+        "ground": row.ground,
+        "digest": b64u(row.digest),
+        "report": strict_json(row.document, REPORT_MAX),
+        "answers": [
+            {
+                "number": numbers[one.member_id],
+                "dissent": one.dissent,
+                "refused": one.refused,
+                "keyid": one.keyid,
+                "statement": b64(one.statement),
+            }
+            for one in await _answers(tx, file, row.digest)
+        ],
+    }
 
 
 @by(Role.SUPERVISOR, Role.TENDEREE, Role.AGENCY)
@@ -333,6 +417,29 @@ async def member_names(tx: Transaction, lot_id: LotId) -> list[dict[str, Any]]:
         }
         for one in file.members
     ]
+
+
+async def _answers(tx: Transaction, file: CommitteeFile, digest: bytes) -> Sequence[SignatureRow]:
+    """Every answer to the report with this digest, in the order in which they were given."""
+    rows = await tx.session.scalars(
+        select(SignatureRow)
+        .where(SignatureRow.committee_id == file.id, SignatureRow.report_digest == digest)
+        .order_by(col(SignatureRow.signed_at))
+    )
+    return rows.all()
+
+
+async def _set_aside(tx: Transaction, file: CommitteeFile, row: SetAsideReportRow) -> SetAside:
+    answers = await _answers(tx, file, row.digest)
+    dissented = sum(bool(one.dissent) for one in answers)
+    return SetAside(
+        row.version,
+        row.digest,
+        row.ground,
+        row.set_aside_at,
+        agreed=len(answers) - dissented,
+        dissented=dissented,
+    )
 
 
 async def _keys(

@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from evaluation import committees
+from evaluation.committees import CommitteeFile
 from evaluation.events import MemberAdmitted, SeatRegistered, SiteRegistered
 from evaluation.tables import CommitteeRow, MemberRow, SeatRow, SiteRow
 from kernel.access import Role, by
@@ -97,7 +98,7 @@ async def register_seat(tx: Transaction, site_id: SiteId, raw: bytes) -> SeatId:
 
     `Outrun` where the number or the key is taken, `BrokenSeal` where the key did not sign.
     """
-    site = await _own_site(tx, site_id)
+    site = await own_site(tx, site_id)
     envelope, payload = read_statement(raw, "seat")
     said = members(payload, ("v", "site", "number", "public_key"), optional=("signed_at",))
     public_key = unb64u(said["public_key"], PUBLIC_KEY_SIZE)
@@ -155,7 +156,7 @@ async def sites(tx: Transaction) -> list[Site]:
 @by(Role.SITE_ADMINISTRATOR)
 async def arrivals(tx: Transaction, site_id: SiteId) -> list[Arrival]:
     """Who is expected at the seats of an own site: names inside the window, seats before it."""
-    await _own_site(tx, site_id)
+    await own_site(tx, site_id)
     now = await unshifted_clock(tx.session)
     rows = await tx.session.execute(
         select(MemberRow, CommitteeRow, SeatRow, PersonRow)
@@ -192,13 +193,9 @@ async def admit(tx: Transaction, site_id: SiteId, committee_id: UUID, seat_id: S
     `Refused` outside the window, since until it begins nobody at the site knows whom to expect; and
     for whoever acts or sits for that lot in a capacity that does not go with this one.
     """
-    site = await _own_site(tx, site_id)
+    site = await own_site(tx, site_id)
     file = await committees.lock(tx, committee_id)
-    member = next(
-        (one for one in file.members if (one.site_id, one.seat_id) == (site_id, seat_id)), None
-    )
-    if member is None:
-        raise NotFound("nobody is expected at this seat")
+    member = expected_at(file, site_id, seat_id)
     refusals = admission_refusals(
         at=tx.now, window_from=file.row.window_from, window_until=file.row.window_until
     )
@@ -238,7 +235,19 @@ def staff_refusals(*, sat_in_it: bool) -> list[Refusal]:
     return [Refusal("conflicting_capacity", BIDDING_REGULATION[46], reason)]
 
 
-async def _own_site(tx: Transaction, site_id: UUID) -> SiteRow:
+# ── for the neighbours in this package ────────────────────────────────────────────────────────
+
+
+def expected_at(file: CommitteeFile, site_id: UUID, seat_id: UUID) -> MemberRow:
+    """The member who is to sit at this seat of this site; `NotFound` where nobody is."""
+    for one in file.members:
+        if (one.site_id, one.seat_id) == (site_id, seat_id):
+            return one
+    raise NotFound("nobody is expected at this seat")
+
+
+async def own_site(tx: Transaction, site_id: UUID) -> SiteRow:
+    """A site that the acting organisation keeps; `NotFound` for any other."""
     row = await tx.session.get(SiteRow, site_id)
     if row is None or row.keeper_id != tx.actor.party:
         raise NotFound("no such site")

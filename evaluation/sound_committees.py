@@ -2,7 +2,8 @@
 
 Every edit of a mark that was acknowledged is an ancestor of the mark as it stands; every sheet that
 was shown is the one committed to; votes and signatures are members' own; a report is the one that
-its digest names, and is handed back exactly where its committee is closed.
+its digest names, is handed back exactly where its committee is closed, and where it came to nothing
+is kept as it was.
 """
 
 from __future__ import annotations
@@ -47,6 +48,11 @@ _REPORTS = text(
     "  ON m.id = s.member_id AND m.committee_id = c.id AND m.left_at IS NULL"
     "  WHERE s.committee_id = c.id AND s.report_digest = r.digest) AS signed"
     " FROM evaluation.committee c LEFT JOIN evaluation.report r ON r.committee_id = c.id"
+)
+_SET_ASIDE = text(
+    "SELECT s.committee_id, s.version, s.document, s.digest,"
+    " row_number() OVER (PARTITION BY s.committee_id ORDER BY s.version) AS place"
+    " FROM evaluation.set_aside_report s"
 )
 _SEATS = text(
     "SELECT one.seat_id FROM evaluation.member one"
@@ -114,4 +120,8 @@ async def _reports(connection: AsyncConnection) -> list[str]:
             faults.append(f"committee {row.id} is closed without a report, or not with one")
         if back and row.signed != row.members:
             faults.append(f"not every member of committee {row.id} answered its report")
+    for row in await connection.execute(_SET_ASIDE):
+        told = f"version {row.version} of a report of committee {row.committee_id}"
+        if row.version != row.place or sha256(row.document) != row.digest:
+            faults.append(f"{told} is not the one that was set aside")
     return faults

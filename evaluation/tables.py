@@ -55,6 +55,8 @@ class CommitteeRow(Row, table=True):
     id: UUID = Field(primary_key=True)
     lot_id: UUID = Field(unique=True)
     host_site_id: UUID = Field(foreign_key="evaluation.site.id")
+    tenderee_id: UUID = Field(foreign_key="kernel.organisation.id", index=True)
+    agency_id: UUID | None = Field(default=None, foreign_key="kernel.organisation.id", index=True)
     phase: str
     placement: dict[str, Any] = Field(sa_type=JSONB)
     """Region code to site id: where the experts of each region sit."""
@@ -97,6 +99,12 @@ class MemberRow(Row, table=True):
     site_id: UUID = Field(foreign_key="evaluation.site.id")
     seat_id: UUID = Field(foreign_key="evaluation.seat.id", index=True)
     salt: bytes
+    seated_at: datetime = Field(sa_type=Instant)
+    """When the seat was given out: with the convening, or later for a successor."""
+
+    succeeded_entry: UUID | None = None
+    """The entry of the log by which a successor took its place; None for a founding member."""
+
     admitted_at: datetime | None = Field(default=None, sa_type=Instant)
     admitted_by: UUID | None = None
     signed_in_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -105,6 +113,9 @@ class MemberRow(Row, table=True):
 
     lease_until: datetime | None = Field(default=None, sa_type=Instant)
     """In unshifted time: a lease is no legal period."""
+
+    absent_since: datetime | None = Field(default=None, sa_type=Instant)
+    """When the last lease ended, in unshifted time; None before the first and while one runs."""
 
     lease_counter: int = 0
     left_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -170,17 +181,22 @@ class SheetRow(Row, table=True):
 
 
 class RejectionRow(Row, table=True):
-    """A proposal to reject a bid, on a ground, with the page that shows it."""
+    """A proposal to reject a bid, on a ground, with the page that shows it.
+
+    `version` is that of the report it was made for: what an earlier report rested on may be put to
+    the vote anew, and the newest vote stands.
+    """
 
     __tablename__ = "rejection"
     __table_args__ = (
-        UniqueConstraint("committee_id", "bid_id", "ground"),
+        UniqueConstraint("committee_id", "bid_id", "ground", "version"),
         {"schema": "evaluation"},
     )
     id: UUID = Field(primary_key=True)
     committee_id: UUID = Field(foreign_key="evaluation.committee.id", index=True)
     bid_id: UUID
     ground: str
+    version: int
     page: str
     words: str
     below_cost: bool = False
@@ -213,6 +229,31 @@ class ReportRow(Row, table=True):
     compiled_at: datetime = Field(sa_type=Instant)
     handed_back_at: datetime | None = Field(default=None, sa_type=Instant)
     handed_back_entry: UUID | None = None
+
+
+class SetAsideReportRow(Row, table=True):
+    """A report that came to nothing, kept as it was compiled; its signatures stay beside it."""
+
+    __tablename__ = "set_aside_report"
+    __table_args__ = ({"schema": "evaluation", "info": APPEND_ONLY},)
+    committee_id: UUID = Field(primary_key=True, foreign_key="evaluation.committee.id")
+    version: int = Field(primary_key=True)
+    document: bytes
+    digest: bytes
+    ground: str
+    compiled_at: datetime = Field(sa_type=Instant)
+    set_aside_at: datetime = Field(sa_type=Instant)
+
+
+class TimeRequestRow(Row, table=True):
+    """A member says that the evaluation cannot be done properly by the end of its window."""
+
+    __tablename__ = "time_request"
+    __table_args__ = ({"schema": "evaluation", "info": APPEND_ONLY},)
+    member_id: UUID = Field(primary_key=True, foreign_key="evaluation.member.id")
+    window_until: datetime = Field(primary_key=True, sa_type=Instant)
+    reason: str
+    asked_at: datetime = Field(sa_type=Instant)
 
 
 class SignatureRow(Row, table=True):

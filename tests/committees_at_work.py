@@ -275,12 +275,13 @@ class WorkRoom:
             " WHERE left_at IS NULL"
         )
 
-    async def lose_line(self, sitter: Sitter) -> None:
-        """The lease of this member has ended, as it does when its line is cut for a while."""
+    async def lose_line(self, sitter: Sitter, *, ago: timedelta = timedelta(seconds=1)) -> None:
+        """The lease of this member ended so long ago, as it does when its line is cut."""
         await self._sql(
-            "UPDATE evaluation.member SET lease_until = clock_timestamp() - interval '1 second'"
+            "UPDATE evaluation.member SET lease_until = clock_timestamp() - CAST(:ago AS interval)"
             " WHERE id = :member",
             member=sitter.member_id,
+            ago=ago,
         )
 
     async def _sql(self, statement: str, **given: Any) -> None:

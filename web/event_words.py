@@ -58,9 +58,11 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "LotResumed": Words("恢复招标投标活动", "Lot goes on"),
         "LotSuspended": Words("暂停招标投标活动", "Lot suspended"),
         "MemberAdmitted": Words("评委身份已核验", "Committee member's identity checked"),
+        "MemberRemoved": Words("更换评委", "Committee member to be replaced"),
         "MemberSignedIn": Words("评委签到", "Committee member signed in"),
         "MemberSucceeded": Words("补抽评委入席", "Committee member succeeded"),
         "MemberWithdrew": Words("评委回避", "Committee member withdrew"),
+        "MoreTimeAsked": Words("评委认为评标时间不够", "Committee member asked for more time"),
         "NonceRevealed": Words("抽取方公开随机数", "Draw: a nonce revealed"),
         "NonceShareConfirmed": Words("抽取方确认份额", "Draw: a share confirmed"),
         "NonceShareMisdealt": Words("抽取方分发的份额不符", "Draw: a share misdealt"),
@@ -87,6 +89,7 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "ReleaseWindowClosed": Words("解密时间结束", "Release window closed"),
         "ReportCompiled": Words("汇总评标报告", "Report compiled"),
         "ReportHandedBack": Words("提交评标报告", "Report handed back"),
+        "ReportSetAside": Words("评标报告不再有效", "Report set aside"),
         "ReportSigned": Words("评委签署评标报告", "Report signed"),
         "ReportTaken": Words("接收评标报告", "Report taken over"),
         "ResultNoticed": Words("发出中标结果通知", "Result notice sent"),
@@ -103,6 +106,7 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
             "平台未能受理投标", "Submission failed by the platform"
         ),
         "TimetableAmended": Words("调整时间安排", "Timetable amended"),
+        "WindowExtended": Words("延长评标时间", "Evaluation window extended"),
     }
 )
 

@@ -71,6 +71,16 @@ class Position(StrEnum):
     """Refused to sign without written reasons."""
 
 
+class SetAsideGround(StrEnum):
+    """Why a report came to nothing before it was handed back."""
+
+    NOT_ADOPTED = "not_adopted"
+    """Every member has answered it, and no majority stands behind it."""
+
+    MEMBER_LEFT = "member_left"
+    """A member whose conclusions it rests on is being replaced."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReportSignature:
     """A member's answer to a report: signed, perhaps with a dissent, or refused."""
@@ -92,7 +102,11 @@ class SigningState:
         return Position.PENDING not in self.positions.values()
 
     def is_adopted(self) -> bool:
-        """Whether it is complete and a majority of all members stands behind it."""
+        """Whether it is complete and a majority of all members stands behind it.
+
+        A complete report that is not adopted is none: the committee decides by majority, so it has
+        to find another.
+        """
         agreeing = sum(
             one in (Position.AGREES, Position.DEEMED_TO_AGREE) for one in self.positions.values()
         )

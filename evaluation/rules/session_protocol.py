@@ -366,6 +366,16 @@ def placing_refusals(*, wanted: int, free: int, site: str) -> list[Refusal]:
     return [Refusal("too_few_seats", E_BIDDING_MEASURES[33], reason, {"site": site})]
 
 
+@under(E_BIDDING_MEASURES[33], rule="RE-04")
+def overlap_refusals(seats: Sequence[int]) -> list[Refusal]:
+    """Why members cannot keep their seats for longer: these are given to another committee."""
+    if not seats:
+        return []
+    numbers = "、".join(map(str, seats))
+    reason = f"{numbers}号工位在延长的时间内已安排其他评标，不得延长至该时间"
+    return [Refusal("seats_taken", E_BIDDING_MEASURES[33], reason, {"seats": numbers})]
+
+
 # --- interruptions
 
 

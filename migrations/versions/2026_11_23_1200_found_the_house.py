@@ -463,6 +463,8 @@ CREATE TABLE evaluation.committee (
     id UUID NOT NULL,
     lot_id UUID NOT NULL,
     host_site_id UUID NOT NULL,
+    tenderee_id UUID NOT NULL,
+    agency_id UUID,
     phase VARCHAR NOT NULL,
     placement JSONB NOT NULL,
     window_from TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -473,9 +475,13 @@ CREATE TABLE evaluation.committee (
     closed_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_committee PRIMARY KEY (id),
     CONSTRAINT uq_committee_lot_id UNIQUE (lot_id),
-    CONSTRAINT fk_committee_host_site_id FOREIGN KEY(host_site_id) REFERENCES evaluation.site (id)
+    CONSTRAINT fk_committee_host_site_id FOREIGN KEY(host_site_id) REFERENCES evaluation.site (id),
+    CONSTRAINT fk_committee_tenderee_id FOREIGN KEY(tenderee_id) REFERENCES kernel.organisation (id),
+    CONSTRAINT fk_committee_agency_id FOREIGN KEY(agency_id) REFERENCES kernel.organisation (id)
 )
     """,
+    "CREATE INDEX ix_committee_agency_id ON evaluation.committee (agency_id)",
+    "CREATE INDEX ix_committee_tenderee_id ON evaluation.committee (tenderee_id)",
     """
 CREATE TABLE evaluation.seat (
     id UUID NOT NULL,
@@ -624,11 +630,14 @@ CREATE TABLE evaluation.member (
     site_id UUID NOT NULL,
     seat_id UUID NOT NULL,
     salt BYTEA NOT NULL,
+    seated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    succeeded_entry UUID,
     admitted_at TIMESTAMP WITH TIME ZONE,
     admitted_by UUID,
     signed_in_at TIMESTAMP WITH TIME ZONE,
     declaration BYTEA,
     lease_until TIMESTAMP WITH TIME ZONE,
+    absent_since TIMESTAMP WITH TIME ZONE,
     lease_counter INTEGER NOT NULL,
     left_at TIMESTAMP WITH TIME ZONE,
     left_reason VARCHAR NOT NULL,
@@ -991,6 +1000,7 @@ CREATE TABLE evaluation.rejection (
     committee_id UUID NOT NULL,
     bid_id UUID NOT NULL,
     ground VARCHAR NOT NULL,
+    version INTEGER NOT NULL,
     page VARCHAR NOT NULL,
     words VARCHAR NOT NULL,
     below_cost BOOLEAN NOT NULL,
@@ -1000,7 +1010,7 @@ CREATE TABLE evaluation.rejection (
     decided_at TIMESTAMP WITH TIME ZONE,
     carried BOOLEAN,
     CONSTRAINT pk_rejection PRIMARY KEY (id),
-    CONSTRAINT uq_rejection_committee_id_bid_id_ground UNIQUE (committee_id, bid_id, ground),
+    CONSTRAINT uq_rejection_committee_id_bid_id_ground_version UNIQUE (committee_id, bid_id, ground, version),
     CONSTRAINT fk_rejection_committee_id FOREIGN KEY(committee_id) REFERENCES evaluation.committee (id),
     CONSTRAINT fk_rejection_proposed_by FOREIGN KEY(proposed_by) REFERENCES evaluation.member (id)
 )
@@ -1020,6 +1030,19 @@ CREATE TABLE evaluation.score_edit (
 )
     """,
     "CREATE INDEX ix_score_edit_member_id ON evaluation.score_edit (member_id)",
+    """
+CREATE TABLE evaluation.set_aside_report (
+    committee_id UUID NOT NULL,
+    version INTEGER NOT NULL,
+    document BYTEA NOT NULL,
+    digest BYTEA NOT NULL,
+    ground VARCHAR NOT NULL,
+    compiled_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    set_aside_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_set_aside_report PRIMARY KEY (committee_id, version),
+    CONSTRAINT fk_set_aside_report_committee_id FOREIGN KEY(committee_id) REFERENCES evaluation.committee (id)
+)
+    """,
     """
 CREATE TABLE evaluation.sheet (
     id UUID NOT NULL,
@@ -1057,6 +1080,16 @@ CREATE TABLE evaluation.signature (
     CONSTRAINT pk_signature PRIMARY KEY (committee_id, member_id, report_digest),
     CONSTRAINT fk_signature_committee_id FOREIGN KEY(committee_id) REFERENCES evaluation.committee (id),
     CONSTRAINT fk_signature_member_id FOREIGN KEY(member_id) REFERENCES evaluation.member (id)
+)
+    """,
+    """
+CREATE TABLE evaluation.time_request (
+    member_id UUID NOT NULL,
+    window_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    reason VARCHAR NOT NULL,
+    asked_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_time_request PRIMARY KEY (member_id, window_until),
+    CONSTRAINT fk_time_request_member_id FOREIGN KEY(member_id) REFERENCES evaluation.member (id)
 )
     """,
     """
@@ -1457,12 +1490,20 @@ CREATE TRIGGER lawful_jump BEFORE INSERT ON kernel.clock_jump
     "CREATE TRIGGER no_truncate BEFORE TRUNCATE ON evaluation.score_edit FOR EACH STATEMENT EXECUTE FUNCTION kernel.refuse_rewrite()",
     "GRANT SELECT ON evaluation.score_edit TO sunbid_app, sunbid_read, sunbid_log",
     "GRANT SELECT, INSERT ON evaluation.score_edit TO sunbid_app",
+    "CREATE TRIGGER no_rewrite BEFORE UPDATE OR DELETE ON evaluation.set_aside_report FOR EACH ROW EXECUTE FUNCTION kernel.refuse_rewrite()",
+    "CREATE TRIGGER no_truncate BEFORE TRUNCATE ON evaluation.set_aside_report FOR EACH STATEMENT EXECUTE FUNCTION kernel.refuse_rewrite()",
+    "GRANT SELECT ON evaluation.set_aside_report TO sunbid_app, sunbid_read, sunbid_log",
+    "GRANT SELECT, INSERT ON evaluation.set_aside_report TO sunbid_app",
     "GRANT SELECT ON evaluation.sheet TO sunbid_app, sunbid_read, sunbid_log",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON evaluation.sheet TO sunbid_app",
     "CREATE TRIGGER no_rewrite BEFORE UPDATE OR DELETE ON evaluation.signature FOR EACH ROW EXECUTE FUNCTION kernel.refuse_rewrite()",
     "CREATE TRIGGER no_truncate BEFORE TRUNCATE ON evaluation.signature FOR EACH STATEMENT EXECUTE FUNCTION kernel.refuse_rewrite()",
     "GRANT SELECT ON evaluation.signature TO sunbid_app, sunbid_read, sunbid_log",
     "GRANT SELECT, INSERT ON evaluation.signature TO sunbid_app",
+    "CREATE TRIGGER no_rewrite BEFORE UPDATE OR DELETE ON evaluation.time_request FOR EACH ROW EXECUTE FUNCTION kernel.refuse_rewrite()",
+    "CREATE TRIGGER no_truncate BEFORE TRUNCATE ON evaluation.time_request FOR EACH STATEMENT EXECUTE FUNCTION kernel.refuse_rewrite()",
+    "GRANT SELECT ON evaluation.time_request TO sunbid_app, sunbid_read, sunbid_log",
+    "GRANT SELECT, INSERT ON evaluation.time_request TO sunbid_app",
     "CREATE TRIGGER no_rewrite BEFORE UPDATE OR DELETE ON trading.award FOR EACH ROW EXECUTE FUNCTION kernel.refuse_rewrite()",
     "CREATE TRIGGER no_truncate BEFORE TRUNCATE ON trading.award FOR EACH STATEMENT EXECUTE FUNCTION kernel.refuse_rewrite()",
     "GRANT SELECT ON trading.award TO sunbid_app, sunbid_read, sunbid_log",

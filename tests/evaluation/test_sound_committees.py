@@ -30,6 +30,10 @@ SPOILT = {
     "UPDATE evaluation.committee SET closed_at = NULL; UPDATE evaluation.member SET seat_id ="
     " (SELECT seat_id FROM evaluation.member LIMIT 1)": "two members have seat",
     "UPDATE evaluation.report SET digest = sha256('x'), document = 'x'": "answered its report",
+    "INSERT INTO evaluation.set_aside_report SELECT committee_id, 2, document, digest,"
+    " 'not_adopted', compiled_at, now() FROM evaluation.report": "was set aside",
+    "INSERT INTO evaluation.set_aside_report SELECT committee_id, 1, 'x', digest,"
+    " 'not_adopted', compiled_at, now() FROM evaluation.report": "was set aside",
 }
 
 

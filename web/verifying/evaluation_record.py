@@ -136,7 +136,10 @@ class _Evaluation:
         _require(sorted(listed) == self.record["members"], "the lists of members differ")
         _require(len(set(self.numbers.values())) == len(listed), "two members have one number")
         for one in self.parts["members"]:
-            members(one, ("member", "number", "capacity", "site", "seat", "name_commitment"))
+            members(
+                one,
+                ("member", "number", "capacity", "site", "seat", "succeeds", "name_commitment"),
+            )
             unb64u(one["name_commitment"], 32)
         places = {(one["site"], one["seat"]) for one in self.parts["members"]}
         _require(len(places) == len(listed), "two members at one seat")
@@ -247,15 +250,36 @@ class _Evaluation:
             f"committed/{self.numbers[one['member']]}/{one['round']}"
             for one in self.told["commitments"]
         }
-        _require(set(self.logged) == named | set(revealed) | {"handed_back"}, "steps nobody took")
-        if not revealed:
-            return
-        first = min(one.index for one in revealed.values())
+        since = self._seated_since()
+        steps = named | set(revealed) | {f"succeeded/{number}" for number in since}
+        _require(set(self.logged) == steps | {"handed_back"}, "steps nobody took")
+        for name, one in revealed.items():
+            number = count_of(int(name.split("/")[1]))
+            _require(one.index > since.get(number, -1), "a sheet shown before its member sat")
         for number in self.numbers.values():
+            # What was shown before a successor came stands; from then on the same holds for all.
+            met = [one.index for one in revealed.values() if one.index > since.get(number, -1)]
             _require(
-                self.logged[f"committed/{number}/1"].index < first,
+                not met or self.logged[f"committed/{number}/1"].index < min(met),
                 f"member {number} committed after a sheet was revealed",
             )
+
+    def _seated_since(self) -> dict[int, int]:
+        """Where in the log each member who succeeded another took its seat, by number."""
+        found = {}
+        for one in self.parts["members"]:
+            if one["succeeds"] is None:
+                continue
+            number, left = count_of(one["number"]), count_of(one["succeeds"])
+            step = self.logged[f"succeeded/{number}"]
+            _require(step.kind == "MemberSucceeded", "a step of another kind")
+            _require(
+                (step.facts["left"], step.facts["number"]) == (left, number),
+                "another member was succeeded",
+            )
+            _require(left not in self.numbers.values(), "who was succeeded still sits")
+            found[number] = step.index
+        return found
 
     def check_signatures(self) -> None:
         answers = []
