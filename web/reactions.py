@@ -15,10 +15,12 @@ from typing import Final
 import structlog
 from sqlalchemy import text
 
+from blacklist.events import PersonBarred
+from evaluation import replacing
 from expert_pool import drawing
 from kernel.access import PLATFORM
 from kernel.events import Event
-from kernel.identifiers import LotId
+from kernel.identifiers import LotId, PersonId
 from kernel.store.journal import Entry, read_after
 from kernel.store.transaction import Store, Transaction, transaction
 from trading.events import LotMoved
@@ -37,8 +39,14 @@ async def end_draws(tx: Transaction, entry: Entry) -> None:
         await drawing.end_draws(tx, LotId(entry.subject_id))
 
 
+async def replace_barred_members(tx: Transaction, entry: Entry) -> None:
+    """Whoever is barred while sitting in an evaluation is replaced at once (条例 48)."""
+    await replacing.remove_barred(tx, PersonId(entry.subject_id))
+
+
 REACTIONS: Final[Mapping[type[Event], Sequence[Reaction]]] = {
     LotMoved: (end_draws,),
+    PersonBarred: (replace_barred_members,),
 }
 
 PATIENCE_S: Final = 0.25

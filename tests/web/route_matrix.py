@@ -276,6 +276,15 @@ ROUTES: dict[str, Line] = {
         Role.SITE_ADMINISTRATOR,
         body={"committee": str(NOBODY_KNOWN), "seat": str(NOBODY_KNOWN)},
     ),
+    "POST /api/v1/sites/{site_id}/removals": Allowed(
+        Role.SITE_ADMINISTRATOR,
+        body={
+            "committee": str(NOBODY_KNOWN),
+            "seat": str(NOBODY_KNOWN),
+            "ground": "absent",
+            "reason": "未到场",
+        },
+    ),
     "GET /sites": ANYONE,
     # ── the evaluation room ──
     "POST /api/v1/lots/{lot_id}/committee": Allowed(
@@ -292,6 +301,12 @@ ROUTES: dict[str, Line] = {
     "DELETE /api/v1/committees/{committee_id}/leases/mine": Allowed(*MEMBERS),
     "POST /api/v1/committees/{committee_id}/withdrawals": Allowed(
         *MEMBERS, body={"reason": "有利害关系"}
+    ),
+    "POST /api/v1/committees/{committee_id}/time-requests": Allowed(
+        *MEMBERS, body={"reason": "评标时间不够"}
+    ),
+    "POST /api/v1/committees/{committee_id}/extensions": Allowed(
+        *OWNERS, Role.SITE_ADMINISTRATOR, body={"minutes": 60}
     ),
     "GET /api/v1/committees/{committee_id}/bids": Allowed(*MEMBERS),
     "GET /api/v1/committees/{committee_id}/bids/{bid_id}/files": Allowed(*MEMBERS),
@@ -323,6 +338,7 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/committees/{committee_id}/report/signatures": Allowed(
         *MEMBERS, statement="report-signature"
     ),
+    "GET /api/v1/committees/{committee_id}/set-aside-reports/{version}": Allowed(Role.SUPERVISOR),
     "GET /api/v1/lots/{lot_id}/evaluation-record": ANYONE,
     "GET /api/v1/lots/{lot_id}/committee-members": Allowed(*OWNERS, Role.SUPERVISOR),
     "GET /evaluation": ANYONE,

@@ -302,3 +302,80 @@ async def test_a_refused_act_cites_its_article(
     problem = await problem_of(seats[0].client.post(house.path("rejections"), said))
     assert problem.status == 409
     assert "第51条" in problem.refusals[0]["article"]
+
+
+# ── time, and members who are lost ────────────────────────────────────────────────────────────
+
+
+async def test_time_is_asked_for_by_members_and_given_by_whoever_tenders(
+    house: EvaluationHouse, seats: list[SeatWork]
+) -> None:
+    """Bidding Regulation 48."""
+    await all_sit(house, seats)
+    agency = await house.as_(house.room.agency)
+    early = await problem_of(agency.post(house.path("extensions"), {"minutes": 60}))
+    assert (early.status, set(early.codes)) == (409, {"too_few_asked"})
+    assert "第48条" in early.refusals[0]["article"]
+    for number, work in enumerate(seats[:2], start=1):
+        told = await work.client.post(house.path("time-requests"), {"reason": "篇幅大"})
+        assert told == {"asking": number}
+    before = (await seats[0].client.get(house.path()))["window"]["until"]
+    after = (await agency.post(house.path("extensions"), {"minutes": 60}))["window_until"]
+    assert (await seats[0].client.get(house.path()))["window"]["until"] == after > before
+    for body in ({"minutes": 0}, {"minutes": "long"}, {"minutes": 60, "more": 1}, {}):
+        problem = await problem_of(agency.post(house.path("extensions"), body))
+        assert problem.status == 422, body
+    unfit = await problem_of(agency.post(house.path("extensions"), {"minutes": 1441}))
+    assert "extension_unfit" in unfit.codes
+
+
+async def test_a_keeper_has_an_absent_member_replaced_and_no_other(
+    house: EvaluationHouse, seats: list[SeatWork]
+) -> None:
+    await all_sit(house, seats)
+    sitter = house.room.sitters[0]
+    keeper = await house.as_(house.room.keepers[sitter.site_id])
+    said = {
+        "committee": str(house.room.committee_id),
+        "seat": str(sitter.seat_id),
+        "ground": "absent",
+        "reason": "离席",
+    }
+    path = f"/api/v1/sites/{sitter.site_id}/removals"
+    present = await problem_of(keeper.post(path, said))
+    assert (present.status, set(present.codes)) == (409, {"at_seat"})
+    for changes in ({"ground": "ugly"}, {"reason": ""}, {"seat": "1"}, {"more": 1}):
+        assert (await problem_of(keeper.post(path, {**said, **changes}))).status == 422
+    unknown = await problem_of(keeper.post(path, {**said, "seat": str(uuid4())}))
+    assert unknown.status == 404
+
+
+async def test_what_came_to_nothing_is_shown_to_the_supervisor_once_the_work_is_done(
+    house: EvaluationHouse, seats: list[SeatWork]
+) -> None:
+    room = house.room
+    await all_sit(house, seats)
+    for sitter, work in zip(room.sitters, seats, strict=True):
+        await fill_in(house, sitter, work)
+        await work.commit()
+    for work in seats:
+        await work.reveal()
+    await seats[0].client.post(house.path("report"), {})
+    for place, work in enumerate(seats):
+        await work.sign_report(dissent="不同意排序" if place < 3 else "")
+    supervisor = await house.as_(room.supervisor)
+    kept = house.path("set-aside-reports/1")
+    assert (await problem_of(supervisor.get(kept))).status == 404
+    page = (await seats[0].client.read(f"/evaluation/{room.committee_id}")).decode()
+    assert "未获过半数同意（2 同意，3 不同意）" in page
+    await seats[0].client.post(house.path("report"), {})
+    for work in seats:
+        told = await work.sign_report()
+    assert told["adopted"]
+    assert (await supervisor.get(kept))["ground"] == "not_adopted"
+    for version in ("0", "x", "99999"):
+        problem = await problem_of(supervisor.get(house.path(f"set-aside-reports/{version}")))
+        assert problem.status == 404
+    await room.draw.tick()
+    record = await supervisor.read(f"/api/v1/lots/{room.lot_id}/evaluation-record")
+    assert verify(record).ok

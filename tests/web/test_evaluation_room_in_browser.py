@@ -15,9 +15,11 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from evaluation import attending, scoring
+from kernel.access import Role
 from tests.committees_at_work import KeptCommittees, Sitter, WorkRoom
+from tests.draw_cast import bar_expert
 from tests.sealed_bids import ticking
-from tests.tenders import Player
+from tests.tenders import Player, a_player
 from tests.web.browser import (
     assert_holds_everywhere,
     chromium,
@@ -209,9 +211,69 @@ async def test_the_rooms_pages_are_whole_and_accessible(windows: Windows) -> Non
         (room.supervisor, "/evaluation", "评审中"),
         (room.supervisor, f"/evaluation/{room.committee_id}", "成员进度"),
         (keeper, "/sites", "应到人员"),
-        (room.agency, "/evaluation", "其他任何人不得进入评标室"),
+        (room.agency, "/evaluation", "认为时间不够的成员"),
+        (room.hall.entries[0].player, "/evaluation", "其他任何人不得进入评标室"),
     ]
     for who, path, words in pages:
         async with windows.open(who, path) as page:
             await expect(page.locator("main")).to_contain_text(words)
             await assert_holds_everywhere(page)
+
+
+async def test_a_member_asks_for_time_in_the_page_and_whoever_tenders_gives_it(
+    windows: Windows,
+) -> None:
+    """Bidding Regulation 48."""
+    room = windows.room
+    for sitter in room.sitters[:2]:
+        async with windows.open(sitter.player) as page:
+            await page.get_by_text("评标时间不够").click()
+            await page.get_by_label("为什么时间不够").fill("投标文件篇幅大")
+            await page.get_by_role("button", name="提出延长").click()
+            await expect(page.locator("main")).to_contain_text("您已提出评标时间不够")
+    async with windows.open(room.agency, "/evaluation") as page:
+        await expect(page.locator("main")).to_contain_text("2/5")
+        await page.get_by_label("延长（分钟）").fill("90")
+        await page.get_by_role("button", name="延长评标时间").click()
+        await expect(page.locator("main")).to_contain_text("0/5")
+
+
+async def test_a_member_withdraws_in_the_page_and_is_told_what_follows(windows: Windows) -> None:
+    room, leaver = windows.room, windows.room.representative_sitter
+    other = await a_player(room.store, Role.OWNER_REPRESENTATIVE, party=room.representative.party)
+    async with windows.open(leaver.player) as page:
+        await page.get_by_text("回避或者退出评标").click()
+        await expect(page.locator("main")).to_contain_text("您的评分和表决无效")
+        await page.get_by_label("理由（记录在案").fill("与投标人有利害关系")
+        await assert_holds_everywhere(page)
+        await page.get_by_role("button", name="确认退出评标").click()
+        await expect(page.locator("main")).to_contain_text("目前没有需要您参加的评标")
+    async with windows.open(room.agency, "/evaluation") as page:
+        await expect(page.locator("main")).to_contain_text("招标人代表 1 名")
+        await assert_holds_everywhere(page)
+        await page.get_by_label("招标人代表").select_option(str(other.person))
+        await page.get_by_role("button", name="安排补抽成员入席").click()
+        await expect(page.get_by_role("button", name="安排补抽成员入席")).to_have_count(0)
+    (summons,) = await room.do(other, attending.summonses)
+    assert summons.committee_id == room.committee_id
+
+
+async def test_the_staff_have_a_member_replaced_in_the_page(windows: Windows) -> None:
+    """Bidding Regulation 48: an absence counts after half an hour, a bar at once."""
+    room = windows.room
+    gone = next(one for one in room.drawn if one.site_id == room.sites[0])
+    await room.lose_line(gone)
+    async with windows.open(room.keepers[gone.site_id], "/sites", expected="409") as page:
+        await expect(page.locator("main")).to_contain_text("已中断")
+        await page.get_by_text("号工位的成员").click()
+        await page.get_by_label("情况说明").fill("离席未归")
+        await assert_holds_everywhere(page)
+        await page.get_by_role("button", name="更换该成员").click()
+        await expect(page.get_by_role("alert").first).to_contain_text("缺席满30分钟后方可更换")
+        expert = next(one for one in room.draw.experts if one.player == gone.player)
+        await bar_expert(room.draw, expert)
+        await page.get_by_label("事由").select_option("barred")
+        await page.get_by_role("button", name="更换该成员").click()
+        await expect(page.locator("main")).not_to_contain_text(gone.player.name)
+    async with windows.open(room.representative) as page:
+        await expect(page.locator("#board")).to_contain_text("已退出，待更换")

@@ -1,6 +1,6 @@
 """What one floor does because of another: once, in order, and never past a failure.
 
-Bidding Regulation 31: a tender that ends needs no committee.
+Bidding Regulation 31: a tender that ends needs no committee. 48, 71: who is barred is replaced.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from expert_pool.rules.draw_protocol import DrawState
 from kernel.settings import Settings
 from kernel.store.journal import Entry
 from kernel.store.transaction import Store, Transaction
-from tests.draw_cast import DrawHouse, a_draw_house, kinds_on_record
+from tests.committees_at_work import WorkRoom
+from tests.draw_cast import DrawHouse, a_draw_house, bar_expert, kinds_on_record
 from tests.log_story import Tick, Uttered, enter, utter
 from trading.events import LotMoved
 from web import reactions
-from web.reactions import end_draws, react_once
+from web.reactions import end_draws, react_once, replace_barred_members
 
 LOT_MOVES = {"LotMoved"}
 
@@ -80,6 +81,23 @@ async def test_a_draw_whose_seats_are_taken_stays_what_it_is(store: Store, tick:
     await reacted(store)
     assert (await house.view()).state is DrawState.SEATED
     assert "DrawVoided" not in await kinds_on_record(house)
+
+
+async def test_a_member_who_is_barred_while_the_committee_sits_is_replaced_once(
+    room: WorkRoom,
+) -> None:
+    """Bidding Regulation 48, 71."""
+    member = room.drawn[0]
+    expert = next(one for one in room.draw.experts if one.player == member.player)
+    await bar_expert(room.draw, expert)
+    await room.draw.tick()
+    for _ in range(2):
+        while await react_once(room.store, replace_barred_members, {"PersonBarred"}):
+            pass
+    await room.find_sitters()
+    assert member.number not in {one.number for one in room.sitters}
+    assert len(await room.draw.waiting()) == 1
+    assert (await kinds_on_record(room.draw)).count("MemberRemoved") == 1
 
 
 async def test_a_reaction_that_fails_waits_at_its_place_and_happens_once(

@@ -6,16 +6,17 @@ is ever kept by a cache.
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from evaluation import attending, convening, reporting, reviewing, room_views, scoring
+from evaluation import attending, convening, prolonging, reporting, reviewing, room_views, scoring
 from evaluation.convening import CommitteeRequest
 from evaluation.reviewing import Proposal
 from evaluation.room_views import Room
@@ -35,6 +36,7 @@ from kernel.store.transaction import Transaction
 from kernel.store.views import room as view_of
 from trading import handover
 from trading.handover import OpenedBid
+from trading.rules.lot_lifecycle import ENDS
 from web.log_proofs import proofs_of
 from web.pages import render
 from web.request_scope import Act, ActRoute, Signed
@@ -43,6 +45,7 @@ router = APIRouter(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 MEMBERS: Final = (Role.EXPERT, Role.OWNER_REPRESENTATIVE)
+OWNERS: Final = (Role.TENDEREE, Role.AGENCY)
 TEXT_SHOWN_MAX: Final = 200_000
 TEXTS: Final = (".txt", ".csv", ".md", ".json", ".xml")
 
@@ -81,6 +84,18 @@ class WithdrawalAsked(Asked):
     """Why a member steps aside."""
 
     reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class TimeAsked(Asked):
+    """Why the time for the evaluation does not suffice."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class ExtensionAsked(Asked):
+    """How much longer the evaluation may take, in minutes."""
+
+    minutes: Annotated[int, Field(ge=1, le=10_000)]
 
 
 class RejectionAsked(Asked):
@@ -224,6 +239,21 @@ async def post_withdrawal(tx: Act, committee_id: UUID, asked: WithdrawalAsked) -
     await attending.withdraw(tx, CommitteeId(committee_id), asked.reason)
 
 
+@router.post("/api/v1/committees/{committee_id}/time-requests", status_code=201)
+async def post_time_request(tx: Act, committee_id: UUID, asked: TimeAsked) -> dict[str, int]:
+    """Say that the evaluation needs more time than its window gives."""
+    return {"asking": await prolonging.ask_for_time(tx, CommitteeId(committee_id), asked.reason)}
+
+
+@router.post("/api/v1/committees/{committee_id}/extensions", status_code=201)
+async def post_extension(tx: Act, committee_id: UUID, asked: ExtensionAsked) -> dict[str, str]:
+    """Prolong the window in which the evaluation is held."""
+    until = await prolonging.extend_window(
+        tx, CommitteeId(committee_id), more=timedelta(minutes=asked.minutes)
+    )
+    return {"window_until": instant_text(until)}
+
+
 @router.get("/api/v1/committees/{committee_id}")
 async def get_room(tx: Act, committee_id: UUID) -> JSONResponse:
     """The room: how far everybody is, and nothing of what anybody gave."""
@@ -357,6 +387,15 @@ async def post_signature(tx: Act, committee_id: UUID, raw: Signed) -> dict[str, 
     return _signing_told(await reporting.sign(tx, CommitteeId(committee_id), raw))
 
 
+@router.get("/api/v1/committees/{committee_id}/set-aside-reports/{version}")
+async def get_set_aside_report(
+    tx: Act, committee_id: UUID, version: Annotated[int, Path(ge=1, le=10_000)]
+) -> JSONResponse:
+    """A report that came to nothing, with every answer to it, once the committee is done."""
+    told = await room_views.set_aside_report(tx, CommitteeId(committee_id), version)
+    return JSONResponse(told, headers=NO_STORE)
+
+
 @router.get("/api/v1/lots/{lot_id}/evaluation-record")
 async def get_record(tx: Act, lot_id: UUID) -> JSONResponse:
     """Everything that re-derives an evaluation, as `sunbid verify evaluation` reads it."""
@@ -386,13 +425,16 @@ async def get_member_names(tx: Act, lot_id: UUID) -> JSONResponse:
 
 @router.get("/evaluation", response_class=HTMLResponse, include_in_schema=False)
 async def rooms_page(request: Request, tx: Act) -> HTMLResponse:
-    """Where one is expected; for the supervisor every room; for others why they may not enter."""
+    """Where one is expected; for the supervisor every room, for whoever tenders the time of its own
+    committees; for others why they may not enter."""
     supervised = await room_views.supervised_rooms(tx) if _supervises(tx) else []
     names = {one.lot_id: await handover.lot_brief(tx, one.lot_id) for one in supervised}
+    own = await prolonging.own_committees(tx) if tx.actor.role in OWNERS else []
     return render(
         request,
         "evaluation_room/rooms.html",
         summonses=await attending.summonses(tx) if tx.actor.role in MEMBERS else (),
+        own=[one for one in own if one.lot_state not in ENDS],
         rooms=supervised,
         names={lot_id: f"{one.project_name} · {one.name}" for lot_id, one in names.items()},
         now=tx.now,

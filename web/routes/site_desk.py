@@ -7,7 +7,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from evaluation import site_keeping
+from evaluation import prolonging, replacing, site_keeping
+from evaluation.rules.replacement import ABSENCE_GRACE, ReplacementGround
 from evaluation.site_keeping import Arrival
 from kernel.access import Role
 from kernel.crypto.digests import instant_text
@@ -37,6 +38,17 @@ class AdmissionAsked(BaseModel):
 
     committee: UUID
     seat: UUID
+
+
+class RemovalAsked(BaseModel):
+    """A member to be replaced, by committee and seat: on which ground, and what happened."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    committee: UUID
+    seat: UUID
+    ground: ReplacementGround
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
 
 
 @router.post("/api/v1/sites", status_code=201)
@@ -82,6 +94,19 @@ async def post_admission(tx: Act, site_id: UUID, asked: AdmissionAsked) -> None:
     await site_keeping.admit(tx, SiteId(site_id), asked.committee, SeatId(asked.seat))
 
 
+@router.post("/api/v1/sites/{site_id}/removals", status_code=204)
+async def post_removal(tx: Act, site_id: UUID, asked: RemovalAsked) -> None:
+    """Note that a member is absent or barred, so that it is replaced."""
+    await replacing.remove_member(
+        tx,
+        SiteId(site_id),
+        asked.committee,
+        SeatId(asked.seat),
+        ground=asked.ground,
+        reason=asked.reason,
+    )
+
+
 @router.get("/sites", response_class=HTMLResponse, include_in_schema=False)
 async def sites_page(request: Request, tx: Act) -> HTMLResponse:
     """Every site; for a keeper, who is expected at its own."""
@@ -96,7 +121,15 @@ async def sites_page(request: Request, tx: Act) -> HTMLResponse:
         "site_desk/sites.html",
         sites=sites,
         keepers=await organisation_names(tx.session, {one.keeper_id for one in sites}),
-        own=[(one, await site_keeping.arrivals(tx, one.id)) for one in own],
+        own=[
+            (
+                one,
+                await site_keeping.arrivals(tx, one.id),
+                await prolonging.hosted_committees(tx, one.id),
+            )
+            for one in own
+        ],
+        grace_minutes=int(ABSENCE_GRACE.total_seconds() // 60),
         may_keep=tx.actor.role is Role.SITE_ADMINISTRATOR,
         now=tx.now,
     )

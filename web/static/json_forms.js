@@ -9,7 +9,7 @@
 // checkbox sends true or false; `data-as` says otherwise:
 //
 //   number     a whole number               list    the words between spaces and commas
-//   instant    a time of day in Beijing     each    a ticked box adds its value to a list
+//   instant    a time of day in Beijing     each    a ticked box or a choice adds to a list
 //
 // What is empty and has `data-empty="leave"` is left out, with `data-empty="row"` the whole entry
 // of the list it stands in. Buttons with a name send their value; `true` and `false` are sent as
@@ -52,7 +52,8 @@ export function told(form, button) {
     const value = valueOf(field);
     if (field.dataset.as === "each") {
       place[name] ??= [];
-      if (field.checked) place[name].push(field.value);
+      const chosen = field.type === "checkbox" ? field.checked : value !== "";
+      if (chosen) place[name].push(field.value);
     } else if (value === "" && field.dataset.empty === "row") {
       const list = within(body, path.slice(0, -1));
       dropped.set(list, [...(dropped.get(list) ?? []), path[path.length - 2]]);
