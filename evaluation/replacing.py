@@ -7,6 +7,7 @@ that a number leaves and on which ground; a reason or a decision could name some
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -31,7 +32,7 @@ from expert_pool.drawing import CallOutcome
 from kernel.access import Role, by
 from kernel.clock import unshifted_clock
 from kernel.crypto.digests import Malformed
-from kernel.errors import Outrun, Refused
+from kernel.errors import NotFound, Outrun, Refused
 from kernel.identifiers import DecisionId, ExpertId, PersonId, SeatId, SiteId
 from kernel.store.parties import take_part
 from kernel.store.tables import JournalRow
@@ -140,14 +141,16 @@ async def let_go(
     await tx.session.flush()
     await committees.set_report_aside(tx, file, SetAsideGround.MEMBER_LEFT)
     if member.expert_id is not None:
-        await drawing.replace(
-            tx,
-            file.lot_id,
-            ExpertId(member.expert_id),
-            outcome=outcome,
-            reason=reason,
-            decision_id=decision_id,
-        )
+        # Where the lists ran out the draw is void and calls nobody; whoever must leave still may.
+        with suppress(NotFound):
+            await drawing.replace(
+                tx,
+                file.lot_id,
+                ExpertId(member.expert_id),
+                outcome=outcome,
+                reason=reason,
+                decision_id=decision_id,
+            )
 
 
 # ── what the above is made of ─────────────────────────────────────────────────────────────────

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from evaluation import convening, replacing, room_views
+from evaluation import attending, convening, replacing, room_views
 from evaluation.rules.replacement import ABSENCE_GRACE, ReplacementGround
+from expert_pool import drawing
 from kernel.access import PLATFORM, Role
 from kernel.crypto.digests import Malformed
 from kernel.errors import NotFound, NotPermitted, Outrun, Refused
@@ -129,6 +130,18 @@ async def test_two_who_are_missing_are_both_replaced(room: WorkRoom) -> None:
         await removed(room, missing)
     await room.draw.seat_everybody()
     assert await room.do(room.agency, convening.seat_successors, room.committee_id) == 2
+
+
+async def test_whoever_must_leave_may_although_the_lists_have_run_out(room: WorkRoom) -> None:
+    """Bidding Law 37: a conflict is no smaller because nobody is left to call."""
+    near = {one.player.person for one in room.draw.experts if one.region == HOST}
+    for leaver in [one for one in room.drawn if one.player.person in near]:
+        await room.do(leaver.player, attending.withdraw, room.committee_id, "与投标人有利害关系")
+    await room.draw.seat_everybody()
+    await room.do(room.agency, drawing.void, room.draw.draw_id)
+    other = next(one for one in room.drawn if one.player.person not in near)
+    await room.do(other.player, attending.withdraw, room.committee_id, "与投标人有利害关系")
+    assert len(await told_of(room, "MemberWithdrew")) == 3
 
 
 async def test_the_tenderee_names_another_for_its_own_who_stays_away(room: WorkRoom) -> None:
