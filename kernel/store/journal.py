@@ -182,6 +182,17 @@ async def records_by_id(
     return {row.id: row.record for row in rows}
 
 
+async def records_of_kinds(
+    line: AsyncSession | AsyncConnection, kinds: Sequence[str]
+) -> dict[UUID, bytes]:
+    """The records of every entry of these kinds, sequenced or not, by entry."""
+    rows = await line.execute(
+        text("SELECT id, record FROM kernel.journal WHERE kind = ANY(:kinds)"),
+        {"kinds": list(kinds)},
+    )
+    return {row.id: row.record for row in rows}
+
+
 async def newest_record(
     line: AsyncSession | AsyncConnection, subject_id: UUID, kind: str
 ) -> bytes | None:

@@ -16,8 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.crypto import merkle
 from kernel.crypto.digests import b64u, labelled
+from kernel.crypto.notes import Checkpoint, SignedNote
 from kernel.crypto.receipts import filler_leaf, leaf_data, verify_proof
 from kernel.errors import BrokenSeal
+from kernel.events import Audience
 
 
 async def log_faults(connection: AsyncConnection) -> list[str]:
@@ -29,6 +31,7 @@ async def log_faults(connection: AsyncConnection) -> list[str]:
         *await _leaves(connection),
         *await _roots(connection),
         *await _receipts(connection),
+        *await _answers(connection),
     ]
 
 
@@ -69,7 +72,17 @@ async def _views(connection: AsyncConnection) -> list[str]:
             " GROUP BY view HAVING count(*) <> max(number)"
         )
     )
-    return [f"the numbers of view {row.view} have a gap" for row in rows]
+    faults = [f"the numbers of view {row.view} have a gap" for row in rows]
+    told = await connection.execute(
+        text(
+            "SELECT v.view, j.id FROM kernel.view_entry v"
+            " JOIN kernel.journal j ON j.id = v.entry_id"
+            " JOIN kernel.sealing s ON s.subject_id = j.subject_id AND s.ended_at IS NULL"
+            " WHERE j.audience = :sealed AND v.view IS DISTINCT FROM 'party/' || j.party_id"
+        ),
+        {"sealed": Audience.SEALED_UNTIL_CLOSE},
+    )
+    return faults + [f"sealed entry {row.id} is numbered in view {row.view}" for row in told]
 
 
 async def _records(connection: AsyncConnection) -> list[str]:
@@ -145,6 +158,14 @@ async def _roots(connection: AsyncConnection) -> list[str]:
         for size, root in batches
         if roots.get(size) != root
     ]
+    notes = await connection.execute(text("SELECT size, note FROM kernel.log_checkpoint"))
+    for size, note in notes:
+        try:
+            signed = Checkpoint.parse(SignedNote.parse(note).text)
+        except BrokenSeal:
+            signed = None
+        if signed is None or (signed.size, signed.root) != (size, roots.get(size)):
+            faults.append(f"the checkpoint of size {size} is not of the tree that is kept")
     nodes = await connection.execute(text("SELECT level, index, hash FROM kernel.log_node"))
     for level, index, value in nodes:
         width = 1 << level
@@ -173,20 +194,54 @@ async def _receipts(connection: AsyncConnection) -> list[str]:
     vkey = (await connection.execute(text("SELECT log_vkey FROM kernel.platform"))).scalar_one()
     rows = await connection.execute(
         text(
-            "SELECT r.entry_id, r.proof, j.record FROM kernel.receipt r"
+            "SELECT r.entry_id, r.proof, j.record, p.index FROM kernel.receipt r"
             " JOIN kernel.journal j ON j.id = r.entry_id"
+            " LEFT JOIN kernel.log_place p ON p.entry_id = j.id"
         )
     )
-    return [
+    faults = [
         fault
-        for entry_id, proof, record in rows
-        if (fault := _receipt_fault(entry_id, proof, record, vkey))
+        for entry_id, proof, record, index in rows
+        if (fault := _receipt_fault(entry_id, proof, record, index, vkey))
+    ]
+    # A checkpoint and the receipts it makes due are written at once; so are the companions that a
+    # quorum makes due, which therefore exist for every entry before one that has its own.
+    lacking = await connection.execute(
+        text(
+            "SELECT j.id, due.witnessed FROM kernel.journal j"
+            " JOIN kernel.log_place p ON p.entry_id = j.id, (VALUES"
+            " (false, (SELECT max(size) FROM kernel.log_checkpoint)),"
+            " (true, (SELECT max(w.index) + 1 FROM kernel.receipt c JOIN kernel.log_place w"
+            " ON w.entry_id = c.entry_id WHERE c.witnessed))) AS due (witnessed, size)"
+            " WHERE j.receipted AND p.index < due.size AND NOT EXISTS (SELECT 1 FROM"
+            " kernel.receipt r WHERE r.entry_id = j.id AND r.witnessed = due.witnessed)"
+        )
+    )
+    return faults + [
+        f"entry {row.id} has no {'witnessed companion of its ' if row.witnessed else ''}receipt"
+        for row in lacking
     ]
 
 
-def _receipt_fault(entry_id: UUID, proof: str, record: bytes, vkey: str) -> str:
+def _receipt_fault(
+    entry_id: UUID, proof: str, record: bytes, index: int | None, vkey: str
+) -> str | None:
     try:
         proven = verify_proof(proof, log_vkey=vkey, witness_vkeys=())
     except BrokenSeal as error:
         return f"the receipt of {entry_id} does not verify: {error}"
-    return "" if proven.record == record else f"the receipt of {entry_id} is about another record"
+    if proven.record != record:
+        return f"the receipt of {entry_id} is about another record"
+    return None if proven.index == index else f"the receipt of {entry_id} names another leaf"
+
+
+async def _answers(connection: AsyncConnection) -> list[str]:
+    """Only what was done is answered again under its key, and only to somebody who is known."""
+    rows = await connection.execute(
+        text(
+            "SELECT r.person_id, r.key FROM kernel.request r WHERE r.status >= 400"
+            " OR length(r.body_digest) <> 32"
+            " OR NOT EXISTS (SELECT 1 FROM kernel.person p WHERE p.id = r.person_id)"
+        )
+    )
+    return [f"the answer kept for {row.person_id} under {row.key} is no answer" for row in rows]

@@ -15,6 +15,7 @@ from kernel.store.database import OWNER, connect
 from kernel.store.transaction import Store, transaction
 from tests.conftest import Database
 from tests.log_story import Tick
+from tests.opened_lots import Hall
 from tests.sealed_bids import (
     IN_TIME,
     SealedFile,
@@ -28,15 +29,76 @@ from tests.sealed_bids import (
     uploaded,
 )
 from trading import reception, uploading
-from web.soundness import faults_of
+from web.soundness import faults_in_rows, faults_of
 
-TAMPERINGS = (
-    ("kernel.journal", "UPDATE kernel.journal SET subject_id = id WHERE receipted"),
-    ("kernel.sequence", "UPDATE kernel.sequence SET position = position + 1000"),
-    ("kernel.log_leaf", "DELETE FROM kernel.log_leaf WHERE index = 0"),
-    ("trading.bid", "UPDATE trading.bid SET received_at = received_at + interval '1 second'"),
-    ("trading.bid", "UPDATE trading.bid SET seq = 7"),
-)
+TAMPERINGS = {
+    "UPDATE kernel.journal SET subject_id = id WHERE receipted": "says something else than its row",
+    "UPDATE kernel.sequence SET position = position + 1000": "positions are not dense",
+    "UPDATE kernel.view_entry SET view = replace(view, 'party/', 'public/')": (
+        "is numbered in view public/"
+    ),
+    "DELETE FROM kernel.log_leaf WHERE index = 0": "leaf 0 is missing",
+    "DELETE FROM kernel.receipt": "has no receipt",
+    "UPDATE kernel.receipt SET proof = replace(proof, 'index', 'place')": "does not verify",
+    "UPDATE kernel.log_checkpoint SET size = size + 1": "not of the tree that is kept",
+    "UPDATE kernel.request SET status = 500": "is no answer",
+    "UPDATE trading.bid SET received_at = received_at + interval '1 second'": "instants differ",
+    "UPDATE trading.bid SET seq = 7": "number 7, but the 1.",
+    "UPDATE trading.bid SET statement_digest = sha256('x')": "say different things",
+    "UPDATE trading.bid SET policy_digest = sha256('x')": "say different things",
+    "UPDATE trading.bid SET withdrawn = true": "say different things",
+    "UPDATE trading.bid SET entry_id = id": "tells of a submission that is not kept",
+    "DELETE FROM trading.judgement": "never judged",
+    "UPDATE trading.judgement SET entry_id = intent_id": "tells the judgement of",
+    "UPDATE trading.judgement SET outcome = 'refused'": "tells the judgement of",
+    "UPDATE trading.intent SET received_at = received_at + interval '1 second'": (
+        "received otherwise"
+    ),
+    "UPDATE trading.intent SET statement = 'x'": "is not what was signed",
+    "UPDATE trading.bid_envelope SET head = sha256('x')": "say different things",
+    "UPDATE trading.bid_envelope SET header = 'x'": "not the one that its head names",
+    "UPDATE trading.bid_envelope SET payload_size = payload_size + 1": "say different things",
+    "UPDATE trading.bid_envelope SET payload_root = sha256('x')": "say different things",
+    "UPDATE trading.bid_envelope SET payload_sha256 = sha256('x')": "say different things",
+    "DELETE FROM trading.bid_envelope WHERE envelope = 'sheet'": "say different things",
+    "DELETE FROM trading.bid_envelope; DELETE FROM trading.judgement; DELETE FROM trading.bid": (
+        "tells of a submission that is not kept"
+    ),
+    "UPDATE trading.lot SET state = 'closing', path = path || CAST('closing' AS text)": (
+        "recorded steps lead"
+    ),
+    "UPDATE trading.lot SET state = 'cancelled'": "recorded steps lead",
+}
+"""What somebody with the owner's hands might do, and what is then said of it."""
+
+AT_THE_CLOSE = {
+    "UPDATE trading.intent SET received_at = received_at - interval '1 second'": "not what was cut",
+    "UPDATE trading.closing SET commitments = commitments[2:]": "not the one that was logged",
+    "UPDATE trading.closing SET salt = sha256('x')": "not the one that was logged",
+    "DELETE FROM trading.judgement": "were never judged",
+    "UPDATE trading.bid SET withdrawn = true WHERE bidder_id IN (SELECT bidder_id FROM trading.bid"
+    " LIMIT 1)": "lists other bids than those that count",
+    "INSERT INTO trading.release (lot_id, head, bidder_id, secret, statement, released_at)"
+    " SELECT lot_id, sha256('x'), bidder_id, 'x', 'x', now() FROM trading.bid LIMIT 1;"
+    " UPDATE trading.lot SET state = 'closed'": "lies open before its opening",
+}
+
+
+async def found_after(owner: AsyncEngine, tampering: str) -> list[str]:
+    """What the checker says after this was done, in a transaction that is then undone."""
+    async with owner.connect() as connection:
+        for (table,) in await connection.execute(
+            text(
+                "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables"
+                " WHERE schemaname IN ('kernel', 'trading', 'expert_pool')"
+            )
+        ):
+            if table in tampering:
+                await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+        for statement in tampering.split(";"):
+            changed = await connection.execute(text(statement))
+            assert changed.rowcount, statement
+        return await faults_in_rows(connection)
 
 
 async def _submitted(store: Store, tick: Tick) -> tuple[SealedFile, SealedFile]:
@@ -63,15 +125,26 @@ async def test_a_tender_with_a_bid_is_sound_until_somebody_changes_it(
     store: Store, tick: Tick, owner: AsyncEngine
 ) -> None:
     await _submitted(store, tick)
-    found = await faults_of(owner, store.documents)
-    assert found == []
-    for table, tampering in TAMPERINGS:
-        async with owner.begin() as connection:
-            await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
-            changed = await connection.execute(text(tampering))
-            assert changed.rowcount, tampering
-        before, found = found, await faults_of(owner, store.documents)
-        assert set(found) - set(before), tampering
+    async with owner.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO kernel.request SELECT id, 'key', sha256('x'), 201, 'text/plain', 'x',"
+                " now() FROM kernel.person LIMIT 1"
+            )
+        )
+    assert await faults_of(owner, store.documents) == []
+    for tampering, said in TAMPERINGS.items():
+        found = await found_after(owner, tampering)
+        assert any(said in fault for fault in found), (tampering, found)
+
+
+async def test_a_closed_lot_is_sound_until_somebody_changes_it(
+    hall: Hall, owner: AsyncEngine
+) -> None:
+    assert await faults_of(owner, hall.store.documents) == []
+    for tampering, said in AT_THE_CLOSE.items():
+        found = await found_after(owner, tampering)
+        assert any(said in fault for fault in found), (tampering, found)
 
 
 def _deleted(path: Path) -> None:
@@ -149,7 +222,8 @@ async def test_an_envelope_whose_parts_are_not_its_payload_is_found(
         await connection.execute(
             text(f"UPDATE trading.bid_envelope e SET {tampering} WHERE envelope = 'bid'")
         )
-    assert len(await faults_of(owner, store.documents)) == 1
+    found = set(await faults_of(owner, store.documents)) - set(await faults_of(owner))
+    assert len(found) == 1, "the files tell, whatever the rows say"
 
 
 async def test_a_part_that_was_sent_and_lost_before_any_bid_is_found(
