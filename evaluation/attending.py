@@ -34,7 +34,7 @@ from evaluation.tables import CommitteeRow, MemberRow, SeatRow
 from expert_pool.drawing import CallOutcome
 from kernel.access import PLATFORM, Role, by
 from kernel.clock import unshifted_clock
-from kernel.crypto.digests import Malformed, members, sha256, text_of, unb64u
+from kernel.crypto.digests import Malformed, sha256, text_of, unb64u
 from kernel.errors import BrokenSeal, NotFound, Outrun, Refused
 from kernel.identifiers import CommitteeId, SeatId
 from kernel.refusals import Refusal
@@ -43,6 +43,7 @@ from kernel.store.parties import (
     only_signer,
     read_statement,
     relying_party,
+    require_about,
     take_part,
     verified_statement,
 )
@@ -122,15 +123,10 @@ async def sign_in(
     """
     file = await committees.lock(tx, committee_id)
     member = await _member_even_if_gone(tx, file)
-    statement = await verified_statement(tx, declaration, "evaluation-sign-in")
-    said = members(
-        statement.payload,
-        ("v", "committee", "seat", "no_conflict", "discipline"),
-        optional=("signed_at",),
-    )
+    statement = await verified_statement(tx, declaration, "evaluation-sign-in", committee=file.id)
+    said = statement.payload
     seat = await _seat_that_signed(tx, presence, committee_id=file.id, declared=declaration)
-    if said["committee"] != str(file.id) or said["seat"] != str(seat.id):
-        raise Malformed("the declaration is about another committee or another seat")
+    require_about(said, seat=seat.id)
     if said["discipline"] is not True:
         raise Malformed("the members' duties are accepted by signing in")
     if member.declaration is not None and (
@@ -190,12 +186,10 @@ async def renew(tx: Transaction, committee_id: CommitteeId, raw: bytes) -> datet
     file = await committees.lock(tx, committee_id)
     member = file.member_of(tx)
     seat = await tx.session.get_one(SeatRow, member.seat_id)
-    envelope, payload = read_statement(raw, "seat-lease")
-    said = members(payload, ("v", "committee", "seat", "counter"), optional=("signed_at",))
+    envelope, said = read_statement(raw, "seat-lease")
+    require_about(said, committee=file.id, seat=seat.id)
     only_signer(envelope, {seat.keyid: seat.public_key}, relying_party=relying_party(tx.settings))
     counter = said["counter"]
-    if said["committee"] != str(file.id) or said["seat"] != str(seat.id):
-        raise Malformed("the lease is for another committee or another seat")
     if not isinstance(counter, int) or isinstance(counter, bool) or not 0 < counter < 2**31:
         raise Malformed("leases are counted from 1")
     if counter <= member.lease_counter:
@@ -293,8 +287,8 @@ async def _seat_that_signed(
     tx: Transaction, raw: bytes, *, committee_id: UUID, declared: bytes
 ) -> SeatRow:
     """The registered seat whose key says that the declaration was made at it."""
-    envelope, payload = read_statement(raw, "seat-presence")
-    said = members(payload, ("v", "committee", "seat", "declaration"), optional=("signed_at",))
+    envelope, said = read_statement(raw, "seat-presence")
+    require_about(said, committee=committee_id)
     try:
         seat_id = UUID(text_of(said["seat"]))
     except ValueError:
@@ -303,8 +297,6 @@ async def _seat_that_signed(
     if seat is None:
         raise NotFound("no such seat")
     only_signer(envelope, {seat.keyid: seat.public_key}, relying_party=relying_party(tx.settings))
-    if said["committee"] != str(committee_id):
-        raise Malformed("the seat speaks of another committee")
     if unb64u(said["declaration"], 32) != sha256(declared):
         raise BrokenSeal("the seat vouches for another declaration")
     return seat

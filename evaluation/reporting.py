@@ -60,7 +60,6 @@ from kernel.crypto.digests import (
     canonical,
     instant_text,
     labelled,
-    members,
     sha256,
     text_of,
     unb64u,
@@ -186,14 +185,10 @@ async def sign(tx: Transaction, committee_id: CommitteeId, raw: bytes) -> Signin
     member = await committees.at_work(tx, file)
     brief = await committees.brief_of(tx, file)
     row = await _report(tx, file)
-    statement = await verified_statement(tx, raw, "report-signature")
-    said = members(
-        statement.payload,
-        ("v", "committee", "member", "report", "dissent", "refused"),
-        optional=("signed_at",),
+    statement = await verified_statement(
+        tx, raw, "report-signature", committee=file.id, member=member.id
     )
-    if (said["committee"], said["member"]) != (str(file.id), str(member.id)):
-        raise Malformed("the statement is another member's, or about another report")
+    said = statement.payload
     if not isinstance(said["refused"], bool):
         raise Malformed("a report is refused or not")
     answer = ReportSignature(

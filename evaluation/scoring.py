@@ -45,7 +45,7 @@ from evaluation.tables import (
     SignatureRow,
 )
 from kernel.access import Role, by
-from kernel.crypto.digests import Malformed, count_of, members, text_of, unb64u
+from kernel.crypto.digests import Malformed, count_of, text_of, unb64u
 from kernel.errors import NotFound, Outrun, Refused
 from kernel.identifiers import BidId, CommitteeId
 from kernel.randomness import random_id
@@ -193,14 +193,10 @@ async def commit(tx: Transaction, committee_id: CommitteeId, raw: bytes) -> int:
     file = await committees.lock(tx, committee_id)
     member = await committees.at_work(tx, file)
     brief = await committees.brief_of(tx, file)
-    statement = await verified_statement(tx, raw, "scores-commit")
-    said = members(
-        statement.payload,
-        ("v", "committee", "member", "round", "commitment"),
-        optional=("reason", "ground", "signed_at"),
+    statement = await verified_statement(
+        tx, raw, "scores-commit", committee=file.id, member=member.id
     )
-    if (said["committee"], said["member"]) != (str(file.id), str(member.id)):
-        raise Malformed("the statement is about another sheet")
+    said = statement.payload
     commitment = unb64u(said["commitment"], 32)
     number, reason = count_of(said["round"]), text_of(said.get("reason", "")).strip()
     ground = _ground(said.get("ground"))

@@ -20,7 +20,7 @@ from evaluation.events import MemberAdmitted, SeatRegistered, SiteRegistered
 from evaluation.tables import CommitteeRow, MemberRow, SeatRow, SiteRow
 from kernel.access import Role, by
 from kernel.clock import unshifted_clock
-from kernel.crypto.digests import Malformed, members, text_of, unb64u
+from kernel.crypto.digests import Malformed, unb64u
 from kernel.crypto.signing import loaded_public_key, p256_keyid
 from kernel.errors import NotFound, Outrun, Refused
 from kernel.identifiers import SeatId, SiteId
@@ -31,6 +31,7 @@ from kernel.store.parties import (
     only_signer,
     read_statement,
     relying_party,
+    require_about,
     require_verified,
     take_part,
 )
@@ -99,15 +100,13 @@ async def register_seat(tx: Transaction, site_id: SiteId, raw: bytes) -> SeatId:
     `Outrun` where the number or the key is taken, `BrokenSeal` where the key did not sign.
     """
     site = await own_site(tx, site_id)
-    envelope, payload = read_statement(raw, "seat")
-    said = members(payload, ("v", "site", "number", "public_key"), optional=("signed_at",))
+    envelope, said = read_statement(raw, "seat")
+    require_about(said, site=site.id)
     public_key = unb64u(said["public_key"], PUBLIC_KEY_SIZE)
     loaded_public_key(public_key)
     keyid = p256_keyid(public_key)
     only_signer(envelope, {keyid: public_key}, relying_party=relying_party(tx.settings))
     number = said["number"]
-    if text_of(said["site"]) != str(site.id):
-        raise Malformed("the statement is about another site")
     if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= SEATS_MAX:
         raise Malformed(f"seats are numbered from 1 to {SEATS_MAX}")
     taken = await tx.session.scalar(

@@ -24,7 +24,7 @@ from expert_pool.rules.draw_protocol import AcceptSeat, DrawState, VacateSeat, s
 from expert_pool.tables import CallRow, DrawLabelRow, DrawRow, ExpertRow
 from kernel.access import Role, by
 from kernel.crypto import fair_draw
-from kernel.crypto.digests import Malformed, instant_text, members, parse_instant, text_of
+from kernel.crypto.digests import Malformed, instant_text, parse_instant, text_of
 from kernel.errors import NotFound, Outrun, Refused
 from kernel.identifiers import DrawId, ExpertId
 from kernel.randomness import random_bytes, random_id
@@ -119,11 +119,8 @@ async def answer(tx: Transaction, call_id: UUID, raw: bytes) -> CallOutcome:
     call, file = await _held(tx, call_id)
     if call.expert_id != expert.id:
         raise NotFound("no such call")
-    statement = await verified_statement(tx, raw, "draw-answer")
-    said = members(statement.payload, ("v", "call", "answer"), optional=("reason", "signed_at"))
-    if said["call"] != str(call_id):
-        raise Malformed("the answer is to another call")
-    outcome, reason = _answer_in(said)
+    statement = await verified_statement(tx, raw, "draw-answer", call=call_id)
+    outcome, reason = _answer_in(statement.payload)
 
     if call.outcome != CallOutcome.CALLED or file.row.state != DrawState.CALLING:
         raise Outrun("the call is answered already")

@@ -6,7 +6,6 @@ were committed to be.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 from expert_pool import calling, draws
@@ -55,8 +54,8 @@ PARTY_ROLES = (Role.TENDEREE, Role.AGENCY, Role.SUPERVISOR, Role.BIDDER, Role.CE
 async def commit(tx: Transaction, draw_id: DrawId, raw: bytes) -> None:
     """A party commits to its nonce, once the announcement is witnessed."""
     file, party, draw = await _taken_up(tx, draw_id)
-    statement = await verified_statement(tx, raw, "draw-commit")
-    said = _said(statement, file, party, ("commitment", "share_key"))
+    statement = await verified_statement(tx, raw, "draw-commit", draw=draw_id)
+    said = _said(statement, party)
     commitment, share_key = unb64u(said["commitment"], 32), unb64u(said["share_key"], 65)
     loaded_public_key(share_key)
 
@@ -84,8 +83,8 @@ async def commit(tx: Transaction, draw_id: DrawId, raw: bytes) -> None:
 async def deal(tx: Transaction, draw_id: DrawId, raw: bytes) -> None:
     """A party deals shares of its nonce to the others, once all commitments are witnessed."""
     file, party, draw = await _taken_up(tx, draw_id)
-    statement = await verified_statement(tx, raw, "draw-shares")
-    said = _said(statement, file, party, ("shares",))
+    statement = await verified_statement(tx, raw, "draw-shares", draw=draw_id)
+    said = _said(statement, party)
     rows = _shares_in(said["shares"], file, party)
 
     draw = step(draw, Deal(party.name), at=tx.now)
@@ -180,8 +179,8 @@ async def exclusions(tx: Transaction, draw_id: DrawId) -> list[dict[str, Any]]:
 async def countersign(tx: Transaction, draw_id: DrawId, raw: bytes) -> None:
     """The supervisor countersigns the exclusions, before any nonce is known."""
     file, party, draw = await _taken_up(tx, draw_id)
-    statement = await verified_statement(tx, raw, "draw-eligibility")
-    said = _said(statement, file, party, ("members_root",))
+    statement = await verified_statement(tx, raw, "draw-eligibility", draw=draw_id)
+    said = _said(statement, party)
     root = file.told["pool"]["members_root"]
     if said["members_root"] != root:
         raise BrokenSeal("these are not the announced exclusions")
@@ -206,8 +205,8 @@ async def countersign(tx: Transaction, draw_id: DrawId, raw: bytes) -> None:
 async def reveal(tx: Transaction, draw_id: DrawId, raw: bytes) -> None:
     """A party reveals its nonce; with the last one the ranking follows and calling begins."""
     file, party, draw = await _taken_up(tx, draw_id)
-    statement = await verified_statement(tx, raw, "draw-reveal")
-    said = _said(statement, file, party, ("nonce",))
+    statement = await verified_statement(tx, raw, "draw-reveal", draw=draw_id)
+    said = _said(statement, party)
 
     draw = step(draw, Reveal(party.name), at=tx.now)
     nonce = unb64u(said["nonce"], NONCE_SIZE)
@@ -266,16 +265,13 @@ async def _taken_up(tx: Transaction, draw_id: DrawId) -> tuple[DrawFile, DrawPar
     return file, file.party_of(tx), await draws.protocol_of(tx, file)
 
 
-def _said(
-    statement: Statement, file: DrawFile, party: DrawPartyRow, required: Collection[str]
-) -> dict[str, object]:
-    """The payload of a statement about this draw by this party, with exactly these members."""
-    said = members(statement.payload, {"v", "draw", "party", *required}, optional={"signed_at"})
-    if (said["draw"], said["party"]) != (str(file.id), party.name):
-        raise BrokenSeal("the statement is about another draw or another party")
+def _said(statement: Statement, party: DrawPartyRow) -> dict[str, Any]:
+    """What a statement says that this party made with its program."""
+    if statement.payload["party"] != party.name:
+        raise BrokenSeal("the statement is another party's")
     if not statement.keyid.startswith(P256):
         raise BrokenSeal("a party signs by its program's key, which anyone can check for ever")
-    return said
+    return statement.payload
 
 
 def _shares_in(said: object, file: DrawFile, party: DrawPartyRow) -> list[NonceShareRow]:

@@ -34,7 +34,7 @@ from kernel.identifiers import EntryId
 from kernel.randomness import random_bytes, random_id
 from kernel.refusals import Refusal
 from kernel.statute import Regime
-from kernel.store.parties import verified_statement
+from kernel.store.parties import require_about, verified_statement
 from kernel.store.tables import JournalRow
 from kernel.store.transaction import NotDurable, Store, Transaction, transaction
 from kernel.store.transparency_log import receipt_of
@@ -217,13 +217,10 @@ async def receive(tx: Transaction, lot_id: UUID, raw: bytes, *, key: str) -> UUI
     known = await _known(tx, key, raw)
     if known is not None:
         return known
-    statement = await verified_statement(tx, raw, "submission")
+    statement = await verified_statement(tx, raw, "submission", lot=lot_id, bidder=tx.actor.party)
     submission = submission_in(statement.payload)
-    if submission.lot_id != str(lot_id):
-        raise Malformed("the submission is for another lot", code="wrong_lot")
-    if submission.bidder_id != str(tx.actor.party):
-        raise Malformed("the submission is another bidder's", code="wrong_bidder")
     lot, regime = await _published(tx, lot_id)
+    require_about(statement.payload, project=lot.project_id)
 
     arrival = arrival_of(tx, lot, submission)
     too_early = closed_too_early(arrival)

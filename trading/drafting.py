@@ -206,14 +206,13 @@ async def create_project(tx: Transaction, terms: ProjectTerms) -> ProjectId:
 async def authorise_agency(tx: Transaction, project_id: UUID, raw: bytes) -> None:
     """The tenderee signs that the agency acts for it in this project (招标投标法 15)."""
     project = await owned_project(tx, project_id)
-    statement = await verified_statement(tx, raw, "authorisation")
-
     agency_id = project.agency_id
     if agency_id is None:
         raise NotFound("the project has no agency")
-    named = (statement.payload.get("project"), statement.payload.get("agency"))
-    if named != (str(project.id), str(agency_id)):
-        raise Malformed("the authorisation names another project or agency")
+    statement = await verified_statement(
+        tx, raw, "authorisation", project=project.id, agency=agency_id
+    )
+
     refusals = await agency_bars(tx, agency_id, Procedure(project.procedure))
     if refusals:
         raise Refused(refusals)
@@ -534,8 +533,10 @@ async def register_custodian_key(tx: Transaction, lot_id: UUID, raw: bytes) -> s
     named = await tx.session.get(CustodianRow, (lot.id, tx.actor.person))
     if named is None or named.party_id != tx.actor.party:
         raise NotFound("no such lot")
-    statement = await verified_statement(tx, raw, "custodian-key")
-    kid, public_key = _key_in(statement.payload, lot)
+    statement = await verified_statement(
+        tx, raw, "custodian-key", lot=lot.id, project=lot.project_id
+    )
+    kid, public_key = _key_in(statement.payload)
     await take_part(tx, lot.id)
     project = await tx.session.get_one(ProjectRow, lot.project_id)
     known = await tx.session.get(CustodianKeyRow, (lot.id, kid))
@@ -579,13 +580,11 @@ async def register_custodian_key(tx: Transaction, lot_id: UUID, raw: bytes) -> s
     return kid
 
 
-def _key_in(payload: dict[str, Any], lot: LotRow) -> tuple[str, bytes]:
-    if (payload.get("project"), payload.get("lot")) != (str(lot.project_id), str(lot.id)):
-        raise Malformed("the key is registered for another lot")
-    public_key = unb64u(payload.get("public_key"), PUBLIC_KEY_SIZE)
+def _key_in(payload: dict[str, Any]) -> tuple[str, bytes]:
+    public_key = unb64u(payload["public_key"], PUBLIC_KEY_SIZE)
     loaded_public_key(public_key)
     kid = thumbprint(public_key)
-    if payload.get("kid") != kid:
+    if payload["kid"] != kid:
         raise Malformed("the kid is not the key's thumbprint")
     return kid, public_key
 

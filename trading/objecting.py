@@ -17,8 +17,8 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from kernel.access import Role, by
-from kernel.crypto.digests import Malformed, members, parse_instant, text_of
-from kernel.errors import BrokenSeal, NotFound, Refused
+from kernel.crypto.digests import Malformed, text_of
+from kernel.errors import NotFound, Refused
 from kernel.identifiers import LotId, ObjectionId
 from kernel.randomness import random_id
 from kernel.refusals import Caution, Refusal
@@ -101,8 +101,8 @@ async def raise_objection(tx: Transaction, lot_id: LotId, raw: bytes) -> Raised:
     if lot.published_at is None or lot.bids_due_at is None:
         raise NotFound("no such lot")
     await require_verified(tx)
-    statement = await verified_statement(tx, raw, "objection")
-    about, words, interest_words = _objection_in(statement, lot)
+    statement = await verified_statement(tx, raw, "objection", lot=lot_id, project=lot.project_id)
+    about, words, interest_words = _objection_in(statement)
     known = await tx.session.scalar(
         select(ObjectionRow).where(col(ObjectionRow.digest) == statement.digest)
     )
@@ -165,8 +165,10 @@ async def answer_objection(
         raise NotFound("no such objection")
     lot = await lots.lock(tx, lot_id)
     await lots.owned(tx, lot_id)
-    statement = await verified_statement(tx, raw, "answer")
-    words = _answer_in(statement, objection)
+    statement = await verified_statement(
+        tx, raw, "answer", lot=lot_id, project=lot.project_id, objection=objection_id
+    )
+    words = _answer_in(statement)
     about = ObjectionKind(objection.about)
     before = await tx.session.get(ObjectionAnswerRow, objection_id)
     switches = await switches_for(tx, lot)
@@ -249,17 +251,10 @@ def _raised(row: ObjectionRow) -> Raised:
     return Raised(ObjectionId(row.id), ObjectionKind(row.about), row.answer_due_at, row.waits)
 
 
-def _objection_in(statement: Statement, lot: LotRow) -> tuple[ObjectionKind, str, str]:
-    told = members(
-        statement.payload,
-        {"v", "lot", "about", "words", "signed_at"},
-        optional={"project", "interest"},
-    )
-    if told["lot"] != str(lot.id):
-        raise BrokenSeal("the statement is about another lot")
+def _objection_in(statement: Statement) -> tuple[ObjectionKind, str, str]:
+    told = statement.payload
     if told["about"] not in list(ObjectionKind):
         raise Malformed("an objection is about documents, opening or result")
-    parse_instant(told["signed_at"])
     interest = text_of(told.get("interest", ""))
     return (
         ObjectionKind(text_of(told["about"])),
@@ -268,14 +263,8 @@ def _objection_in(statement: Statement, lot: LotRow) -> tuple[ObjectionKind, str
     )
 
 
-def _answer_in(statement: Statement, objection: ObjectionRow) -> str:
-    told = members(
-        statement.payload, {"v", "lot", "objection", "words", "signed_at"}, optional={"project"}
-    )
-    if told["lot"] != str(objection.lot_id) or told["objection"] != str(objection.id):
-        raise BrokenSeal("the statement is about another objection")
-    parse_instant(told["signed_at"])
-    words = text_of(told["words"])
+def _answer_in(statement: Statement) -> str:
+    words = text_of(statement.payload["words"])
     # An empty answer is refused by its article, not for its form.
     return clean_text(words, at_most=WORDS_MAX) if words.strip() else ""
 

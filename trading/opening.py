@@ -141,7 +141,7 @@ async def release(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
     # For us alone, though it is short: the last of two at once must see that it is the last.
     lot = await lots.lock(tx, lot_id)
     opening = await _opening_of(tx, lot)
-    statement = await verified_statement(tx, raw, "release")
+    statement = await verified_statement(tx, raw, "release", lot=lot_id, project=lot.project_id)
     mine = [
         bid for bid in await counted_bids(tx.session, lot_id) if bid.bidder_id == tx.actor.party
     ]
@@ -264,15 +264,13 @@ async def agree_fallback(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
     if tx.actor.role is not Role.SUPERVISOR:
         await lots.owned(tx, lot_id)
     opening = await _opening_of(tx, lot)
-    statement = await verified_statement(tx, raw, "fallback")
+    statement = await verified_statement(tx, raw, "fallback", lot=lot_id, project=lot.project_id)
     side = SIDES[tx.actor.role]
     agreed = await _fallback_sides(tx, lot_id)
 
     _require_going_on(lot)
     if opening.window_closed_at is None:
         raise Refused([_too_early("解密时间尚未结束，不得启动备用解密")])
-    if statement.payload.get("lot") != str(lot_id):
-        raise BrokenSeal("the statement is about another lot")
 
     await take_part(tx, lot_id)
     if side not in agreed:
@@ -324,7 +322,9 @@ async def give_shares(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
     """
     lot = await lots.lock(tx, lot_id)
     opening = await _opening_of(tx, lot)
-    statement = await verified_statement(tx, raw, "shares", max_bytes=8 << 20)
+    statement = await verified_statement(
+        tx, raw, "shares", max_bytes=8 << 20, lot=lot_id, project=lot.project_id
+    )
     key = await _own_key(tx, lot_id)
     before = await _given(tx, lot_id)
     wanted = {(env.head, component): env for _, component, env in _wanted(before)}
@@ -333,11 +333,11 @@ async def give_shares(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
     name = (await organisation_names(tx.session, [tx.actor.party]))[tx.actor.party]
 
     rows: list[ShareRow] = []
-    shares = list_of(statement.payload.get("shares"), at_most=SHARES_MAX)
+    shares = list_of(statement.payload["shares"], at_most=SHARES_MAX)
     if not shares:
         raise Malformed("the statement gives no share", code="no_shares")
-    for one in shares:
-        told = members(one, ("head", "component", "share"))
+    for given in shares:
+        told = members(given, ("head", "component", "share"))
         head, component = unb64u(text_of(told["head"])), text_of(told["component"])
         share = unb64u(text_of(told["share"]), 33)
         envelope = wanted.get((head, component))
@@ -547,7 +547,7 @@ def _require_going_on(lot: LotRow) -> None:
 
 
 def _secrets_in(payload: dict[str, Any]) -> dict[bytes, bytes]:
-    given = list_of(payload.get("secrets"), at_most=SECRETS_MAX)
+    given = list_of(payload["secrets"], at_most=SECRETS_MAX)
     told = [members(one, ("head", "secret")) for one in given]
     return {unb64u(text_of(one["head"])): unb64u(text_of(one["secret"]), 32) for one in told}
 

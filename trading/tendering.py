@@ -166,7 +166,7 @@ async def publication_papers(
     _require_state(lot, LotState.DRAFT)
     tender = await _tender(tx, lot, project)
     timetable = _proposed_timetable(tx, lot)
-    refusals = _grounds(tx, tender, _timetable_in(timetable, lot, published_at=tx.now))
+    refusals = _grounds(tx, tender, _timetable_in(timetable, published_at=tx.now))
     signed_at = instant_text(tx.now)
     policy = {**tender.policy, "signed_at": signed_at}
     timetable["signed_at"] = signed_at
@@ -193,13 +193,13 @@ async def publish_lot(
     """
     lot, project = await locked_own_lot(tx, lot_id)
     tender = await _tender(tx, lot, project)
-    timetable = await verified_statement(tx, papers.timetable, "timetable")
-    policy = await verified_statement(tx, papers.opening_policy, "opening-policy")
-    notice = await verified_statement(tx, papers.notice, "notice")
+    timetable = await _own_statement(tx, lot, papers.timetable, "timetable")
+    policy = await _own_statement(tx, lot, papers.opening_policy, "opening-policy")
+    notice = await _own_statement(tx, lot, papers.notice, "notice")
     digests = Published(_digest(timetable), _digest(policy), _digest(notice))
 
     _require_state(lot, LotState.DRAFT)
-    times = _timetable_in(timetable.payload, lot, published_at=tx.now)
+    times = _timetable_in(timetable.payload, published_at=tx.now)
     proposed = _notice_document(
         tx, tender, timetable.payload, digests.timetable_digest, digests.policy_digest
     )
@@ -368,20 +368,8 @@ def _proposed_timetable(tx: Transaction, lot: LotRow) -> dict[str, object]:
     }
 
 
-def _timetable_in(payload: Mapping[str, Any], lot: LotRow, *, published_at: datetime) -> Timetable:
+def _timetable_in(found: Mapping[str, Any], *, published_at: datetime) -> Timetable:
     """The times that a timetable's payload states, or `Malformed`."""
-    found = members(
-        dict(payload),
-        (
-            *("v", "project", "lot", "version", "previous"),
-            *("documents_from", "documents_until", "bids_due_at"),
-            *("release_window_s", "publicity_days", "validity_days"),
-        ),
-        optional=("signed_at",),
-    )
-    if (found["project"], found["lot"]) != (str(lot.project_id), str(lot.id)):
-        raise Malformed("the timetable is another lot's", code="wrong_lot")
-    _check_signed_at(found)
     return Timetable(
         published_at=published_at,
         documents_from=parse_instant(found["documents_from"]),
@@ -472,7 +460,6 @@ def _party(party: Organisation) -> dict[str, str]:
 
 def _notice_differences(signed: Mapping[str, Any], proposed: Mapping[str, object]) -> list[Refusal]:
     """Every point in which the signed notice is not the draft that is published with it."""
-    _check_signed_at(signed)
     differing = sorted(
         name
         for name in signed.keys() | proposed.keys()
@@ -513,9 +500,9 @@ async def _keep_notice(
     )
 
 
-def _check_signed_at(payload: Mapping[str, object]) -> None:
-    if "signed_at" in payload:
-        parse_instant(payload["signed_at"])
+async def _own_statement(tx: Transaction, lot: LotRow, raw: bytes, kind: str) -> Statement:
+    """A statement of the acting person's about this lot of this project."""
+    return await verified_statement(tx, raw, kind, lot=lot.id, project=lot.project_id)
 
 
 def _digest(statement: Statement) -> bytes:
@@ -553,13 +540,13 @@ async def clarify(
     deadline. Envelopes stay valid, since the opening policy holds no times.
     """
     lot, project = await locked_own_lot(tx, lot_id)
-    statement = await verified_statement(tx, raw, "clarification")
+    statement = await _own_statement(tx, lot, raw, "clarification")
     old = lots.timetable_of(tx, lot)
-    amended = None if timetable is None else await verified_statement(tx, timetable, "timetable")
+    amended = None if timetable is None else await _own_statement(tx, lot, timetable, "timetable")
 
     _require_state(lot, LotState.OPEN)
     assert old is not None
-    said = _clarification_in(statement.payload, lot)
+    said = _clarification_in(statement.payload)
     if said.number != await _next_number(tx, lot):
         raise Outrun("another notice of this lot was published first")
     new = old if amended is None else await _next_timetable(tx, lot, amended)
@@ -626,15 +613,7 @@ class _Said:
     files: tuple[TenderFile, ...]
 
 
-def _clarification_in(payload: Mapping[str, Any], lot: LotRow) -> _Said:
-    found = members(
-        dict(payload),
-        ("v", "project", "lot", "number", "title", "text", "may_affect_bids"),
-        optional=("changes_object", "documents", "signed_at"),
-    )
-    if (found["project"], found["lot"]) != (str(lot.project_id), str(lot.id)):
-        raise Malformed("the clarification is another lot's", code="wrong_lot")
-    _check_signed_at(found)
+def _clarification_in(found: Mapping[str, Any]) -> _Said:
     title = clean_text(found["title"], at_most=TITLE_MAX)
     clean_text(found["text"], at_most=TEXT_MAX)
     flags = (found["may_affect_bids"], found.get("changes_object", False))
@@ -660,7 +639,7 @@ def _clarification_in(payload: Mapping[str, Any], lot: LotRow) -> _Said:
 async def amend_timetable(tx: Transaction, lot_id: UUID, raw: bytes) -> int:
     """Move a lot's times later by a signed next version of its timetable; that version."""
     lot, _ = await locked_own_lot(tx, lot_id)
-    statement = await verified_statement(tx, raw, "timetable")
+    statement = await _own_statement(tx, lot, raw, "timetable")
     old = lots.timetable_of(tx, lot)
 
     _require_state(lot, LotState.OPEN)
@@ -678,7 +657,7 @@ async def amend_timetable(tx: Transaction, lot_id: UUID, raw: bytes) -> int:
 async def _next_timetable(tx: Transaction, lot: LotRow, statement: Statement) -> Timetable:
     """The times of a statement that follows the version in force; `Outrun` where it does not."""
     assert lot.published_at is not None
-    times = _timetable_in(statement.payload, lot, published_at=lot.published_at)
+    times = _timetable_in(statement.payload, published_at=lot.published_at)
     current = await tx.session.get_one(TimetableRow, (lot.id, lot.timetable_version))
     follows = (statement.payload["version"], statement.payload["previous"])
     if follows != (current.version + 1, b64u(current.digest)):
@@ -706,14 +685,11 @@ async def _keep_amendment(
 async def cancel_lot(tx: Transaction, lot_id: UUID, raw: bytes) -> None:
     """End a published tender by a signed notice that gives the reason."""
     lot, _ = await locked_own_lot(tx, lot_id)
-    statement = await verified_statement(tx, raw, "notice")
+    statement = await _own_statement(tx, lot, raw, "notice")
 
     found = members(
         statement.payload, ("v", "kind", "project", "lot", "reason"), optional=("signed_at",)
     )
-    if (found["project"], found["lot"]) != (str(lot.project_id), str(lot.id)):
-        raise Malformed("the notice is another lot's", code="wrong_lot")
-    _check_signed_at(found)
     reason = clean_text(found["reason"], at_most=TEXT_MAX)
     if found["kind"] != "cancellation":
         raise Malformed("a notice that ends the tender was expected", code="wrong_statement")

@@ -20,6 +20,7 @@ from sqlmodel import col
 from kernel.access import CONFLICTS, Role, conflicting
 from kernel.crypto.digests import Malformed, sha256, strict_json
 from kernel.crypto.signing import Envelope, RelyingParty, verify
+from kernel.crypto.statement_kinds import said_in
 from kernel.errors import BrokenSeal, NotFound, Refused
 from kernel.identifiers import PartyId, PersonId
 from kernel.refusals import Refusal
@@ -269,18 +270,27 @@ ROLE_NAMES: Mapping[Role, str] = {
 
 
 async def verified_statement(
-    tx: Transaction, raw: bytes, kind: str, *, max_bytes: int = STATEMENT_MAX_BYTES
+    tx: Transaction, raw: bytes, kind: str, *, max_bytes: int = STATEMENT_MAX_BYTES, **about: UUID
 ) -> Statement:
     """The statement in these bytes, signed by one live credential of the acting person.
 
-    `kind` is the short name, such as `submission`; type and version follow from it. `Malformed`
-    where the bytes are no such statement, `BrokenSeal` where the signature is not this person's.
-    Repetition is the caller's concern: statements name what they are about by its id.
+    `kind` is the short name, such as `submission`; type, version and members follow from it.
+    `about` are the ids it must name wherever it names such a thing: `lot=…`, `project=…`.
+    `Malformed` where the bytes are no such statement or it is about something else, `BrokenSeal`
+    where the signature is not this person's. Repetition is the caller's concern.
     """
     envelope, payload = read_statement(raw, kind, max_bytes=max_bytes)
+    require_about(payload, **about)
     keys = await live_keys(tx.session, tx.actor.person)
     keyid = only_signer(envelope, keys, relying_party=relying_party(tx.settings))
     return Statement(kind, payload, raw, sha256(raw), keyid)
+
+
+def require_about(payload: Mapping[str, object], **about: UUID) -> None:
+    """`Malformed` where a statement names another lot, project, … than the one it is sent for."""
+    for name, wanted in about.items():
+        if payload.get(name, str(wanted)) != str(wanted):
+            raise Malformed(f"the statement is about another {name}", code=f"wrong_{name}")
 
 
 def payload_type(kind: str) -> str:
@@ -291,14 +301,14 @@ def payload_type(kind: str) -> str:
 def read_statement(
     raw: bytes, kind: str, *, max_bytes: int = STATEMENT_MAX_BYTES
 ) -> tuple[Envelope, dict[str, Any]]:
-    """The envelope and payload of a statement of this kind, with no signature verified yet."""
+    """The envelope and payload of a statement of this kind, with no signature verified yet.
+
+    The payload has exactly the members that `FORMS` names for its kind.
+    """
     envelope = Envelope.from_bytes(raw, max_bytes=max_bytes)
     if envelope.payload_type != payload_type(kind):
         raise Malformed(f"a statement of the kind {kind} was expected", code="wrong_statement")
-    payload = strict_json(envelope.payload, max_bytes)
-    if not isinstance(payload, dict) or payload.get("v") != f"ebid-{kind}/1":
-        raise Malformed(f"the payload is no ebid-{kind}/1", code="wrong_statement")
-    return envelope, payload
+    return envelope, said_in(kind, strict_json(envelope.payload, max_bytes))
 
 
 def only_signer(

@@ -25,7 +25,6 @@ from kernel.clock import unshifted_clock
 from kernel.crypto.digests import (
     Malformed,
     list_of,
-    members,
     parse_instant,
     sha256,
     text_of,
@@ -66,29 +65,6 @@ ASKED_FOR: Final = frozenset(MEMBERS) - {Role.CENTRE_STAFF}
 NAME_MAX = 200
 IDENTITY_DOCUMENT: Final = re.compile(r"[0-9A-Z]{6,32}")
 REGION: Final = re.compile(r"[0-9]{6}")
-
-_REGISTRATION: Final = (
-    "v",
-    "uscc",
-    "name",
-    "region",
-    "responsible_person",
-    "roles",
-    "person",
-    "identity_document",
-    "public_key",
-    "signed_at",
-)
-_MEMBERSHIP: Final = (
-    "v",
-    "organisation",
-    "roles",
-    "person",
-    "identity_document",
-    "public_key",
-    "signed_at",
-)
-_CREDENTIAL: Final = ("v", "public_key", "signed_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +117,7 @@ class Registered:
 
 def registration_of(raw: bytes) -> Registration:
     """The registration in these bytes, signed by the key it names."""
-    payload, public_key = _self_signed(raw, "registration", _REGISTRATION)
+    payload, public_key = _self_signed(raw, "registration")
     region = text_of(payload["region"])
     if not REGION.fullmatch(region):
         raise Malformed("region: six digits", code="region")
@@ -158,7 +134,7 @@ def registration_of(raw: bytes) -> Registration:
 
 def membership_of(raw: bytes) -> Membership:
     """The request to act for an organisation, signed by the key it names."""
-    payload, public_key = _self_signed(raw, "membership", _MEMBERSHIP)
+    payload, public_key = _self_signed(raw, "membership")
     return Membership(
         organisation_id=PartyId(id_of(payload["organisation"])),
         roles=roles_of(payload["roles"]),
@@ -207,15 +183,14 @@ def identity_hash(pepper: bytes, identity_document: str) -> bytes:
     return hmac.digest(pepper, b"sunbid/identity/1\0" + identity_document.encode(), "sha256")
 
 
-def _self_signed(raw: bytes, kind: str, names: Collection[str]) -> tuple[dict[str, object], bytes]:
-    envelope, payload = read_statement(raw, kind)
-    found = members(payload, names)
-    public_key = unb64u(found["public_key"])
+def _self_signed(raw: bytes, kind: str) -> tuple[dict[str, object], bytes]:
+    envelope, said = read_statement(raw, kind)
+    public_key = unb64u(said["public_key"])
     loaded_public_key(public_key)
     if len(envelope.signatures) != 1:
         raise BrokenSeal("the statement must carry one signature, the newcomer's")
     verify(envelope, keys={p256_keyid(public_key): public_key})
-    return found, public_key
+    return said, public_key
 
 
 def _newcomer(payload: dict[str, object], public_key: bytes) -> Newcomer:
@@ -464,9 +439,8 @@ async def add_credential(tx: Transaction, raw: bytes) -> str:
 
     The statement carries two signatures: by a key the person has, and by the new one.
     """
-    envelope, payload = read_statement(raw, "credential")
-    found = members(payload, _CREDENTIAL)
-    public_key = unb64u(found["public_key"])
+    envelope, said = read_statement(raw, "credential")
+    public_key = unb64u(said["public_key"])
     keyid = p256_keyid(public_key)
     keys = await live_keys(tx.session, tx.actor.person)
     taken = await tx.session.get(CredentialRow, keyid)

@@ -20,7 +20,7 @@ from sqlmodel import col
 
 from kernel.access import Actor, Role, by
 from kernel.clock import unshifted_clock
-from kernel.crypto.digests import Malformed, b64u, members, sha256, text_of, unb64u
+from kernel.crypto.digests import Malformed, b64u, sha256, text_of, unb64u
 from kernel.crypto.signing import p256_keyid
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, NotSignedIn, Refused
 from kernel.identifiers import PartyId, PersonId, SessionId
@@ -54,8 +54,6 @@ SEEN_EVERY: Final = timedelta(minutes=1)
 OPEN_TO_UNVERIFIED: Final = frozenset({Role.TENDEREE, Role.AGENCY, Role.BIDDER})
 """Market bodies may look round as soon as they have registered (电子招标投标办法 9, 54); whatever
 they then do that has effect asks for their verification."""
-
-_SIGN_IN: Final = ("v", "challenge", "role", "organisation", "origin", "signed_at")
 
 
 class Purpose(StrEnum):
@@ -149,8 +147,7 @@ async def spend_challenge(tx: Transaction, nonce: bytes, purpose: Purpose) -> Ch
 @by(Role.PUBLIC)
 async def sign_in(tx: Transaction, raw: bytes) -> Session:
     """Begin a session from a signed challenge that names the capacity and the organisation."""
-    envelope, payload = read_statement(raw, "sign-in")
-    said = members(payload, _SIGN_IN)
+    envelope, said = read_statement(raw, "sign-in")
     await spend_challenge(tx, unb64u(said["challenge"], CHALLENGE_SIZE), Purpose.SIGN_IN)
     credential = await tx.session.get(CredentialRow, envelope.signatures[0].keyid)
 

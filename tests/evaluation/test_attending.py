@@ -296,7 +296,7 @@ async def test_an_absence_is_put_on_record_once_and_cured_by_signing_in_anew(
     assert await attending.note_absences(room.store) == 1
     assert await attending.note_absences(room.store) == 0
     assert await phase_of(room) == Phase.PAUSED
-    await room.sign_in(room.sitters[3], signed_at="again")
+    await room.sign_in(room.sitters[3], signed_at="2026-03-24T09:00:00Z")
     assert await phase_of(room) == Phase.WORKING
     assert len(await room.bids()) == 6
     assert (await kinds(room))[-3:] == ["ReadingBegan", "ReadingStopped", "ReadingBegan"]

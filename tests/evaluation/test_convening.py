@@ -185,7 +185,7 @@ async def test_the_next_in_the_draw_takes_the_place_of_who_withdrew(room: WorkRo
     await room.admit(successor)
     await room.sign_in(successor)
     for one in room.sitters:
-        await room.sign_in(one, signed_at=f"again {one.number}")
+        await room.sign_in(one, signed_at=f"2026-03-24T09:00:0{one.number}Z")
     assert len(await room.bids(successor)) == 6
     with pytest.raises(NotFound):
         await room.bids(leaver)
@@ -196,7 +196,7 @@ async def test_who_withdrew_cannot_sign_in_again(room: WorkRoom) -> None:
     leaver = room.drawn[0]
     await room.do(leaver.player, attending.withdraw, room.committee_id, "与投标人有利害关系")
     with pytest.raises(Refused) as refused:
-        await room.sign_in(leaver, signed_at="again")
+        await room.sign_in(leaver, signed_at="2026-03-24T09:00:00Z")
     assert codes(refused) == {"replaced"}
 
 

@@ -1,7 +1,8 @@
 """A voluntary tender over HTTP, from its draft to an award the law leaves to the tenderee.
 
 No bid period and no publicity are prescribed for it, and the winner may be any candidate.
-Bidding Law 24, 40; Bidding Regulation 16, 54, 55. Everybody acts by programs of their own.
+Bidding Law 24, 40; Bidding Regulation 16, 54, 55. Everybody acts by programs of their own, and
+sends what it signs spoilt in every way before it sends it right, of which nothing may come.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from kernel.store.transaction import Store
 from tests.draw_cast import CIVIL, COST, EAST, HOST, SOUTH, DrawHouse, a_pool
 from tests.sealed_bids import ticking
 from tests.tenders import Cast, Player, a_cast, a_player, a_uscc
+from tests.web.careless_senders import SIGNED_ON_THE_WAY, CarelessSenders
 from tests.web.draw_hall import DrawByWire
 from tests.web.tender_house import client_of
 from trading import due_lots
@@ -55,8 +57,8 @@ ClockTo = Callable[[datetime], Awaitable[None]]
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """No witnesses, so that a checkpoint alone makes an entry witnessed."""
-    return settings.model_copy(update={"witness_quorum": 0})
+    """No witnesses, so that a checkpoint alone makes an entry witnessed, and patient leases."""
+    return settings.model_copy(update={"witness_quorum": 0, "lease_s": 600.0})
 
 
 @dataclass(slots=True)
@@ -64,6 +66,7 @@ class Journey:
     """Everybody on the way, with a line each, and the hands of clock and log."""
 
     app: FastAPI
+    careless: CarelessSenders
     store: Store
     tick: Tick
     clock_to: ClockTo
@@ -75,6 +78,7 @@ class Journey:
 
     async def line(self, who: Player) -> Client:
         """This player's program."""
+        self.careless.known(who)
         if who.person not in self.lines:
             self.lines[who.person] = await client_of(self.app, who)
         return self.lines[who.person]
@@ -99,7 +103,9 @@ class Journey:
 async def journey(
     app: FastAPI, store: Store, tick: Tick, clock_to: ClockTo, tmp_path: Path
 ) -> AsyncIterator[Journey]:
-    made = Journey(app, store, tick, clock_to, await a_cast(store), tmp_path)
+    careless = CarelessSenders(app, store)
+    house: Any = careless
+    made = Journey(house, careless, store, tick, clock_to, await a_cast(store), tmp_path)
     try:
         yield made
     finally:
@@ -242,6 +248,7 @@ async def drawn(journey: Journey, due_at: datetime) -> DrawHouse:
         },
     )
     house.draw_id = DrawId(UUID(told["draw_id"]))
+    journey.careless.known(*house.parties.values(), *(one.player for one in house.experts))
     await journey.tick()
     wire = DrawByWire(house, journey.app)
     await wire.play()
@@ -287,6 +294,7 @@ async def evaluated(journey: Journey, house: DrawHouse) -> bytes:
         sites.append(str(told["site_id"]))
         for number in (1, 2, 3):
             key = PrivateKey.generate()
+            journey.careless.known(key)
             work = SeatWork(doors, key, journey.folder / f"{region}-{number}")
             raw = work.seat_statement(sites[-1], number)
             seat = await doors.post_signed(f"/api/v1/sites/{sites[-1]}/seats", raw)
@@ -394,3 +402,4 @@ async def test_a_voluntary_tender_is_published_opened_evaluated_and_awarded_to_t
     await stranger.aclose()
     await journey.tick()
     await sound()
+    assert set(journey.careless.spoilt) == SIGNED_ON_THE_WAY

@@ -58,9 +58,9 @@ PEOPLES_ROLES = [role for role in Role if role not in BOUND_BY_NOTHING]
 async def test_a_statement_of_the_acting_person_is_read(store: Store) -> None:
     key = PrivateKey.generate()
     who = await registered(store, key)
-    raw = signed(key, "objection", {"lot": "甲"})
+    raw = signed(key, "fallback", {"lot": "甲"})
     async with transaction(store, actor=acting(who)) as tx:
-        statement = await verified_statement(tx, raw, "objection")
+        statement = await verified_statement(tx, raw, "fallback")
     assert statement.payload["lot"] == "甲"
     assert (statement.envelope, statement.digest) == (raw, sha256(raw))
     assert statement.keyid == key.keyid
@@ -70,13 +70,13 @@ async def test_a_statement_by_another_person_is_refused(store: Store) -> None:
     key, other = PrivateKey.generate(), PrivateKey.generate()
     who = await registered(store, key)
     await registered(store, other, uscc=GOOD_USCC[1], identity_document="AAAAAA9")
-    both = Envelope.from_bytes(signed(key, "objection", {}))
+    both = Envelope.from_bytes(signed(key, "fallback", {"lot": "甲"}))
     both = both.also_signed(other.signature(both.payload_type, both.payload))
-    cases = [signed(other, "objection", {}), both.to_bytes()]
+    cases = [signed(other, "fallback", {"lot": "甲"}), both.to_bytes()]
     for raw in cases:
         async with transaction(store, actor=acting(who)) as tx:
             with pytest.raises(BrokenSeal):
-                await verified_statement(tx, raw, "objection")
+                await verified_statement(tx, raw, "fallback")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_statement_beyond_its_size_is_malformed() -> None:
 async def test_every_changed_byte_of_a_statement_is_noticed(store: Store) -> None:
     key = PrivateKey.generate()
     who = await registered(store, key)
-    envelope = Envelope.from_bytes(signed(key, "objection", {"lot": "a"}))
+    envelope = Envelope.from_bytes(signed(key, "fallback", {"lot": "a"}))
     (one,) = envelope.signatures
     mutants = [
         replace(envelope, payload=envelope.payload.replace(b'"a"', b'"b"')),
@@ -118,14 +118,14 @@ async def test_every_changed_byte_of_a_statement_is_noticed(store: Store) -> Non
     for mutant in mutants:
         async with transaction(store, actor=acting(who)) as tx:
             with pytest.raises(BrokenSeal):
-                await verified_statement(tx, mutant.to_bytes(), "objection")
+                await verified_statement(tx, mutant.to_bytes(), "fallback")
 
 
 async def test_the_public_has_no_statements(store: Store) -> None:
     async with transaction(store, actor=PUBLIC) as tx:
         with pytest.raises(NotPermitted):
             await verified_statement(
-                tx, signed(PrivateKey.generate(), "objection", {}), "objection"
+                tx, signed(PrivateKey.generate(), "fallback", {"lot": "甲"}), "fallback"
             )
 
 

@@ -187,16 +187,16 @@ async def test_a_passkey_belongs_to_one_person(store: Store) -> None:
 async def test_a_passkey_signs_statements(store: Store) -> None:
     device = SoftAuthenticator()
     who = await with_passkey(store, device)
-    kind = payload_type("objection")
-    payload = canonical({"v": "ebid-objection/1", "lot": "甲"})
+    kind = payload_type("fallback")
+    payload = canonical({"v": "ebid-fallback/1", "lot": "甲"})
     async with transaction(store, actor=acting(who)) as tx:
         raw = device.sign(kind, payload).to_bytes()
-        statement = await verified_statement(tx, raw, "objection")
+        statement = await verified_statement(tx, raw, "fallback")
         assert statement.keyid == device.keyid
         for lie in ({"origin": "https://evil.example"}, {"rp_id": "x"}, {"flags": PRESENT}):
             forged = replace(device, **lie).sign(kind, payload).to_bytes()
             with pytest.raises(BrokenSeal):
-                await verified_statement(tx, forged, "objection")
+                await verified_statement(tx, forged, "fallback")
 
 
 async def test_a_revoked_passkey_neither_signs_nor_signs_in(store: Store) -> None:

@@ -326,7 +326,7 @@ async def test_a_second_key_speaks_once_both_keys_have_signed(store: Store) -> N
     async with transaction(store, actor=acting(who)) as tx:
         assert await add_credential(tx, a_credential(old, new)) == new.keyid
     async with transaction(store, actor=acting(who)) as tx:
-        statement = await verified_statement(tx, signed(new, "objection", {}), "objection")
+        statement = await verified_statement(tx, signed(new, "fallback", {"lot": "甲"}), "fallback")
     assert statement.keyid == new.keyid
     assert "CredentialAdded" in await kinds(store)
 
@@ -352,7 +352,7 @@ async def test_a_revoked_key_speaks_for_nobody(store: Store) -> None:
         await revoke_credential(tx, key.keyid, reason="遗失")
     async with transaction(store, actor=acting(who)) as tx:
         with pytest.raises(BrokenSeal):
-            await verified_statement(tx, signed(key, "objection", {}), "objection")
+            await verified_statement(tx, signed(key, "fallback", {"lot": "甲"}), "fallback")
     with pytest.raises(Refused) as refused:
         await registered(store, key, uscc=GOOD_USCC[1])
     assert codes(refused) == {"key_taken"}

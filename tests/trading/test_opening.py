@@ -141,7 +141,9 @@ async def test_a_wrong_secret_is_refused_and_recorded_and_may_be_sent_again(
 
 async def test_a_stranger_has_nothing_to_release(store: Store, hall: Hall) -> None:
     stranger = await a_bidder(store)
-    raw = signed(stranger, "release", {"v": "ebid-release/1", "lot": "x", "secrets": []})
+    raw = signed(
+        stranger, "release", {"v": "ebid-release/1", "lot": str(hall.lot_id), "secrets": []}
+    )
     with pytest.raises(NotFound):
         async with transaction(store, actor=stranger.actor, now=hall.in_window) as tx:
             await opening.release(tx, hall.lot_id, raw)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import httpx
 import pytest
@@ -14,12 +16,21 @@ from fastapi import FastAPI
 from fastapi.routing import RouteContext
 
 from kernel.access import Role
+from kernel.crypto.digests import Malformed, b64u, canonical
 from kernel.crypto.signing import Envelope, PrivateKey
+from kernel.crypto.statement_kinds import FORMS, said_in
 from kernel.store.parties import payload_type
 from kernel.store.transaction import Store
-from tests.newcomers import a_registration
+from tests.decisions import a_bar
+from tests.newcomers import GOOD_USCC, a_membership, a_registration
+from tests.opened_lots import Hall
+from tests.sealed_bids import Tender, a_bidder
+from tests.web.careless_senders import SIGNED_ON_THE_WAY, CarelessSenders
 from tests.web.every_route import Cast, a_cast, path_names, path_of, query_names, routes_of
 from tests.web.route_matrix import NOBODY_KNOWN, ROUTES, Line
+from tests.web.tender_house import client_of
+from trading import opening
+from web import opening_work
 
 JSON = "application/json"
 DSSE = {"Content-Type": "application/vnd.dsse+json"}
@@ -54,6 +65,110 @@ async def test_a_registration_with_a_zero_character_is_malformed(
     answer = await http.post("/api/v1/registrations", content=raw, headers=DSSE)
     assert answer.status_code == 422, answer.text
     assert answer.json()["code"] == "malformed"
+
+
+# ── in what is signed ─────────────────────────────────────────────────────────────────────────
+
+
+def test_every_kind_of_statement_is_read_to_the_letter() -> None:
+    """No member is missing, none unknown, and an instant is one; nested ones are their readers'."""
+    for kind, form in FORMS.items():
+        said = {name: "x" for name in form.required | form.optional}
+        said |= {"v": f"ebid-{kind}/1"}
+        dated = "signed_at" in said
+        said |= {"signed_at": "2026-03-02T01:00:00Z"} if dated else {}
+        assert said_in(kind, said) == said
+        assert said_in(kind, {name: said[name] for name in form.required})
+        spoilt = [{**said, "unknown": 1}, {**said, "v": "ebid-other/1"}, [said]]
+        spoilt += [{k: v for k, v in said.items() if k != name} for name in form.required]
+        spoilt += [{**said, "signed_at": at} for at in (True, "yesterday", None) if dated]
+        for one in spoilt:
+            with pytest.raises(Malformed):
+                said_in(kind, one)
+
+
+ABOUT_COLLUSION = {
+    "authority": "江城市发展和改革委员会",
+    "document_number": "江发改罚〔2026〕9号",
+    "reason": "情节轻微",
+}
+
+
+def a_credential(old: PrivateKey, new: PrivateKey) -> bytes:
+    """A further key, let in by one that is known."""
+    said = {
+        "v": "ebid-credential/1",
+        "public_key": b64u(new.public_bytes),
+        "signed_at": "2026-03-02T01:00:00Z",
+    }
+    kind, payload = payload_type("credential"), canonical(said)
+    return old.sign(kind, payload).also_signed(new.signature(kind, payload)).to_bytes()
+
+
+async def test_what_is_signed_and_spoilt_is_refused_and_leaves_nothing(
+    app: FastAPI, store: Store, tender: Tender
+) -> None:
+    """Every kind that a voluntary tender does not need on its way, sent as its senders send it."""
+    careless = CarelessSenders(app, store)
+    house: Any = careless
+    lot, path = str(tender.lot_id), f"/api/v1/lots/{tender.lot_id}"
+    cast, bidder = tender.cast, await a_bidder(store)
+    newcomer, second, third = (PrivateKey.generate() for _ in range(3))
+    careless.known(newcomer, second, third, bidder, cast.agency, cast.supervisor)
+
+    own = await client_of(house)
+    own.key = newcomer
+    came = await own.register(
+        uscc=GOOD_USCC[2],
+        name="江城市政工程有限公司",
+        region="420100",
+        responsible_person="王伟",
+        roles=["bidder"],
+        person="李娜",
+        identity_document="420103199001010055",
+    )
+    await own.sign_in("bidder", came["organisation_id"])
+    await own.join(a_membership(second, UUID(came["organisation_id"])))
+    await own.post_signed("/api/v1/credentials", a_credential(newcomer, third))
+
+    supervisor = await client_of(house, cast.supervisor)
+    barred = a_bar({"organisation": came["organisation_id"]})
+    decision = (await supervisor.post_statement("/api/v1/decisions", "bar", barred))["id"]
+    lifted = {"decision": decision, **ABOUT_COLLUSION}
+    await supervisor.post_statement(f"/api/v1/decisions/{decision}/lift", "lift", lifted)
+
+    objection = {"lot": lot, "about": "documents", "words": "业绩加分与项目规模不相称。"}
+    objector, agency = await client_of(house, bidder), await client_of(house, cast.agency)
+    raised = await objector.post_statement(f"{path}/objections", "objection", objection)
+    answer = {"lot": lot, "objection": raised["id"], "words": "已修改。"}
+    await agency.post_statement(f"{path}/objections/{raised['id']}/answer", "answer", answer)
+
+    clarification = {
+        "project": str(tender.lot.project_id),
+        "lot": lot,
+        "number": 2,
+        "title": "第1号澄清",
+        "text": "工程量清单第12项数量更正。",
+        "may_affect_bids": False,
+    }
+    signed = json.loads(agency.statement("clarification", clarification))
+    await agency.post(f"{path}/clarifications", {"clarification": signed})
+
+    assert set(careless.spoilt) | SIGNED_ON_THE_WAY | {"fallback"} == set(FORMS)
+    assert min(careless.spoilt.values()) > 8
+
+
+async def test_an_agreement_that_is_spoilt_opens_nothing(
+    app: FastAPI, store: Store, hall: Hall, clock_to: Callable[[datetime], Awaitable[None]]
+) -> None:
+    careless = CarelessSenders(app, store)
+    house: Any = careless
+    agency = hall.tender.cast.agency
+    careless.known(agency)
+    await clock_to(await hall.window_ends_at() + timedelta(seconds=1))
+    await opening.proceed(store, hall.lot_id)
+    await opening_work.agree_fallback(await client_of(house, agency), str(hall.lot_id))
+    assert set(careless.spoilt) == {"fallback"}
 
 
 # ── at every door ─────────────────────────────────────────────────────────────────────────────

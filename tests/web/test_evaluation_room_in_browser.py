@@ -176,7 +176,7 @@ async def test_when_a_line_is_lost_what_was_being_read_goes_from_every_screen(
         await attending.note_absences(room.store)
         await expect(page.locator("#board")).to_contain_text("暂停评审")
         await expect(page.locator("pre")).to_have_count(0)
-        await room.sign_in(room.sitters[3], signed_at="again")
+        await room.sign_in(room.sitters[3], signed_at="2026-03-24T09:00:00Z")
         await expect(page.locator("pre")).to_be_visible()
 
 

@@ -10,15 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kernel.crypto.digests import (
-    Malformed,
-    count_of,
-    list_of,
-    members,
-    parse_instant,
-    text_of,
-    unb64u,
-)
+from kernel.crypto.digests import Malformed, count_of, list_of, members, text_of, unb64u
+from kernel.crypto.statement_kinds import said_in
 from kernel.refusals import Refusal
 from kernel.statute import E_BIDDING_MEASURES, under
 
@@ -58,11 +51,7 @@ class Submission:
 
 def submission_in(payload: Mapping[str, Any]) -> Submission:
     """The submission that a payload states, or `Malformed`."""
-    found = members(
-        dict(payload),
-        ("v", "project", "lot", "bidder", "seq", "policy", "envelopes", "replaces", "signed_at"),
-    )
-    parse_instant(found["signed_at"])
+    found = said_in("submission", payload)
     envelopes = []
     for item in list_of(found["envelopes"], at_most=ENVELOPES_MAX):
         one = members(item, ("envelope", "head", "payload_size", "payload_root"))

@@ -1,0 +1,104 @@
+"""Every kind of statement that people and their programs sign here, and what each must say.
+
+A signature lasts longer than the program that read what was signed. So nothing is read past what a
+statement says: it has the members of its kind and no others, and an instant where it names one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kernel.crypto.digests import Malformed, members, parse_instant
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The members of one kind of statement; `v`, which names the kind, is always among them."""
+
+    required: frozenset[str]
+    optional: frozenset[str]
+
+
+def _says(required: str, optional: str = "signed_at") -> Form:
+    return Form(frozenset({"v", *required.split()}), frozenset(optional.split()))
+
+
+_TENDER_NOTICE = (
+    "code project_name number name procedure category region funding_source tenderee agency"
+    " estimate ceiling_price bid_security sheet_fields scheme security_forms words documents"
+    " documents_from documents_until bids_due_at timetable opening_policy"
+)
+
+FORMS: Final[Mapping[str, Form]] = {
+    # coming in
+    "registration": _says(
+        "uscc name region responsible_person roles person identity_document public_key signed_at",
+        "",
+    ),
+    "membership": _says("organisation roles person identity_document public_key signed_at", ""),
+    "credential": _says("public_key signed_at", ""),
+    "sign-in": _says("challenge role organisation origin signed_at", ""),
+    # the tender
+    "authorisation": _says("project agency"),
+    "custodian-key": _says("project lot kid public_key"),
+    "timetable": _says(
+        "project lot version previous documents_from documents_until bids_due_at"
+        " release_window_s publicity_days validity_days"
+    ),
+    "opening-policy": _says(
+        "project lot version suite envelopes officials escrow log witnesses quorum"
+    ),
+    # One that publishes says everything; one that ends a tender gives its reason instead.
+    "notice": _says("kind project lot", f"{_TENDER_NOTICE} reason signed_at"),
+    "clarification": _says(
+        "project lot number title text may_affect_bids", "changes_object documents signed_at"
+    ),
+    # the bids
+    "submission": _says("project lot bidder seq policy envelopes replaces signed_at", ""),
+    "release": _says("lot secrets", "project signed_at"),
+    "fallback": _says("lot", "project signed_at"),
+    "shares": _says("lot shares", "project signed_at"),
+    "opening-record": _says(
+        "project lot policy timetable close_entry window_closed_entry opened_at bids objections",
+        "",
+    ),
+    # the result
+    "candidates": _says(
+        "project lot report days candidates ranking rejected objections signed_at", ""
+    ),
+    "objection": _says("lot about words signed_at", "project interest"),
+    "answer": _says("lot objection words signed_at", "project"),
+    "award": _says("lot winner signed_at", "project report set_aside"),
+    # the draw
+    "draw-commit": _says("draw party commitment share_key"),
+    "draw-shares": _says("draw party shares"),
+    "draw-eligibility": _says("draw party members_root"),
+    "draw-reveal": _says("draw party nonce"),
+    "draw-answer": _says("call answer", "reason signed_at"),
+    # the committee
+    "seat": _says("site number public_key"),
+    "seat-presence": _says("committee seat declaration"),
+    "seat-lease": _says("committee seat counter"),
+    "evaluation-sign-in": _says("committee seat no_conflict discipline"),
+    "scores-commit": _says("committee member round commitment", "reason ground signed_at"),
+    "report-signature": _says("committee member report dissent refused"),
+    # standing
+    "bar": _says(
+        "subject authority document_number article misconduct reason acts decided_on starts_on"
+        " ends_on"
+    ),
+    "lift": _says("decision authority document_number reason"),
+}
+
+
+def said_in(kind: str, payload: object) -> dict[str, Any]:
+    """The members of a payload that is a statement of this kind, or `Malformed`."""
+    if not isinstance(payload, dict) or payload.get("v") != f"ebid-{kind}/1":
+        raise Malformed(f"the payload is no ebid-{kind}/1", code="wrong_statement")
+    form = FORMS[kind]
+    said = members(payload, form.required, optional=form.optional)
+    if "signed_at" in said:
+        parse_instant(said["signed_at"])
+    return said
