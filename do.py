@@ -52,6 +52,10 @@ PIP_WORDS = {
 }
 
 
+class Misused(Exception):
+    """The words on the command line make no sense; the process leaves with 2."""
+
+
 class Failed(Exception):
     """A step ended with this code, and its own words are on the terminal already."""
 
@@ -229,9 +233,8 @@ def run(words: list[str]) -> None:
     data, words = taken("--data", words)
     port = port or environment.get("SUNBID_PORT") or "8000"
     if not port.isdigit() or not 0 < int(port) < 65536:
-        sys.exit(f"--port wants a number from 1 to 65535, not {port!r}")
+        raise Misused(f"--port wants a number from 1 to 65535, not {port!r}")
     environment["SUNBID_PORT"] = port
-    environment.setdefault("SUNBID_ORIGIN", f"http://localhost:{port}")
     environment["SUNBID_DATA"] = str(Path(data or environment["SUNBID_DATA"]).absolute())
     set_up(RUN)
     os.chdir(ROOT)
@@ -249,7 +252,7 @@ def taken(option: str, words: list[str]) -> tuple[str, list[str]]:
             continue
         value = after if equals else next(rest, "")
         if not value:
-            sys.exit(f"{option} wants a value")
+            raise Misused(f"{option} wants a value")
     return value, kept
 
 
@@ -307,7 +310,7 @@ def counted(report: Path) -> str:
 def check(words: list[str]) -> int:
     """Everything that can be judged without running the platform."""
     if words:
-        sys.exit("check takes no further words")
+        raise Misused("check takes no further words")
     set_up(DEV)
     programs = {
         "format": ["-m", "ruff", "format", "--check", "."],
@@ -467,6 +470,9 @@ def main(words: list[str]) -> int:
         return 2
     try:
         return commands[command](rest) or 0
+    except Misused as misuse:
+        say(f"{misuse}.")
+        return 2
     except Failed as failure:
         say(f"{failure}.")
         return 1

@@ -25,7 +25,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     data: Path = Path(".sunbid")
-    origin: str = "http://localhost:8000"
+    origin: str = Field(default_factory=lambda told: f"http://localhost:{told['port']}")
+    """The address by which browsers reach the platform; this machine's own where none is set."""
     database_url: str = ""
     app_database_url: str = ""
     log_database_url: str = ""

@@ -1,8 +1,7 @@
 """The `sunbid` command: everything that is done to the platform from a terminal.
 
-Data goes to standard output and talk to standard error. Exit codes: 0 done, 2 wrong usage, 3 not
-found, 4 not signed in or not permitted, 5 refused or in conflict, 6 verification failed, 7 network,
-8 the deadline has passed.
+Data goes to standard output and talk to standard error. Every command's help ends with what its
+exit code says, as `exit_codes.py` has it.
 """
 
 import asyncio
@@ -23,18 +22,18 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from kernel.access import Role
-from kernel.crypto.digests import b64u, unb64u
+from kernel.crypto.digests import Malformed, b64u, unb64u
 from kernel.crypto.notes import WitnessSigner, parse_vkey
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, PlatformError, Refused
 from kernel.failpoints import arm
 from kernel.randomness import random_bytes
 from kernel.settings import Settings
 from kernel.store import founding
+from kernel.store.migrating import SCRIPTS
 from web import background as background_process
 from web import (
     doctoring,
@@ -49,14 +48,27 @@ from web import (
 from web.app import create_app
 from web.client import Unreachable
 from web.draw_commands import draw_app
+from web.exit_codes import (
+    AUTH,
+    CONFLICT,
+    EPILOG,
+    LATE,
+    LATE_CODES,
+    MISSING,
+    NETWORK,
+    OK,
+    UNVERIFIED,
+    USAGE,
+)
 from web.opening_commands import custody_app, opening_app
 from web.rehearsal import playing
+from web.terminal_words import shown
 from web.verifying.offline_checks import verify_app
 
 BENCHES = "tests.benchmarks.benches"
 """Where a checkout has its benchmarks; what is installed without the tests has none."""
 
-OK, USAGE, MISSING, AUTH, CONFLICT, UNVERIFIED, NETWORK, LATE = 0, 2, 3, 4, 5, 6, 7, 8
+DEMO_LOG = "demo.sunbid.local/log"
 
 OUT_OF_REACH = (
     ConnectionError,
@@ -81,7 +93,7 @@ main.add_typer(custody_app, name="custody")
 main.add_typer(draw_app, name="draw")
 
 log = structlog.get_logger()
-talk = Console(stderr=True)
+talk = Console(stderr=True, emoji=False)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer as JSON on standard output.")]
 DataOption = Annotated[
@@ -98,7 +110,7 @@ def settings_with(**changes: Any) -> Settings:
     except ValidationError as error:
         for one in error.errors():
             name = "_".join(("SUNBID", *map(str, one["loc"]))).upper()
-            talk.print(f"[red]{escape(name)}[/]: {escape(one['msg'])}")
+            talk.print(f"[red]{shown(name)}[/]: {shown(one['msg'])}")
         raise typer.Exit(USAGE) from None
     if settings.failpoints and not settings.testing:
         talk.print("[red]SUNBID_FAILPOINTS is set, but this start is not a test.[/]")
@@ -106,7 +118,7 @@ def settings_with(**changes: Any) -> Settings:
     try:
         arm(settings.failpoints)
     except ValueError as error:
-        talk.print(f"[red]SUNBID_FAILPOINTS[/]: {escape(str(error))}")
+        talk.print(f"[red]SUNBID_FAILPOINTS[/]: {shown(error)}")
         raise typer.Exit(USAGE) from None
     return settings
 
@@ -116,7 +128,7 @@ Tell = Callable[[str, str, Exception], None]
 
 def say_end(what: str, why: str, _error: Exception) -> None:
     """Tell the person at the terminal what went wrong."""
-    talk.print(f"[red]{escape(what)}[/]: {escape(why)}")
+    talk.print(f"[red]{shown(what)}[/]: {shown(why)}")
 
 
 def log_end(_what: str, _why: str, error: Exception) -> None:
@@ -156,7 +168,7 @@ def code_for(error: PlatformError) -> int:
     match error:
         case NotFound():
             return MISSING
-        case Refused() if any(refusal.code == "late" for refusal in error.refusals):
+        case Refused() if LATE_CODES & {refusal.code for refusal in error.refusals}:
             return LATE
         case BrokenSeal():
             return UNVERIFIED
@@ -199,12 +211,12 @@ def up(
 
     Example: sunbid up --port 8000
     """
-    settings = settings_with(data=data, port=port, **_origin_of(port, demo))
+    settings = settings_with(data=data, port=port, log_origin=DEMO_LOG if demo else None)
 
     async def work() -> int:
         async with premises.opened(settings, demo=demo) as place:
             await place.start_processes()
-            talk.print(f"sunbid is up at [bold]{settings.origin}[/] (Ctrl-C stops it)")
+            talk.print(f"sunbid is up at [bold]{shown(settings.origin)}[/] (Ctrl-C stops it)")
             if not await place.has_centre():
                 talk.print(
                     "[yellow]There is no trading centre yet, so nobody can be let in[/]:"
@@ -215,11 +227,6 @@ def up(
         return OK
 
     run(work())
-
-
-def _origin_of(port: int | None, demo: bool) -> dict[str, str | None]:
-    origin = None if port is None else f"http://localhost:{port}"
-    return {"origin": origin, "log_origin": "demo.sunbid.local/log" if demo else None}
 
 
 class _Server(uvicorn.Server):
@@ -324,13 +331,14 @@ def install(
         typer.Option("--role", help="A further capacity of the centre; repeat it."),
     ] = None,
     data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Install the trading centre with its first person, who lets all others in; done once.
 
-    Run it before `sunbid up`, or while the platform is stopped.
-
     Example: sunbid install --name 江城市公共资源交易中心 --uscc 12420100000000000X --region 420100
     --person 张三 --key staff.pem
+
+    Run it before `sunbid up`, or while the platform is stopped.
     """
     settings = settings_with(data=data)
     centre = installing.Centre(
@@ -344,25 +352,40 @@ def install(
     )
 
     async def work() -> int:
-        told = await installing.install(settings, centre, key)
+        try:
+            told = await installing.install(settings, centre, key)
+        except Malformed as fault:
+            talk.print(f"[red]{shown(fault)}[/]")
+            return USAGE
         talk.print(
-            f"{escape(name)} is installed with {escape(person)}, who signs in with {key}\n"
+            f"{shown(name)} is installed with {shown(person)}, who signs in with"
+            f" {shown(key)}\n"
             f"for the organisation [bold]{told.organisation_id}[/] as {Role.CENTRE_STAFF}."
         )
-        typer.echo(str(told.organisation_id))
+        if as_json:
+            ids = {"organisation": str(told.organisation_id), "person": str(told.person_id)}
+            typer.echo(json.dumps({**ids, "key": str(key)}, ensure_ascii=False))
+        else:
+            typer.echo(str(told.organisation_id))
         return OK
 
     run(work())
 
 
 @main.command()
-def migrate(data: DataOption = None) -> None:
-    """Bring the database to the present shape, without starting the platform."""
+def migrate(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Bring the database to the present shape, without starting the platform.
+
+    Example: sunbid migrate --data /srv/sunbid
+    """
     settings = settings_with(data=data)
 
     async def work() -> int:
         async with premises.opened(settings):
-            talk.print("The database has the present shape.")
+            shape = (SCRIPTS / "HEAD").read_text().strip()
+        talk.print(f"The database has the present shape, {shape}.")
+        if as_json:
+            typer.echo(json.dumps({"ok": True, "shape": shape}))
         return OK
 
     run(work())
@@ -390,7 +413,9 @@ def rehearse(
     if until not in playing.STAGES:
         talk.print(f"[red]--until is one of {', '.join(playing.STAGES)}[/]")
         raise typer.Exit(USAGE)
-    settings = settings_with(port=port, **_origin_of(port, demo=True))
+    settings = settings_with(port=port, log_origin=DEMO_LOG)
+    # Everybody in it runs on this machine, whatever address the world has for the platform.
+    settings = settings.model_copy(update={"origin": f"http://localhost:{settings.port}"})
     folder = (data or settings.data) / "rehearsal"
 
     async def work() -> int:
@@ -427,17 +452,17 @@ def witness(
 ) -> None:
     """Cosign a log's checkpoints with your own key and your own clock.
 
+    Example: sunbid witness --log "$VKEY" --key witness.key --name regulator.example/w1
+
     Run it on a machine that is not the platform's. It signs nothing that does not extend what it
     signed before.
-
-    Example: sunbid witness --log "$VKEY" --key witness.key --name regulator.example/w1
     """
     with in_words():
         try:
             parse_vkey(log)
             signer = _witness_signer(key, name)
         except BrokenSeal as error:
-            talk.print(f"[red]--log, --key or --name[/]: {escape(str(error))}")
+            talk.print(f"[red]--log, --key or --name[/]: {shown(error)}")
             raise typer.Exit(USAGE) from None
     if show_key:
         typer.echo(signer.vkey)
@@ -474,7 +499,10 @@ def _witness_signer(path: Path, name: str) -> WitnessSigner:
 
 @main.command()
 def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Look at this installation and say what is wrong with it and how to mend it."""
+    """Look at this installation and say what is wrong with it and how to mend it.
+
+    Example: sunbid doctor --json
+    """
     settings = settings_with(data=data)
     run(doctoring.examine(settings, as_json=as_json, talk=talk))
 
@@ -483,10 +511,16 @@ def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
 def backup(
     target: Annotated[Path, typer.Argument(help="New folder that will hold the copy.")],
     data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Copy the database, the documents and the newest checkpoint into a folder."""
+    """Copy the database, the documents and the newest checkpoint into a folder.
+
+    Example: sunbid backup /mnt/copies/2026-03-02
+
+    A document that is not what its name says is copied all the same, and the exit code is 6.
+    """
     settings = settings_with(data=data)
-    run(keeping_copies.back_up(settings, target, talk=talk))
+    run(keeping_copies.back_up(settings, target, talk=talk, as_json=as_json))
 
 
 @main.command()
@@ -497,10 +531,17 @@ def restore(
         Path | None,
         typer.Option("--checkpoint", help="A later checkpoint, to find a rolled-back log."),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Restore a copy into an empty data folder, rebuild the log's root and compare it."""
+    """Restore a copy into an empty data folder, rebuild the log's root and compare it.
+
+    Example: sunbid restore /mnt/copies/2026-03-02 --data /srv/sunbid --checkpoint witnessed.txt
+    """
     settings = settings_with(data=data)
-    run(keeping_copies.restore(settings, source, checkpoint=checkpoint, talk=talk))
+    restoring = keeping_copies.restore(
+        settings, source, checkpoint=checkpoint, talk=talk, as_json=as_json
+    )
+    run(restoring)
 
 
 @main.command()
@@ -511,6 +552,8 @@ def bench(
     """Measure the platform against a named peer in the same run: seal-open, submits.
 
     Example: sunbid bench seal-open --json
+
+    Submits are measured at the database, without HTTP, as pgbench is.
     """
     try:
         benches = import_module(BENCHES)
@@ -518,7 +561,7 @@ def bench(
         talk.print("[red]Benchmarks are run from a checkout; this installation has none.[/]")
         raise typer.Exit(MISSING) from None
     if unknown := set(names or ()) - set(benches.BENCHES):
-        talk.print(f"[red]no such benchmark: {escape(', '.join(sorted(unknown)))}[/];")
+        talk.print(f"[red]no such benchmark: {shown(', '.join(sorted(unknown)))}[/];")
         talk.print(f"there are {', '.join(benches.BENCHES)}")
         raise typer.Exit(USAGE)
 
@@ -542,5 +585,18 @@ def docs() -> None:
     talk.print("The README was renewed." if handbook.write() else "The README is current.")
 
 
+def _explain_exit_codes(app: typer.Typer) -> None:
+    """End the help of the program, of its groups and of every command with the same table."""
+    app.info.epilog = EPILOG
+    for command in app.registered_commands:
+        command.epilog = EPILOG
+    for group in app.registered_groups:
+        group.epilog = EPILOG
+        if group.typer_instance is not None:
+            _explain_exit_codes(group.typer_instance)
+
+
+_explain_exit_codes(main)
+
 if __name__ == "__main__":
-    main()
+    main(prog_name="sunbid")

@@ -14,7 +14,6 @@ from pathlib import Path
 import asyncpg
 import obstore.exceptions
 from rich.console import Console
-from rich.markup import escape
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -28,6 +27,7 @@ from kernel.store.registering import is_installed
 from kernel.working_days import beijing_day
 from web.premises import documents_of, reached
 from web.soundness import faults_of
+from web.terminal_words import shown
 
 AHEAD = timedelta(days=45)
 """The longest period the law counts, thirty days, and the rest days it may end on."""
@@ -59,9 +59,9 @@ async def examine(settings: Settings, *, as_json: bool, talk: Console) -> int:
     else:
         for one in findings:
             mark = "[green]✓[/]" if one.well else "[red]✗[/]"
-            talk.print(f"{mark} {one.what}: {escape(one.found)}")
+            talk.print(f"{mark} {one.what}: {shown(one.found)}")
             if not one.well and one.remedy:
-                talk.print(f"    → {escape(one.remedy)}")
+                talk.print(f"    → {shown(one.remedy)}")
     return DONE if all(one.well for one in findings) else UNWELL
 
 

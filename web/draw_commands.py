@@ -26,14 +26,17 @@ from kernel.errors import BrokenSeal
 from web.client import Client, Problem
 from web.custodian_work import Trust, Unconvinced
 from web.draw_work import DrawParty, announcement_of, countersignature
+from web.exit_codes import CONFLICT
 from web.opening_commands import (
-    CONFLICT,
+    Done,
+    JsonOption,
     KeyOption,
     OrganisationOption,
     UrlOption,
     run_as,
     talk,
 )
+from web.terminal_words import shown
 
 draw_app = typer.Typer(
     help="At a draw of experts: contribute your chance, countersign, answer a call.",
@@ -80,6 +83,7 @@ def contribute(
         bool, typer.Option("--once", help="Do what is due now and leave, instead of waiting.")
     ] = False,
     demo_clock: DemoClockOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Contribute to a draw that names your organisation: commit, deal, confirm, reveal.
 
@@ -94,7 +98,7 @@ def contribute(
     if demo_clock and not log.startswith("demo."):
         raise typer.BadParameter("--demo-clock is only for a log whose origin begins with 'demo.'")
 
-    async def act(client: Client) -> str:
+    async def act(client: Client) -> Done:
         offset = timedelta(0)
         if demo_clock:
             offset = parse_instant((await client.get("/api/v1/clock"))["now"]) - machine_clock()
@@ -105,18 +109,23 @@ def contribute(
         while not (done := await work.turn()):
             if work.waits_for != said:
                 said = work.waits_for
-                talk.print(f"waiting for {said}")
+                talk.print(f"waiting for {shown(said)}")
             if once:
-                return f"nothing more is due now; the draw waits for {said}"
+                words = f"nothing more is due now; the draw waits for {said}"
+                return Done(words, {"waits_for": said})
             await asyncio.sleep(LOOK_AGAIN_S)
-        return done
+        return Done(done, {"waits_for": None})
 
-    run_as(url, key, role, organisation, act)
+    run_as(url, key, role, organisation, act, as_json=as_json)
 
 
 @draw_app.command("countersign")
 def countersign(
-    draw: DrawArgument, url: UrlOption, key: KeyOption, organisation: OrganisationOption
+    draw: DrawArgument,
+    url: UrlOption,
+    key: KeyOption,
+    organisation: OrganisationOption,
+    as_json: JsonOption = False,
 ) -> None:
     """Countersign, as the supervisor, whom a draw leaves out, after deriving it all again.
 
@@ -126,7 +135,7 @@ def countersign(
     --organisation ID
     """
 
-    async def act(client: Client) -> str:
+    async def act(client: Client) -> Done:
         path = f"/api/v1/draws/{draw}"
         told = await client.get(path)
         listed = (await client.get(f"{path}/exclusions"))["exclusions"]
@@ -134,9 +143,10 @@ def countersign(
         payload = countersignature(announcement_of(told), listed, party=name)
         await client.post_statement(f"{path}/countersignature", "draw-eligibility", payload)
         left_out = sum(bool(one["grounds"]) for one in listed)
-        return f"countersigned: {left_out} of {len(listed)} experts are left out"
+        words = f"countersigned: {left_out} of {len(listed)} experts are left out"
+        return Done(words, {"left_out": left_out, "experts": len(listed)})
 
-    run_as(url, key, Role.SUPERVISOR, organisation, act)
+    run_as(url, key, Role.SUPERVISOR, organisation, act, as_json=as_json)
 
 
 @draw_app.command("answer")
@@ -149,6 +159,7 @@ def answer(
         bool, typer.Option("--accept/--decline", help="Whether you will come.", show_default=False)
     ],
     reason: Annotated[str, typer.Option("--reason", help="Why not; needed to decline.")] = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Answer, as an expert, a call to a committee; you sign it, and the next in line may follow.
 
@@ -157,15 +168,15 @@ def answer(
     """
     said = "accepted" if accept else "declined"
 
-    async def act(client: Client) -> str:
+    async def act(client: Client) -> Done:
         told = await client.post_statement(
             f"/api/v1/calls/{call}/answer",
             "draw-answer",
             {"call": call, "answer": said, "reason": reason},
         )
-        return f"on record: {told['outcome']}"
+        return Done(f"on record: {told['outcome']}", {"outcome": told["outcome"]})
 
-    run_as(url, key, Role.EXPERT, organisation, act)
+    run_as(url, key, Role.EXPERT, organisation, act, as_json=as_json)
 
 
 # ── a party's work ────────────────────────────────────────────────────────────────────────────
@@ -195,7 +206,9 @@ class Contribution:
                 return "done: the draw is ranked, and experts are being called"
             if told["state"] == DrawState.VOID:
                 at_fault = ", ".join(told["at_fault"]) or "nobody"
-                talk.print(f"[red]the draw is void[/]: {told['void_reason']}, by {at_fault}")
+                talk.print(
+                    f"[red]the draw is void[/]: {shown(told['void_reason'])}, by {shown(at_fault)}"
+                )
                 raise typer.Exit(CONFLICT)
             party = self._party(told)
             if not await self._gave(path, told, party):
@@ -269,7 +282,7 @@ class Contribution:
         return False
 
     def _did(self, what: str) -> bool:
-        talk.print(f"[green]{what}[/]")
+        talk.print(f"[green]{shown(what)}[/]")
         return True
 
     # ── the secret ──

@@ -1,8 +1,8 @@
 """The README's tables, printed from the code they are about.
 
-Three parts of the README are generated: the life of a lot, who may do what, and which rule carries
-out which article and is proven by which test. `sunbid docs` writes them anew, and a test fails when
-they are not current.
+Four parts of the README are generated: what exit codes say, the life of a lot, who may do what, and
+which rule carries out which article and is proven by which test. `sunbid docs` writes them anew,
+and a test fails when they are not current.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pkgutil import walk_packages
 from kernel.access import ROLES_BY_ACTIVITY, Role
 from kernel.statute import RULES
 from trading.rules.lot_lifecycle import mermaid
+from web.exit_codes import MEANINGS
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("kernel", "blacklist", "expert_pool", "trading", "evaluation")
@@ -40,6 +41,12 @@ def load_everything() -> None:
         module = import_module(package)
         for found in walk_packages(module.__path__, prefix=f"{package}."):
             import_module(found.name)
+
+
+def exit_codes() -> str:
+    """What each exit code of a command says."""
+    rows = [f"| {code} | {meaning} |" for code, meaning in MEANINGS.items()]
+    return "\n".join(["| exit code | what it says |", "|---|---|", *rows])
 
 
 def lot_diagram() -> str:
@@ -92,7 +99,12 @@ def test_of(rule: str) -> str:
     return f"tests/{package}/test_{module}.py"
 
 
-PARTS = {"lot": lot_diagram, "access": access_matrix, "traceability": traceability}
+PARTS = {
+    "exits": exit_codes,
+    "lot": lot_diagram,
+    "access": access_matrix,
+    "traceability": traceability,
+}
 
 
 def renewed(readme: str) -> str:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from kernel.access import Role
 from kernel.clock import machine_clock
-from kernel.crypto.digests import b64u
+from kernel.crypto.digests import Malformed, b64u
 from kernel.crypto.signing import PrivateKey
+from kernel.identifiers import uscc_faults
 from kernel.settings import Settings
 from kernel.store.registering import Registered, install_staff, registration_of
 from web.client import signed_statement
@@ -39,6 +40,8 @@ async def install(settings: Settings, centre: Centre, key_file: Path) -> Registe
     `Malformed` where a name, number or code is not one, `NotPermitted` where there is a centre,
     `PostgresUnavailable` while the embedded database is running elsewhere.
     """
+    if faults := uscc_faults(centre.uscc):
+        raise Malformed(f"uscc: {'; '.join(faults)}", code="uscc")
     key = PrivateKey.from_pem(key_file.read_bytes()) if key_file.exists() else None
     asked = registration_of(_registration(centre, key or PrivateKey.generate()))
     if key is None:

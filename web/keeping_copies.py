@@ -12,7 +12,11 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import shutil
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +24,7 @@ from typing import Any
 import obstore
 from obstore.store import LocalStore, from_url
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -31,11 +34,13 @@ from kernel.crypto.digests import instant_text
 from kernel.crypto.notes import Checkpoint, SignedNote, open_checkpoint
 from kernel.errors import BrokenSeal, NotFound, Outrun
 from kernel.settings import Settings
+from kernel.store import founding
 from kernel.store.database import connect
 from kernel.store.transparency_log import latest_note
 from trading import uploading
 from trading.named_documents import documents_named
 from web.premises import Reached, reached
+from web.terminal_words import shown
 
 VERSION = "sunbid-backup/1"
 MANIFEST = "manifest.json"
@@ -44,18 +49,28 @@ LIST = "documents.txt"
 DOCUMENTS = "documents"
 DONE, UNVERIFIED = 0, 6
 
+_TABLES = text(
+    "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+)
+_TABLE_DONE = re.compile(r"dumping contents of table|processing data for table")
 
-async def back_up(settings: Settings, target: Path, *, talk: Console) -> int:
+
+async def back_up(settings: Settings, target: Path, *, talk: Console, as_json: bool = False) -> int:
     """Copy everything into a new folder; the platform may go on running.
 
-    A document that is not what its name says is copied all the same, and makes the answer 6.
+    `NotFound` where there is no platform; none is made. A document that is not what its name says
+    is copied all the same, and makes the answer 6.
     """
     if target.exists() and any(target.iterdir()):
         raise Outrun(f"{target} is not empty")
-    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not settings.database_url and not (settings.data / "postgres").exists():
+        raise NotFound(f"{settings.data} holds no platform")
     async with reached(settings) as place:
         engine = connect(place.owner_url, role=place.role, pool_size=1)
         try:
+            if not await founding.is_founded(engine):
+                raise NotFound("there is no platform in this database")
+            target.mkdir(parents=True, exist_ok=True, mode=0o700)
             async with engine.connect() as line:
                 connection = await line.execution_options(isolation_level="AUTOCOMMIT")
                 # The checkpoint is read before the dump, so the dump holds at least its tree.
@@ -64,8 +79,10 @@ async def back_up(settings: Settings, target: Path, *, talk: Console) -> int:
                 # Documents are copied after the dump, and nothing leaves the disk between them: a
                 # row in it never lacks its file.
                 async with uploading.all_parts_kept(connection):
-                    talk.print("Copying the database…")
-                    await _run(place, "pg_dump", "--format=custom", f"--file={target / DUMP}")
+                    tables = int((await connection.execute(_TABLES)).scalar_one())
+                    with _bar("Copying the database", tables, talk) as hear:
+                        dump = ("--format=custom", "--verbose", f"--file={target / DUMP}")
+                        await _run(place, "pg_dump", *dump, hear=hear)
                     shelf = _folder(target / DOCUMENTS)
                     copied = await _copy_documents(_shelf(settings), shelf, talk)
         finally:
@@ -84,13 +101,20 @@ async def back_up(settings: Settings, target: Path, *, talk: Console) -> int:
     (target / MANIFEST).write_text(json.dumps(manifest, indent=1))
     await asyncio.to_thread(os.sync)
     talk.print(
-        f"Backed up to {target}: {len(copied.names)} documents, checkpoint of size {_size(note)}."
+        f"Backed up to {shown(target)}: {len(copied.names)} documents, checkpoint of size"
+        f" {_size(note)}."
     )
-    return _told(copied.faults, talk)
+    facts = {"folder": str(target), "documents": len(copied.names), "log_size": _size(note)}
+    return _told(copied.faults, talk, facts if as_json else None)
 
 
 async def restore(
-    settings: Settings, source: Path, *, checkpoint: Path | None, talk: Console
+    settings: Settings,
+    source: Path,
+    *,
+    checkpoint: Path | None,
+    talk: Console,
+    as_json: bool = False,
 ) -> int:
     """Restore into an empty installation, rebuild the root, and compare it.
 
@@ -113,16 +137,19 @@ async def restore(
                 present = await connection.execute(text("SELECT to_regclass('kernel.journal')"))
                 if present.scalar_one() is not None:
                     raise Outrun("there is a platform in this database already")
-            talk.print("Restoring the database…")
-            await _run(
-                place,
-                "pg_restore",
-                "--no-owner",
-                "--single-transaction",
-                "--exit-on-error",
-                f"--dbname={_database(place)}",
-                str(source / DUMP),
-            )
+            listed = await _run(place, "pg_restore", "--list", str(source / DUMP))
+            with _bar("Restoring the database", listed.count(" TABLE DATA "), talk) as hear:
+                await _run(
+                    place,
+                    "pg_restore",
+                    "--no-owner",
+                    "--single-transaction",
+                    "--exit-on-error",
+                    "--verbose",
+                    f"--dbname={_database(place)}",
+                    str(source / DUMP),
+                    hear=hear,
+                )
             faults = await _put_back_documents(settings, source, talk)
             if _keys(source).exists():
                 shutil.copytree(_keys(source), _keys(settings.data))
@@ -131,12 +158,16 @@ async def restore(
             await engine.dispose()
     if not faults:
         talk.print("Restored and verified.")
-    return _told(faults, talk)
+    facts = {"folder": str(settings.data), "documents": manifest.get("documents")}
+    return _told(faults, talk, facts if as_json else None)
 
 
-def _told(faults: list[str], talk: Console) -> int:
+def _told(faults: list[str], talk: Console, facts: dict[str, object] | None) -> int:
+    """Say what is wrong to a person, and to a program, who asked for `facts`, everything."""
+    if facts is not None:
+        print(json.dumps({"ok": not faults, **facts, "faults": faults}, ensure_ascii=False))
     for fault in faults:
-        talk.print(f"[red]✗[/] {escape(fault)}")
+        talk.print(f"[red]✗[/] {shown(fault)}")
     if faults:
         talk.print("[red]This copy is NOT as it should be.[/]")
     return UNVERIFIED if faults else DONE
@@ -274,7 +305,24 @@ def _database(place: Reached) -> str:
     return str(make_url(place.owner_url).database)
 
 
-async def _run(place: Reached, program: str, *arguments: str) -> None:
+@contextmanager
+def _bar(what: str, total: int, talk: Console) -> Iterator[Callable[[str], None]]:
+    """Shows how many of so many tables are done, by what the program says on its way."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=talk, transient=True) as progress:
+        task = progress.add_task(f"{what}, tables", total=total)
+
+        def hear(line: str) -> None:
+            if _TABLE_DONE.search(line):
+                progress.advance(task)
+
+        yield hear
+
+
+async def _run(
+    place: Reached, program: str, *arguments: str, hear: Callable[[str], None] = lambda _: None
+) -> str:
+    """Run one of the database's own programs; what it wrote. `hear` is told its talk, by line."""
     url = make_url(place.owner_url)
     environment = {
         **os.environ,
@@ -284,16 +332,32 @@ async def _run(place: Reached, program: str, *arguments: str) -> None:
         "PGDATABASE": str(url.database),
         "PGPASSWORD": str(url.password or ""),
         "PGCONNECT_TIMEOUT": "10",
+        "LC_ALL": "C",
     }
     if place.role:
         environment["PGOPTIONS"] = f"-c role={place.role}"
     path = str(place.tools / program) if place.tools else program
     try:
         process = await asyncio.create_subprocess_exec(
-            path, *arguments, env=environment, stderr=asyncio.subprocess.PIPE
+            path,
+            *arguments,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
         )
     except FileNotFoundError:
         raise NotFound(f"{program} is not installed on this machine") from None
-    _, said = await process.communicate()
-    if process.returncode:
-        raise BrokenSeal(f"{program} failed: {said.decode(errors='replace').strip()[-500:]}")
+    assert process.stdout is not None
+    wrote, said = await asyncio.gather(process.stdout.read(), _heard(process.stderr, hear))
+    if await process.wait():
+        raise BrokenSeal(f"{program} failed: {said[-500:].strip()}")
+    return wrote.decode(errors="replace")
+
+
+async def _heard(talk: asyncio.StreamReader | None, hear: Callable[[str], None]) -> str:
+    """The last lines that a program said, each of them heard when it came."""
+    last: deque[str] = deque(maxlen=5)
+    while talk is not None and (line := (await talk.readline()).decode(errors="replace")):
+        hear(line)
+        last.append(line)
+    return "".join(last)

@@ -6,14 +6,14 @@ Exit codes are those of every command.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from kernel.access import Role
 from kernel.clock import machine_clock
@@ -23,9 +23,9 @@ from kernel.errors import BrokenSeal
 from web import opening_work
 from web.client import Client, Problem, Unreachable
 from web.custodian_work import Custodian, Trust, Unconvinced
+from web.exit_codes import MISSING, NETWORK, UNVERIFIED, USAGE, code_of_answer
 from web.premises import new_key_file
-
-OK, USAGE, AUTH, CONFLICT, UNVERIFIED, NETWORK, LATE = 0, 2, 4, 5, 6, 7, 8
+from web.terminal_words import shown, web_address
 
 opening_app = typer.Typer(
     help="At an opening: release your bid, agree to the fallback, sign the record.",
@@ -38,10 +38,13 @@ custody_app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-talk = Console(stderr=True)
+talk = Console(stderr=True, emoji=False)
 
 LotArgument = Annotated[str, typer.Argument(help="The lot's id on the platform.")]
-UrlOption = Annotated[str, typer.Option("--url", help="The platform's address.")]
+UrlOption = Annotated[
+    str, typer.Option("--url", help="The platform's address.", callback=web_address)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Answer as JSON on standard output.")]
 KeyOption = Annotated[
     Path, typer.Option("--key", exists=True, dir_okay=False, help="Your P-256 key (PEM).")
 ]
@@ -53,12 +56,26 @@ CustodyKeyOption = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done, for a person and for a program."""
+
+    words: str
+    facts: Mapping[str, object]
+
+
 def run_as(
-    url: str, key: Path, role: Role, organisation: str, act: Callable[[Client], Awaitable[str]]
+    url: str,
+    key: Path,
+    role: Role,
+    organisation: str,
+    act: Callable[[Client], Awaitable[Done]],
+    *,
+    as_json: bool,
 ) -> None:
     """Sign in, act, and say what was done; what goes wrong has its documented exit code."""
 
-    async def work() -> str:
+    async def work() -> Done:
         async with Client(url, PrivateKey.from_pem(key.read_bytes())) as client:
             await client.sign_in(role, organisation)
             return await act(client)
@@ -66,20 +83,23 @@ def run_as(
     try:
         done = asyncio.run(work())
     except Unconvinced as fault:
-        talk.print(f"[red]not convinced, and nothing was given[/]: {escape(str(fault))}")
+        talk.print(f"[red]not convinced, and nothing was given[/]: {shown(fault)}")
         raise typer.Exit(UNVERIFIED) from None
     except Problem as problem:
-        talk.print(f"[red]{escape(str(problem))}[/]")
-        late = {"late", "window_closed"} & problem.codes
-        code = LATE if late else AUTH if problem.status in (401, 403) else CONFLICT
-        raise typer.Exit(code) from None
+        talk.print(f"[red]{shown(problem)}[/]")
+        raise typer.Exit(code_of_answer(problem.status, problem.codes)) from None
     except Unreachable as fault:
-        talk.print(f"[red]{escape(str(fault))}[/]")
+        talk.print(f"[red]{shown(fault)}[/]")
         raise typer.Exit(NETWORK) from None
+    except FileNotFoundError as fault:
+        talk.print(f"[red]{shown(fault)}[/]")
+        raise typer.Exit(MISSING) from None
     except (BrokenSeal, OSError, ValueError) as fault:
-        talk.print(f"[red]{escape(str(fault))}[/]")
+        talk.print(f"[red]{shown(fault)}[/]")
         raise typer.Exit(USAGE) from None
-    talk.print(f"[green]{escape(done)}[/]")
+    talk.print(f"[green]{shown(done.words)}[/]")
+    if as_json:
+        typer.echo(json.dumps(done.facts, ensure_ascii=False))
 
 
 @opening_app.command("release")
@@ -97,6 +117,7 @@ def release(
             help="The key that `sunbid seal` made, or you gave it, to release this bid (PEM).",
         ),
     ],
+    as_json: JsonOption = False,
 ) -> None:
     """Release your bid inside the window after the deadline, so that it is opened with the others.
 
@@ -104,11 +125,12 @@ def release(
     --organisation ID --opening-key sealed/opening-key.pem
     """
 
-    async def act(client: Client) -> str:
+    async def act(client: Client) -> Done:
         own = PrivateKey.from_pem(opening_key.read_bytes())
-        return f"{await opening_work.release(client, lot, own)} envelopes released"
+        count = await opening_work.release(client, lot, own)
+        return Done(f"{count} envelopes released", {"released": count})
 
-    run_as(url, key, Role.BIDDER, organisation, act)
+    run_as(url, key, Role.BIDDER, organisation, act, as_json=as_json)
 
 
 @opening_app.command("agree")
@@ -120,14 +142,19 @@ def agree(
     role: Annotated[
         Role, typer.Option("--as", help="tenderee or agency of the lot, or supervisor.")
     ],
+    as_json: JsonOption = False,
 ) -> None:
-    """Agree that custodians open the bids of absent bidders who chose it; two sides must."""
+    """Agree that custodians open the bids of absent bidders who chose it; two sides must.
 
-    async def act(client: Client) -> str:
+    Example: sunbid opening agree LOT --as supervisor --url https://platform.example --key me.pem
+    --organisation ID
+    """
+
+    async def act(client: Client) -> Done:
         await opening_work.agree_fallback(client, lot)
-        return "agreed to the fallback"
+        return Done("agreed to the fallback", {"agreed": True})
 
-    run_as(url, key, role, organisation, act)
+    run_as(url, key, role, organisation, act, as_json=as_json)
 
 
 @opening_app.command("record")
@@ -140,15 +167,21 @@ def record(
     out: Annotated[Path, typer.Option("--out", help="Where what you signed is kept.")] = Path(
         "opening-record.json"
     ),
+    as_json: JsonOption = False,
 ) -> None:
-    """Sign the opening record, once every objection is answered, and so publish it."""
+    """Sign the opening record, once every objection is answered, and so publish it.
 
-    async def act(client: Client) -> str:
+    Example: sunbid opening record LOT --as agency --url https://platform.example --key me.pem
+    --organisation ID
+    """
+
+    async def act(client: Client) -> Done:
         own = PrivateKey.from_pem(key.read_bytes())
         out.write_bytes(await opening_work.sign_record(client, lot, own))
-        return f"signed and published; what you signed is in {out}"
+        words = f"signed and published; what you signed is in {out}"
+        return Done(words, {"record": str(out)})
 
-    run_as(url, key, role, organisation, act)
+    run_as(url, key, role, organisation, act, as_json=as_json)
 
 
 @custody_app.command("register")
@@ -158,10 +191,15 @@ def register(
     key: KeyOption,
     organisation: OrganisationOption,
     custody_key: CustodyKeyOption,
+    as_json: JsonOption = False,
 ) -> None:
-    """Register the key you keep for a lot that names you; made where the file does not exist."""
+    """Register the key you keep for a lot that names you; made where the file does not exist.
 
-    async def act(client: Client) -> str:
+    Example: sunbid custody register LOT --custody-key lot.pem --url https://platform.example
+    --key me.pem --organisation ID
+    """
+
+    async def act(client: Client) -> Done:
         told = (await client.get("/api/v1/custodian-assignments"))["assignments"]
         project = next((one["project"] for one in told if one["lot"] == lot), None)
         if project is None:
@@ -176,9 +214,10 @@ def register(
             "custodian-key",
             {**said, "public_key": b64u(own.public_bytes)},
         )
-        return f"registered {own.kid}; keep {custody_key}, and let nobody else have it"
+        words = f"registered {own.kid}; keep {custody_key}, and let nobody else have it"
+        return Done(words, {"kid": own.kid, "custody_key": str(custody_key)})
 
-    run_as(url, key, Role.CUSTODIAN, organisation, act)
+    run_as(url, key, Role.CUSTODIAN, organisation, act, as_json=as_json)
 
 
 @custody_app.command("give")
@@ -196,8 +235,12 @@ def give(
     demo_clock: Annotated[
         bool, typer.Option("--demo-clock", help="Follow a demo platform's clock (demo logs only).")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Give your shares of what is to be opened, if this program is convinced that it is time.
+
+    Example: sunbid custody give LOT --custody-key lot.pem --log VKEY --witness VKEY --witness VKEY
+    --url https://platform.example --key me.pem --organisation ID
 
     It goes by its own clock and by the log that witnesses signed, and remembers beside the key the
     newest timetable it has seen.
@@ -205,7 +248,7 @@ def give(
     if demo_clock and not log.startswith("demo."):
         raise typer.BadParameter("--demo-clock is only for a log whose origin begins with 'demo.'")
 
-    async def act(client: Client) -> str:
+    async def act(client: Client) -> Done:
         offset = timedelta(0)
         if demo_clock:
             offset = parse_instant((await client.get("/api/v1/clock"))["now"]) - machine_clock()
@@ -223,11 +266,10 @@ def give(
             memory.write_text(json.dumps(program.seen))
         if answer["shares"]:
             await client.post_statement(f"/api/v1/lots/{lot}/shares", "shares", answer)
-        return "\n".join(
-            [
-                f"{len(answer['shares'])} shares given",
-                *(f"not given, because badly sealed to you: {one}" for one in program.undealt),
-            ]
+        count, undealt = len(answer["shares"]), list(program.undealt)
+        words = [f"not given, because badly sealed to you: {one}" for one in undealt]
+        return Done(
+            "\n".join([f"{count} shares given", *words]), {"given": count, "undealt": undealt}
         )
 
-    run_as(url, key, Role.CUSTODIAN, organisation, act)
+    run_as(url, key, Role.CUSTODIAN, organisation, act, as_json=as_json)

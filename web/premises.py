@@ -174,7 +174,7 @@ class Premises:
                     if watcher.done():
                         await watcher
                 with contextlib.suppress(httpx.HTTPError):
-                    answer = await client.get(f"{self.settings.origin}/readyz")
+                    answer = await client.get(f"{_own_address(self.settings)}/readyz")
                     if answer.status_code == httpx.codes.OK:
                         self._ready = True
                         return
@@ -195,6 +195,12 @@ class Premises:
         await asyncio.gather(*self._watchers, return_exceptions=True)
         if self.server is not None:
             self.server.stop()
+
+
+def _own_address(settings: Settings) -> str:
+    """Where this machine itself reaches the platform, whatever address the world has for it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def see_port_is_free(settings: Settings) -> None:

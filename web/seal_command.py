@@ -21,16 +21,17 @@ from kernel.crypto.digests import unb64u
 from kernel.crypto.signing import PrivateKey
 from kernel.errors import BrokenSeal
 from web.client import Client, Problem, Unreachable
+from web.exit_codes import MISSING, NETWORK, USAGE, code_of_answer
 from web.sealing_bids import Bidder, LotPackage, NotSealable, SealedBid, deliver, read_package
 from web.sealing_bids import Progress as Hears
 from web.sealing_bids import seal_bid as sealed_by
 from web.sealing_bids import withdraw as withdrawn_by
+from web.terminal_words import shown, web_address
 
-OK, USAGE, AUTH, CONFLICT, NETWORK, LATE = 0, 2, 4, 5, 7, 8
 SENT: Final = "answer.json"
 RECEIPT: Final = "receipt.tlog-proof"
 
-talk = Console(stderr=True)
+talk = Console(stderr=True, emoji=False)
 
 
 def seal(
@@ -69,7 +70,12 @@ def seal(
         str, typer.Option("--replaces", help="Digest of the submission that this one replaces.")
     ] = "",
     submit_to: Annotated[
-        str, typer.Option("--submit-to", help="Platform to upload and submit to, as a URL.")
+        str,
+        typer.Option(
+            "--submit-to",
+            help="Platform to upload and submit to, as a URL.",
+            callback=web_address,
+        ),
     ] = "",
     withdraw: Annotated[
         bool,
@@ -107,15 +113,18 @@ def seal(
             _explain(found, done)
         if submit_to and not withdraw:
             told |= _delivered(who, submit_to, out)
-    except (NotSealable, BrokenSeal, OSError, json.JSONDecodeError) as fault:
-        talk.print(f"[red]{fault}[/]")
+    except FileNotFoundError as fault:
+        talk.print(f"[red]{shown(fault)}[/]")
+        raise typer.Exit(MISSING) from None
+    except (NotSealable, BrokenSeal, OSError, ValueError) as fault:
+        talk.print(f"[red]{shown(fault)}[/]")
         raise typer.Exit(USAGE) from None
     except Unreachable as fault:
-        talk.print(f"[red]{fault}[/]")
+        talk.print(f"[red]{shown(fault)}[/]")
         raise typer.Exit(NETWORK) from None
     except Problem as problem:
-        talk.print(f"[red]{problem}[/]")
-        raise typer.Exit(_code_for(problem)) from None
+        talk.print(f"[red]{shown(problem)}[/]")
+        raise typer.Exit(code_of_answer(problem.status, problem.codes)) from None
     if as_json:
         typer.echo(json.dumps(told, ensure_ascii=False))
 
@@ -178,22 +187,24 @@ def _kept(answer: dict[str, Any], folder: Path, sent: str, receipt: str) -> dict
     (folder / sent).write_text(json.dumps(answer, ensure_ascii=False, indent=1))
     if "receipt" in answer:
         (folder / receipt).write_text(answer["receipt"])
-        talk.print(f"[green]Received {answer['received_at']}[/]; receipt in {folder / receipt}")
+        came, kept = shown(answer["received_at"]), shown(folder / receipt)
+        talk.print(f"[green]Received {came}[/]; receipt in {kept}")
     else:
         talk.print(
-            f"[yellow]Received {answer['received_at']}[/]; the receipt follows: run this again, "
-            f"or fetch {answer['link']}"
+            f"[yellow]Received {shown(answer['received_at'])}[/]; the receipt follows: run this "
+            f"again, or fetch {shown(answer['link'])}"
         )
     return answer
 
 
 def _explain(package: LotPackage, done: SealedBid) -> None:
-    talk.print(f"Sealed for [bold]{package.lot_name}[/], due {package.bids_due_at.isoformat()}.")
+    name, due = shown(package.lot_name), package.bids_due_at.isoformat()
+    talk.print(f"Sealed for [bold]{name}[/], due {due}.")
     talk.print("It opens with your own key and these custodians together:")
     for holder in package.holders:
-        talk.print(f"  · {holder}")
+        talk.print(f"  · {shown(holder)}")
     talk.print(
-        f"Passphrase of {done.folder / 'recovery.json'}: [bold]{done.passphrase}[/]\n"
+        f"Passphrase of {shown(done.folder / 'recovery.json')}: [bold]{done.passphrase}[/]\n"
         "Write it down and keep it apart from the file: whoever has both can open this bid, and "
         "nobody can give you another."
     )
@@ -209,7 +220,7 @@ def _described(package: LotPackage, done: SealedBid) -> dict[str, Any]:
 
 @contextmanager
 def _bars(*, unit: bool = True) -> Iterator[Hears]:
-    columns = [TextColumn("{task.description}"), BarColumn()]
+    columns = [TextColumn("{task.description}", markup=False), BarColumn()]
     with Progress(
         *columns,
         DownloadColumn() if unit else TextColumn("{task.completed}/{task.total}"),
@@ -224,9 +235,3 @@ def _bars(*, unit: bool = True) -> Iterator[Hears]:
             bars.update(known[what], completed=done, total=total)
 
         yield hear
-
-
-def _code_for(problem: Problem) -> int:
-    if "late" in problem.codes:
-        return LATE
-    return AUTH if problem.status in (401, 403) else CONFLICT

@@ -1,8 +1,4 @@
-"""What every command promises a stranger: help, exit codes, data on one stream and talk on another.
-
-Exit codes: 0 done, 2 wrong usage, 3 not found, 4 not permitted, 5 refused, 6 verification failed,
-7 network, 8 the deadline has passed.
-"""
+"""What every command promises: help, exit codes, data on one stream and talk on the other."""
 
 from __future__ import annotations
 
@@ -22,6 +18,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from kernel.crypto.notes import LogSigner, parse_vkey
+from kernel.crypto.signing import PrivateKey
 from kernel.errors import (
     BrokenSeal,
     NotFound,
@@ -35,10 +32,15 @@ from kernel.errors import (
 from kernel.failpoints import arm
 from kernel.refusals import Refusal
 from kernel.statute import BIDDING_LAW
+from tests.newcomers import GOOD_USCC
 from web import command_line
 from web.command_line import code_for, main
+from web.exit_codes import MEANINGS, code_of_answer
 
 ROOT = Path(__file__).resolve().parents[2]
+ME = ["--bidder", "b", "--key", "me.pem"]
+WHO = ["--key", "me.pem", "--organisation", "x"]
+CENTRE = ["--name", "中心", "--person", "张三", "--identity-document", "AAAAAA1", "--key", "s.pem"]
 LOG = LogSigner("demo.sunbid.test/log", bytes(32)).vkey
 REAL = LogSigner("sunbid.test/log", bytes(32)).vkey
 
@@ -71,6 +73,10 @@ def commands() -> list[tuple[str, ...]]:
     return found
 
 
+HIDDEN = {("serve",), ("background",), ("docs",)}
+"""Started by `up` or by developers, with nothing to choose."""
+
+
 def test_there_are_the_commands_that_are_promised() -> None:
     assert {
         *{(name,) for name in ("up", "rehearse", "migrate", "seal", "witness", "doctor")},
@@ -88,6 +94,10 @@ def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
     assert "\x1b[" not in done.stdout
     told = re.sub(r"[─│╭╮╰╯]", "", done.stdout)
     assert len(told.split("Usage:")[1].split("Options")[0].split()) > 8, "it says what it does"
+    for code, meaning in MEANINGS.items():
+        assert f"{code} {meaning}" in " ".join(told.split())
+    if words and not getattr(command_of(words), "commands", None) and words not in HIDDEN:
+        assert "Example" in told
     for parameter in command_of(words).params:
         assert getattr(parameter, "help", ""), f"{parameter.name} says what it is for"
 
@@ -115,6 +125,25 @@ def test_an_option_that_does_not_exist_is_wrong_usage(words: tuple[str, ...]) ->
         (["witness", "--log", REAL, "--key", "k", "--name", "two words"], 2),
         (["witness", "--log", REAL, "--key", "k", "--name", "w", "--demo-clock", "http://x"], 2),
         (["restore", "nothing-here"], 3),
+        (["verify", "draw", "[/boom].json"], 6),
+        (["verify", "evaluation", "[/boom].json"], 6),
+        (["verify", "receipt", "[/boom].json", "--log", LOG], 6),
+        (["verify", "log", "dir[/x]"], 6),
+        (["verify", "opening", "dir[/x]"], 6),
+        (["seal", "missing[/].json", *ME], 3),
+        (["seal", "[/boom].json", *ME], 2),
+        (["seal", "--submit-to", "http://x", "--bidder", "b", "--key", "no[/such].pem"], 3),
+        (["seal", "--submit-to", "http://[::1", *ME], 2),
+        (["seal", "--submit-to", "foo", *ME], 2),
+        (["seal", "--submit-to", "http://127.0.0.1:9", "--out", "no[/sealed]", *ME], 7),
+        (["backup", "--data", "new[/]", "copy[/]"], 3),
+        (["restore", "no[/copy]"], 3),
+        (["install", *CENTRE, "--uscc", "123", "--region", "420100"], 2),
+        (["install", *CENTRE, "--uscc", GOOD_USCC[0], "--region", "[/x]"], 2),
+        (["opening", "agree", "LOT", "--as", "agency", "--url", "foo", *WHO], 2),
+        (["opening", "agree", "LOT", "--as", "agency", "--url", "http://127.0.0.1:9", *WHO], 7),
+        (["opening", "agree", "[/x]", "--as", "agency", "--url", "http://[::1", *WHO], 2),
+        (["custody", "register", "LOT", "--custody-key", "k", "--url", "ftp://x", *WHO], 2),
         (["restore", __file__], 3),
         (["verify", "receipt", __file__, "--log", LOG], 6),
         (["verify", "draw", __file__], 6),
@@ -133,11 +162,81 @@ def test_what_goes_wrong_has_its_own_exit_code(
     words: list[str], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "dir[" / "x]").mkdir(parents=True)
+    (tmp_path / "[").mkdir()
+    (tmp_path / "[" / "boom].json").write_text('{"[/boom]": "[red]\\u001b[31m"}')
+    (tmp_path / "me.pem").write_bytes(PrivateKey.generate().to_pem())
     done = CliRunner().invoke(main, words)
     assert done.exit_code == code, done.output
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
     assert isinstance(done.exception, SystemExit), "nothing was left uncaught"
+
+
+@pytest.mark.parametrize("member", ["[/boom]", "[red]x[/]", ":boom:", "a\x1b[31mb", "\u202egnp"])
+def test_a_name_in_an_artefact_is_shown_as_the_characters_it_is(
+    tmp_path: Path, member: str
+) -> None:
+    file = tmp_path / "transcript.json"
+    file.write_text(json.dumps({member: 1}))
+    done = CliRunner().invoke(main, ["verify", "draw", str(file)])
+    assert done.exit_code == 6
+    assert "Traceback" not in done.stderr
+    assert "\x1b" not in done.stderr
+    assert "\u202e" not in done.stderr
+    said = "".join(done.stderr.split())
+    assert member.replace("\x1b", r"\x1b").replace("\u202e", r"\u202e") in said
+
+
+def test_a_copy_of_nothing_makes_nothing(tmp_path: Path) -> None:
+    """Looking for a platform must not make one, nor a folder for its copy."""
+    data, target = tmp_path / "new", tmp_path / "copy"
+    done = CliRunner().invoke(main, ["backup", "--data", str(data), str(target), "--json"])
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert not data.exists()
+    assert not target.exists()
+
+
+def test_a_platform_s_own_address_follows_its_port_unless_it_is_told_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert command_line.settings_with().origin == "http://localhost:8000"
+    assert command_line.settings_with(port=9001).origin == "http://localhost:9001"
+    monkeypatch.setenv("SUNBID_PORT", "9002")
+    assert command_line.settings_with().origin == "http://localhost:9002"
+    assert command_line.settings_with(port=9001).origin == "http://localhost:9001"
+    monkeypatch.setenv("SUNBID_ORIGIN", "https://bid.example")
+    assert command_line.settings_with(port=9001).origin == "https://bid.example"
+
+
+def test_the_starter_knows_wrong_usage_too() -> None:
+    for words in (["run", "--port", "abc"], ["run", "--data"], ["check", "more"], ["dance"]):
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "do.py"), *words],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2, done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "grounds", "code"),
+    [
+        (401, {"not_signed_in"}, 4),
+        (403, {"not_permitted"}, 4),
+        (404, {"not_found"}, 3),
+        (409, {"barred"}, 5),
+        (409, {"late", "barred"}, 8),
+        (409, {"window_closed"}, 8),
+        (422, {"malformed"}, 5),
+    ],
+)
+def test_every_answer_of_the_platform_has_its_exit_code(
+    status: int, grounds: set[str], code: int
+) -> None:
+    assert code_of_answer(status, grounds) == code
 
 
 def test_a_rehearsal_leaves_alone_what_is_not_its_own(tmp_path: Path) -> None:
@@ -242,6 +341,10 @@ def test_a_benchmark_whose_peer_is_not_installed_names_it(tmp_path: Path) -> Non
     assert (done.returncode, done.stdout) == (3, "")
     assert "openssl" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_help_names_the_command_as_it_is_typed() -> None:
+    assert "Usage: sunbid verify log [OPTIONS]" in sunbid("verify", "log", "--help").stdout
 
 
 def test_json_stands_alone_on_standard_output_and_colours_only_on_a_terminal(

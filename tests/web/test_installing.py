@@ -5,6 +5,7 @@ Electronic Bidding Measures 14 (who registers on a platform); the centre itself 
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -118,13 +119,14 @@ def test_the_command_asks_for_the_identity_number_and_never_shows_it(
         monkeypatch.setenv(name, value)
     words = ["install", "--name", CENTRE.name, "--uscc", CENTRE.uscc, "--region", "420100"]
     words += ["--person", CENTRE.person, "--key", str(tmp_path / "staff.pem")]
-    done = CliRunner().invoke(main, words, input=f"{CENTRE.identity_document}\n")
+    done = CliRunner().invoke(main, [*words, "--json"], input=f"{CENTRE.identity_document}\n")
     assert done.exit_code == 0, done.output
     assert CENTRE.identity_document not in done.output
     assert "centre_staff" in done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]).keys() == {"organisation", "person", "key"}
     again = CliRunner().invoke(main, [*words, "--identity-document", CENTRE.identity_document])
     assert again.exit_code == 4
     assert "a centre already" in again.stderr
     wrong = CliRunner().invoke(main, [*words[:-2], "--key", __file__], input="420103197001010033")
-    assert wrong.exit_code == 6
+    assert wrong.exit_code == 2
     assert "Traceback" not in wrong.output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 from collections.abc import AsyncIterator
 from io import StringIO
@@ -150,6 +151,51 @@ async def test_what_is_restored_is_what_was_there(
         with pytest.raises(Exception, match="append-only"):
             await connection.execute(text("DELETE FROM kernel.journal"))
     await engine.dispose()
+
+
+async def test_a_program_is_told_what_was_copied_and_what_is_wrong_with_it(
+    sealed_part: str,
+    here: Settings,
+    elsewhere: Settings,
+    tmp_path: Path,
+    ears: Ears,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    copy = tmp_path / "copy"
+    assert await back_up(here, copy, talk=ears.console, as_json=True) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ok"], told["faults"]) == (True, [])
+    assert told["documents"] == len((copy / "documents.txt").read_text().split())
+    (copy / "documents" / sealed_part).unlink()
+    back = await restore(elsewhere, copy, checkpoint=None, talk=ears.console, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert (back, told["ok"]) == (6, False)
+    assert any("missing" in fault for fault in told["faults"])
+
+
+async def test_a_copy_says_how_many_tables_are_done(
+    sealed_part: str, here: Settings, elsewhere: Settings, tmp_path: Path
+) -> None:
+    """Of all there are, so that whoever waits knows for how long."""
+    drawn = StringIO()
+    screen = Console(file=drawn, force_terminal=True, width=100)
+    copy = tmp_path / "copy"
+    assert await back_up(here, copy, talk=screen) == 0
+    assert await restore(elsewhere, copy, checkpoint=None, talk=screen) == 0
+    for what in ("Copying", "Restoring"):
+        found = re.findall(rf"{what} the database, tables.*?(\d+)/(\d+)", drawn.getvalue())
+        assert found
+        done, total = found[-1]
+        assert done == total
+        assert int(total) > 50
+
+
+async def test_a_copy_of_a_database_without_a_platform_is_not_made(
+    elsewhere: Settings, tmp_path: Path, ears: Ears
+) -> None:
+    with pytest.raises(NotFound):
+        await back_up(elsewhere, tmp_path / "copy", talk=ears.console)
+    assert not (tmp_path / "copy").exists()
 
 
 async def test_a_copy_older_than_a_later_checkpoint_was_rolled_back(

@@ -13,6 +13,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from web.exit_codes import EPILOG
+from web.terminal_words import shown
 from web.verifying import (
     draw_transcript,
     evaluation_record,
@@ -26,11 +28,12 @@ OK, UNVERIFIED = 0, 6
 
 verify_app = typer.Typer(
     help="Check a receipt, an opening, a draw, an evaluation or a whole log, without the platform.",
+    epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 
-talk = Console(stderr=True)
+talk = Console(stderr=True, emoji=False)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer as JSON on standard output.")]
 
@@ -41,7 +44,8 @@ def _verdict(result: Verdict, *, as_json: bool) -> None:
     else:
         for check in result.checks:
             mark = "[green]✓[/]" if check.passed else "[red]✗[/]"
-            talk.print(f"{mark} {check.what}" + (f" — {check.detail}" if check.detail else ""))
+            detail = f" — {check.detail}" if check.detail else ""
+            talk.print(f"{mark} {shown(check.what + detail)}")
         talk.print("[green]verified[/]" if result.ok else "[red]NOT verified[/]")
     raise typer.Exit(OK if result.ok else UNVERIFIED)
 
@@ -96,6 +100,8 @@ def verify_receipt(
 ) -> None:
     """Check a receipt: the bid stood in the log, and who saw it when.
 
+    Example: sunbid verify receipt receipt.tlog-proof --log VKEY --witness VKEY --witness VKEY
+
     A receipt of the last second needs --closing and --closed too: the proofs of the cut.
     """
     if (closing is None) != (closed is None):
@@ -128,6 +134,8 @@ def verify_opening(
 ) -> None:
     """Check an opening record: every price again, from the sealed sheets and the secrets.
 
+    Example: sunbid verify opening rehearsal/opening
+
     Without --log the keys are those that lie beside the record; compare them with ones you know.
     """
     _verdict(opening_record.verify(folder, trusted=_trusted(log, witness, quorum)), as_json=as_json)
@@ -142,6 +150,8 @@ def verify_draw(
     as_json: JsonOption = False,
 ) -> None:
     """Check a draw: derive the whole ranking again from the transcript.
+
+    Example: sunbid verify draw rehearsal/draw-transcript.json
 
     Without --log the keys are those that the announcement names; compare them with ones you know.
     """
@@ -161,6 +171,8 @@ def verify_evaluation(
 ) -> None:
     """Check an evaluation: every total and rank again from the sheets, and who signed what when.
 
+    Example: sunbid verify evaluation rehearsal/evaluation-record.json
+
     Without --log the keys are those that the record names; compare them with ones you know.
     """
     _verdict(
@@ -177,7 +189,10 @@ def _trusted(
 
 @verify_app.command("log")
 def verify_log(folder: FolderArgument, as_json: JsonOption = False) -> None:
-    """Check a whole exported log: every leaf, the root, the checkpoints and their cosignatures."""
+    """Check a whole exported log: every leaf, the root, the checkpoints and their cosignatures.
+
+    Example: sunbid verify log rehearsal/log
+    """
     _verdict(log_export.verify(folder), as_json=as_json)
 
 
