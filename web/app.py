@@ -11,6 +11,7 @@ from kernel.settings import Settings
 from kernel.store.transaction import Store
 from web import (
     frame,
+    head_requests,
     live,
     measuring,
     problems,
@@ -91,4 +92,5 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
     request_scope.limit_bodies(app)
     same_origin.guard(app, settings)
     security_headers.guard(app)
+    head_requests.answer(app)
     return app
