@@ -71,14 +71,23 @@ def prk(announcement: bytes, nonces: Mapping[str, bytes], beacon: bytes = b"") -
     for name, nonce in sorted((party.encode(), nonce) for party, nonce in nonces.items()):
         _require_size(nonce, NONCE_SIZE)
         message += len(name).to_bytes(2, "big") + name + nonce
-    return hmac.digest(announcement, message + beacon, "sha256")
+    return extract(announcement, bytes(message) + beacon)
+
+
+def extract(salt: bytes, message: bytes) -> bytes:
+    """HKDF-Extract with SHA-256 (RFC 5869, 2.2)."""
+    return hmac.digest(salt, message, "sha256")
+
+
+def expand(key: bytes, info: bytes) -> bytes:
+    """The first 32 bytes of HKDF-Expand with SHA-256, which are one block (RFC 5869, 2.3)."""
+    return hmac.digest(key, info + b"\x01", "sha256")
 
 
 def position(key: bytes, stratum: str, label: bytes) -> bytes:
     """Where a label stands in a stratum: HKDF-Expand under the draw's key."""
     _require_size(label, DIGEST_SIZE)
-    info = b"ebid/1/draw/pos\0" + _delimited(stratum) + label
-    return hmac.digest(key, info + b"\x01", "sha256")
+    return expand(key, b"ebid/1/draw/pos\0" + _delimited(stratum) + label)
 
 
 def ranking(key: bytes, stratum: str, labels: Collection[bytes]) -> tuple[bytes, ...]:

@@ -26,6 +26,8 @@ from kernel.crypto.fair_draw import (
     check_reveal,
     commitment,
     deal_nonce,
+    expand,
+    extract,
     label,
     open_nonce_share,
     pool_root,
@@ -71,6 +73,18 @@ def test_the_key_and_the_positions_are_hkdf() -> None:
     assert position(key, "civil", LABELS["E000"]) == HKDFExpand(hashes.SHA256(), 32, info).derive(
         key
     )
+
+
+def test_wycheproof_s_derivations_come_out_as_published() -> None:
+    """RFC 5869: every published output, as far as one block of it reaches."""
+    groups = json.loads((VECTORS / "wycheproof" / "hkdf_sha256_test.json").read_text())
+    cases = [one for group in groups["testGroups"] for one in group["tests"]]
+    valid = [one for one in cases if one["result"] == "valid"]
+    assert len(valid) > 70
+    for one in valid:
+        ikm, salt, info = (bytes.fromhex(one[name]) for name in ("ikm", "salt", "info"))
+        published = bytes.fromhex(one["okm"])[:32]
+        assert expand(extract(salt, ikm), info)[: len(published)] == published, one["tcId"]
 
 
 def test_the_example_of_the_draft_on_which_the_ranking_rests() -> None:
