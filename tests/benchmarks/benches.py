@@ -154,11 +154,13 @@ async def seal_and_open() -> Result:
 
 
 async def submits_against_pgbench() -> Result:
-    """Whole submits, each until its receipt is in hand, against pgbench on the same Postgres."""
+    """Whole submits without HTTP, each until its receipt is in hand, against pgbench on the same
+    Postgres.
+    """
     async with submits(PAIRS + 1) as pair:
         await pair()  # the first one warms both up and is not counted
         return await in_turns(
-            "submits", "submits/s", "pgbench TPC-B transactions/s, 8 clients", pair
+            "submits", "submits/s, no HTTP", "pgbench TPC-B transactions/s, 8 clients", pair
         )
 
 

@@ -1,9 +1,10 @@
 """Submits against pgbench: the same durable Postgres, in turns.
 
 A submit is measured from its signed statement to its verified receipt: intent, judgement, journal,
-sequence, leaf, checkpoint, receipt. Sealing and uploading happen beforehand. The log is kept in the
-same process, on a short tick. The peer is pgbench's TPC-B-like transaction, five statements, with
-eight clients.
+sequence, leaf, checkpoint, receipt. Sealing and uploading happen beforehand. What is compared are
+two users of one Postgres, so there is no HTTP on either side: `trading.bidding` is called in the
+process that also keeps the log, on a short tick. The peer is pgbench's TPC-B-like transaction, five
+statements, with eight clients.
 """
 
 from __future__ import annotations
