@@ -131,6 +131,7 @@ def lines_of(said: bytes) -> list[dict[str, Any]]:
 EVERY_WAY = """
     import asyncio, gc, logging, threading, warnings
     import structlog
+    from apscheduler.events import EVENT_JOB_ERROR
     from apscheduler.schedulers.asyncio import AsyncIOScheduler
     from fastapi import FastAPI
     import httpx, uvicorn
@@ -178,10 +179,12 @@ EVERY_WAY = """
         await asyncio.sleep(0)
         del lost
         gc.collect()
+        fallen = asyncio.Event()
         metronome = AsyncIOScheduler()
+        metronome.add_listener(lambda _: fallen.set(), EVENT_JOB_ERROR)
         metronome.add_job(job)
         metronome.start()
-        await asyncio.sleep(0.3)
+        await fallen.wait()
         metronome.shutdown(wait=False)
 
     asyncio.run(main())
