@@ -38,7 +38,7 @@ from kernel.store.parties import payload_type
 from kernel.store.transaction import Store, transaction
 from tests.awards import a_sheet, a_zip, handed_over, record_signed
 from tests.draw_cast import EAST, HOST, SOUTH, DrawHouse, a_pool
-from tests.kept_stores import Tick, founded_store, settings_in, store_over
+from tests.kept_stores import Tick, founded_store, settings_in, store_over, witnessed
 from tests.opened_lots import (
     Hall,
     a_hall,
@@ -567,8 +567,7 @@ class KeptCommittees:
 
     async def _make(self, kind: str) -> None:
         name = f"kept_{kind}"
-        # No witnesses, so that a checkpoint alone makes an entry witnessed.
-        settings = settings_in(self.folder / kind, witness_quorum=0)
+        settings = witnessed(settings_in(self.folder / kind))
         async with founded_store(self.server, name, self.template, settings) as (store, tick):
             room = await a_room(store, tick, kind)
             await room.convene()

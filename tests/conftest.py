@@ -34,7 +34,7 @@ from kernel.store.transaction import Store
 from kernel.store.transparency_log import disclose_fillers, integrate_once, publish_once
 from tests.awards import Evaluated
 from tests.committees_at_work import KeptCommittees, WorkRoom, committees_kept
-from tests.kept_stores import START, settings_in, store_over
+from tests.kept_stores import START, cosign, settings_in, store_over
 from tests.kept_stories import KeptStories, Told, continued
 from tests.opened_lots import Hall
 from tests.sealed_bids import Tender
@@ -235,6 +235,7 @@ def tick(store: Store, log_line: AsyncEngine, settings: Settings) -> Callable[[]
                 pass
             await integrate_once(connection, epoch_length=timedelta(days=1))
             await publish_once(connection, signer)
+            await cosign(connection, settings)
             await disclose_fillers(connection)
 
     return once

@@ -6,8 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.clock import machine_clock
+from kernel.crypto.digests import sha256
+from kernel.crypto.notes import Checkpoint, SignedNote, WitnessSigner
 from kernel.settings import Settings
 from kernel.store import founding
 from kernel.store.database import APP, LOG, OWNER, connect, session_factory
@@ -15,12 +20,23 @@ from kernel.store.documents import Documents
 from kernel.store.embedded_postgres import EmbeddedPostgres
 from kernel.store.sequencer import sequence_once
 from kernel.store.transaction import Store
-from kernel.store.transparency_log import integrate_once, publish_once
+from kernel.store.transparency_log import (
+    integrate_once,
+    keep_cosignature,
+    latest_note,
+    publish_once,
+)
 
 START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 """Monday 2026-03-02 09:00 in Beijing: where such a store's clock starts."""
 
 Tick = Callable[[], Awaitable[None]]
+
+WITNESSES: Final = tuple(
+    WitnessSigner(f"witness{number}.test/w", sha256(f"witness {number}".encode()))
+    for number in (1, 2)
+)
+"""Two who sign whatever a tick brings them; how true ones judge is tested elsewhere."""
 
 
 def settings_in(folder: Path, **changes: Any) -> Settings:
@@ -34,6 +50,32 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
         log_origin="demo.sunbid.test/log",
         **changes,
     )
+
+
+def witnessed(settings: Settings) -> Settings:
+    """The same settings, naming the two witnesses, both of whom must sign."""
+    named = tuple(f"{one.vkey} http://{one.name}" for one in WITNESSES)
+    return settings.model_copy(update={"witnesses": named, "witness_quorum": len(named)})
+
+
+async def cosign(connection: AsyncConnection, settings: Settings) -> None:
+    """Every witness whom the settings name signs the newest checkpoint at once."""
+    async with connection.begin():
+        note = await latest_note(connection)
+    assert note is not None
+    checkpoint = Checkpoint.parse(SignedNote.parse(note).text)
+    at_unix = int(machine_clock().timestamp())
+    named = {vkey for vkey, _ in settings.witness_list}
+    for one in WITNESSES:
+        if one.vkey in named:
+            await keep_cosignature(
+                connection,
+                size=checkpoint.size,
+                witness=one.name,
+                line=one.cosign(checkpoint, at_unix),
+                at_unix=at_unix,
+                quorum=settings.witness_quorum,
+            )
 
 
 @asynccontextmanager
@@ -66,6 +108,7 @@ async def store_over(
                 pass
             await integrate_once(connection, epoch_length=timedelta(days=1))
             await publish_once(connection, signer)
+            await cosign(connection, settings)
 
     documents = Documents("", folder=settings.data / "documents")
     try:

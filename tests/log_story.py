@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import io
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from sqlalchemy import text
+from rich.console import Console
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.applications import Starlette
 
 from kernel.access import PLATFORM, Actor, Role
-from kernel.crypto import merkle
-from kernel.crypto.digests import b64, b64u
 from kernel.crypto.notes import WitnessSigner
 from kernel.events import Audience, Event
 from kernel.identifiers import EntryId, PartyId
 from kernel.randomness import random_bytes, random_id
+from kernel.settings import Settings
+from kernel.store import founding
 from kernel.store.transaction import Store, transaction
-from kernel.store.transparency_log import latest_note, nodes_at
 from tests.web.browser import served
+from web import exporting_log
 from web.witnessing import Memory, Now, create_witness, own_clock
 
 Tick = Callable[[], Awaitable[None]]
@@ -119,64 +120,20 @@ async def served_plainly(app: Starlette) -> AsyncIterator[str]:
 
 
 async def write_export(
-    line: AsyncConnection,
-    folder: Path,
-    *,
-    log_vkey: str,
-    witness_vkeys: Sequence[str] = (),
-    quorum: int = 0,
-) -> int:
-    """Everything the log holds, as an export of the view `all`; the tree's size."""
-    note = await latest_note(line, quorum=quorum)
-    assert note is not None
-    size = int(note.split("\n")[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "checkpoint").write_text(note)
-    await _write_tiles(line, folder, size)
-    rows = await line.execute(
-        text(
-            "SELECT j.id, j.record, j.salt, p.index FROM kernel.journal j"
-            " JOIN kernel.log_place p ON p.entry_id = j.id WHERE p.index < :size ORDER BY p.index"
-        ),
-        {"size": size},
+    line: AsyncConnection, folder: Path, settings: Settings
+) -> tuple[int, int, int]:
+    """The operator's export of the view `all`: its leaves, its entries, up to where it is whole.
+
+    It takes the place of an older one in the folder, whose checkpoint stays for comparison.
+    """
+    newest = folder / "checkpoint"
+    if newest.exists():
+        (folder / "checkpoints").mkdir(exist_ok=True)
+        newest.rename(folder / "checkpoints" / newest.read_text().split("\n")[1])
+        (folder / "entries.jsonl").unlink()
+        shutil.rmtree(folder / "tile")
+    signer = founding.read_keys(settings).log_signer
+    talk = Console(file=io.StringIO())
+    return await exporting_log.write_export(
+        line, folder, signer=signer, settings=settings, talk=talk
     )
-    lines = [
-        json.dumps(
-            {
-                "number": number,
-                "id": str(row.id),
-                "record": b64(row.record),
-                "salt": b64u(row.salt),
-                "index": row.index,
-            }
-        )
-        for number, row in enumerate(rows, start=1)
-    ]
-    (folder / "entries.jsonl").write_text("".join(f"{one}\n" for one in lines))
-    keys = {"log": log_vkey, "witnesses": list(witness_vkeys), "quorum": quorum, "view": "all"}
-    (folder / "keys.json").write_text(json.dumps(keys))
-    return size
-
-
-async def _write_tiles(line: AsyncConnection, folder: Path, size: int) -> None:
-    rows = await line.execute(
-        text("SELECT data FROM kernel.log_leaf WHERE index < :size ORDER BY index"), {"size": size}
-    )
-    leaves = [row[0] for row in rows]
-    level = 0
-    while (width := size >> (merkle.TILE_HEIGHT * level)) > 0:
-        wanted = [(level * merkle.TILE_HEIGHT, index) for index in range(width)]
-        found = await nodes_at(line, wanted)
-        hashes = [found[place] for place in wanted]
-        for number in range(-(-width // merkle.TILE_WIDTH)):
-            part = slice(number * merkle.TILE_WIDTH, (number + 1) * merkle.TILE_WIDTH)
-            _put(folder, level, number, hashes[part], b"".join(hashes[part]))
-            if level == 0:
-                _put(folder, None, number, hashes[part], merkle.bundle(leaves[part]))
-        level += 1
-
-
-def _put(folder: Path, level: int | None, number: int, part: list[bytes], content: bytes) -> None:
-    path = folder / merkle.tile_path(level, number, len(part))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)

@@ -37,6 +37,7 @@ from kernel.store.migrating import SCRIPTS
 from web import background as background_process
 from web import (
     doctoring,
+    exporting_log,
     handbook,
     installing,
     keeping_copies,
@@ -91,6 +92,13 @@ main.add_typer(verify_app, name="verify")
 main.add_typer(opening_app, name="opening")
 main.add_typer(custody_app, name="custody")
 main.add_typer(draw_app, name="draw")
+
+log_app = typer.Typer(
+    help="Write the whole log out, where the database is.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+main.add_typer(log_app, name="log")
 
 log = structlog.get_logger()
 talk = Console(stderr=True, emoji=False)
@@ -542,6 +550,22 @@ def restore(
         settings, source, checkpoint=checkpoint, talk=talk, as_json=as_json
     )
     run(restoring)
+
+
+@log_app.command("export")
+def export_log(
+    out: Annotated[Path, typer.Option("--out", help="New folder that will hold the export.")],
+    data: DataOption = None,
+) -> None:
+    """Open every leaf that may be opened by now, so that each is one entry or one filler.
+
+    Run it where the database is, with the settings of `sunbid up`. The export holds what nobody
+    else may read, and nothing that is still sealed; `sunbid verify log` checks it.
+
+    Example: sunbid log export --out whole-log
+    """
+    settings = settings_with(data=data)
+    run(exporting_log.export(settings, out, talk=talk))
 
 
 @main.command()

@@ -178,6 +178,17 @@ class LogSigner:
         signature = NoteSignature(self.name, self.key.id, self._key.sign(text.encode()))
         return SignedNote(text, (signature,)).to_text()
 
+    def sign_as(self, name: str, text: str) -> NoteSignature:
+        """This key's signature line under a text that is no checkpoint, by another name.
+
+        The name enters the key's id and begins the text, so neither can be taken for a checkpoint
+        of this log; `ValueError` where that would not be so.
+        """
+        if name == self.name or not text.startswith(f"{name}\n"):
+            raise ValueError("what is no checkpoint is signed under a name of its own")
+        key = VerifierKey(_require_name(name), ED25519, self.key.public)
+        return NoteSignature(name, key.id, self._key.sign(text.encode()))
+
 
 class WitnessSigner:
     """A witness's key, which signs that a checkpoint was seen at a time."""

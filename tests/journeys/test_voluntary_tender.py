@@ -29,6 +29,7 @@ from kernel.store.parties import payload_type
 from kernel.store.tables import PlatformRow
 from kernel.store.transaction import Store
 from tests.draw_cast import CIVIL, COST, EAST, HOST, SOUTH, DrawHouse, a_pool
+from tests.kept_stores import WITNESSES, witnessed
 from tests.sealed_bids import ticking
 from tests.tenders import Cast, Player, a_cast, a_player, a_uscc
 from tests.web.careless_senders import SIGNED_ON_THE_WAY, CarelessSenders
@@ -57,8 +58,8 @@ ClockTo = Callable[[datetime], Awaitable[None]]
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """No witnesses, so that a checkpoint alone makes an entry witnessed, and patient leases."""
-    return settings.model_copy(update={"witness_quorum": 0, "lease_s": 600.0})
+    """Witnesses sign every checkpoint, and leases are patient."""
+    return witnessed(settings).model_copy(update={"lease_s": 600.0})
 
 
 @dataclass(slots=True)
@@ -274,10 +275,10 @@ async def opened(journey: Journey, window_until: datetime) -> None:
 
 
 async def trust(journey: Journey) -> Trust:
-    """The log that everybody's program knows; no witness is asked here."""
+    """The log and the witnesses that everybody's program knows."""
     async with journey.store.sessions() as session:
         vkey = (await session.scalars(select(PlatformRow.log_vkey))).one()
-    return Trust(vkey, (), 0)
+    return Trust(vkey, tuple(one.vkey for one in WITNESSES), 2)
 
 
 async def evaluated(journey: Journey, house: DrawHouse) -> bytes:

@@ -149,13 +149,10 @@ async def test_a_long_log_kept_by_leaders_who_die_is_sound_whole_and_witnessed(
         await all_are_there_once(store, written)
         await every_slip_has_its_receipts(story, both)
         async with engine.connect() as connection:
-            size = await write_export(
-                connection,
-                tmp_path / "export",
-                log_vkey=log,
-                witness_vkeys=[one.signer.vkey for one in both],
-                quorum=2,
+            named = settings.model_copy(
+                update={"witnesses": tuple(" ".join(one) for one in told), "witness_quorum": 2}
             )
+            size, _, _ = await write_export(connection, tmp_path / "export", named)
     await engine.dispose()
     found = await asyncio.to_thread(verify, tmp_path / "export")
     assert found.ok, [check for check in found.plain()["checks"] if not check["passed"]]

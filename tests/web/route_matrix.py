@@ -111,6 +111,7 @@ ROUTES: dict[str, Line] = {
     "GET /log/checkpoint/{size}": ANYONE,
     "GET /log/tile/{path}": ANYONE,
     "GET /api/v1/log/entries": ANYONE,
+    "GET /api/v1/log/manifest": ANYONE,
     "GET /api/v1/log/proofs/{entry_id}": ANYONE,
     "GET /transparency": ANYONE,
     # ── the public hall ──

@@ -81,7 +81,11 @@ def test_there_are_the_commands_that_are_promised() -> None:
     assert {
         *{(name,) for name in ("up", "rehearse", "migrate", "seal", "witness", "doctor")},
         *{(name,) for name in ("backup", "restore", "bench", "verify")},
-        *{("verify", name) for name in ("receipt", "opening", "draw", "evaluation", "log")},
+        *{
+            ("verify", name)
+            for name in ("receipt", "opening", "draw", "evaluation", "award", "log")
+        },
+        ("log", "export"),
     } <= set(commands())
 
 
@@ -124,6 +128,8 @@ def test_an_option_that_does_not_exist_is_wrong_usage(words: tuple[str, ...]) ->
         (["witness", "--log", "not-a-key", "--key", "k", "--name", "w"], 2),
         (["witness", "--log", REAL, "--key", "k", "--name", "two words"], 2),
         (["witness", "--log", REAL, "--key", "k", "--name", "w", "--demo-clock", "http://x"], 2),
+        (["log", "export"], 2),
+        (["log", "export", "--out", "whole-log"], 5),
         (["restore", "nothing-here"], 3),
         (["verify", "draw", "[/boom].json"], 6),
         (["verify", "evaluation", "[/boom].json"], 6),
@@ -149,6 +155,7 @@ def test_an_option_that_does_not_exist_is_wrong_usage(words: tuple[str, ...]) ->
         (["verify", "draw", __file__], 6),
         (["verify", "log", str(Path(__file__).parent)], 6),
         (["verify", "opening", str(Path(__file__).parent)], 6),
+        (["verify", "award", str(Path(__file__).parent)], 6),
         (["verify", "receipt", str(Path(__file__).parent), "--log", LOG], 2),
         (["verify", "draw", str(Path(__file__).parent)], 2),
         (["verify", "evaluation", str(Path(__file__).parent)], 2),

@@ -6,7 +6,7 @@ Bidding Law 40; Bidding Regulation 49, 53. RFC 6962 (the steps), DSSE (commitmen
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from evaluation import room_views
 from kernel.crypto.digests import b64, canonical, strict_json, unb64
 from kernel.store.transaction import transaction
-from kernel.store.transparency_log import proof_of
 from tests.committees_at_work import KeptCommittees, WorkRoom
 from tests.kept_stores import store_over
 from tests.tampering import at, tampered
+from web.evaluation_papers import evaluation_papers
+from web.log_proofs import proofs_of
 from web.verifying.draw_transcript import TrustedLog
 from web.verifying.evaluation_record import verify
 
@@ -30,11 +30,9 @@ async def record_of(room: WorkRoom) -> bytes:
     """The record as the platform gives it to the supervisor."""
     await room.draw.tick()
     async with transaction(room.store, actor=room.supervisor.actor, now=room.now) as tx:
-        told = await room_views.published_record(tx, room.lot_id)
-        proofs = {
-            name: await proof_of(tx.session, entry, quorum=0)
-            for name, entry in told.entries.items()
-        }
+        told = await evaluation_papers(tx, room.lot_id)
+        proofs = await proofs_of(tx, told.entries)
+    assert set(proofs) == set(told.entries)
     return canonical({**told.bundle, "proofs": proofs})
 
 
@@ -99,9 +97,14 @@ async def test_a_changed_sheet_and_a_dissent_verify_too(kept: Kept) -> None:
 
 async def test_whoever_knows_the_log_can_say_so(kept: Kept) -> None:
     keys = json.loads(kept.plain)["keys"]
-    assert verify(kept.plain, trusted=TrustedLog(keys["log"], (), 0)).ok
-    assert not verify(kept.plain, trusted=TrustedLog(keys["log"], (), 1)).ok
-    assert not verify(kept.plain, trusted=TrustedLog(keys["log"][:-4] + "AAAA", (), 0)).ok
+    known = TrustedLog(keys["log"], tuple(keys["witnesses"]), 2)
+    assert verify(kept.plain, trusted=known).ok
+    for stranger in (
+        replace(known, log=keys["log"][:-4] + "AAAA"),
+        replace(known, witnesses=known.witnesses[:1]),
+        replace(known, quorum=3),
+    ):
+        assert not verify(kept.plain, trusted=stranger).ok
 
 
 async def test_no_name_of_a_member_stands_in_it(kept: Kept) -> None:
@@ -124,10 +127,34 @@ async def test_every_field_entry_and_member_of_the_record_counts(kept: Kept) -> 
     missed = [
         (what, path)
         for what, path, changed in tampered(json.loads(kept.changed))
-        # Signatures and commitments carry their own key, so their order says nothing.
-        if what != "swapped" and not _same(what, path) and not fails(changed)
+        if not _same(what, path) and not fails(changed)
     ]
     assert missed == []
+
+
+async def test_witnesses_cannot_be_weakened_beside_the_record(kept: Kept) -> None:
+    """Without knowing them from elsewhere: they are those of the policy the bidders sealed to."""
+    told = json.loads(kept.plain)
+    keys = told["keys"]
+    for weaker in (
+        {"quorum": 0},
+        {"quorum": 1},
+        {"quorum": 3},
+        {"quorum": 0, "witnesses": []},
+        {"quorum": 1, "witnesses": keys["witnesses"][:1]},
+        {"witnesses": keys["witnesses"][::-1]},
+    ):
+        assert fails({**told, "keys": {**keys, **weaker}}), weaker
+
+
+async def test_a_policy_that_names_nobody_is_not_the_one_in_force(kept: Kept) -> None:
+    told = json.loads(kept.plain)
+    weaker = {"quorum": 1, "witnesses": told["keys"]["witnesses"][:1]}
+    policy: Any = strict_json(unb64(told["policy"]))
+    told["keys"] |= weaker
+    told["policy"] = b64(canonical({**policy, **weaker}))
+    failed = [check.what for check in verify(canonical(told)).checks if not check.passed]
+    assert failed == ["log and witnesses are the ones the lot's policy names"]
 
 
 def _same(what: str, path: tuple[Any, ...]) -> bool:

@@ -27,7 +27,7 @@ from kernel.store.embedded_postgres import EmbeddedPostgres
 from kernel.store.transaction import Store, transaction
 from kernel.store.transparency_log import proof_of
 from tests.conftest import TEMPLATE
-from tests.kept_stores import Tick, founded_store, settings_in
+from tests.kept_stores import WITNESSES, Tick, founded_store, settings_in, witnessed
 from tests.log_story import write_export
 from tests.opened_lots import (
     Entry,
@@ -74,7 +74,7 @@ async def kept(
 ) -> AsyncIterator[Kept]:
     """An opening in which everything happened that can happen; made once."""
     folder, name = tmp_path_factory.mktemp("kept") / "opening", "kept_opening"
-    settings = settings_in(folder.parent / "store", witness_quorum=0)
+    settings = witnessed(settings_in(folder.parent / "store"))
     async with founded_store(postgres, name, TEMPLATE, settings) as (store, tick):
         hall = await a_hall_opened(store, tick)
         await an_export(hall, store, settings, folder)
@@ -84,12 +84,12 @@ async def kept(
             log_line(postgres, name) as line,
             transaction(store, actor=PLATFORM, now=await hall.window_ends_at()) as tx,
         ):
-            await write_export(line, whole_log, log_vkey=signer.vkey)
+            await write_export(line, whole_log, settings)
             # A platform that would have another record stand beside the first.
             tx.record(OpeningRecorded(hall.lot_id, record_digest=sha256(b"another record")))
         await tick()
         async with log_line(postgres, name) as line:
-            await write_export(line, folder.parent / "log-told-twice", log_vkey=signer.vkey)
+            await write_export(line, folder.parent / "log-told-twice", settings)
         names = [entry.player.organisation for entry in hall.entries]
         yield Kept(folder, hall, signer, whole_log, names)
     await postgres.drop_database(name)
@@ -180,7 +180,7 @@ async def an_export(hall: Hall, store: Store, settings: Settings, folder: Path) 
             content = await opening_views.sealed_sheet(tx, hall.lot_id, head)
             (folder / "sheets" / f"{b64u(head)}.ebid").write_bytes(content)
         for name, entry in record.entries.items():
-            proof = await proof_of(tx.session, entry)
+            proof = await proof_of(tx.session, entry, quorum=2)
             assert proof is not None
             (folder / f"{name}.tlog-proof").write_text(proof)
     (folder / "record.dsse").write_bytes(record.record)
@@ -189,8 +189,8 @@ async def an_export(hall: Hall, store: Store, settings: Settings, folder: Path) 
     assert record.relying_party is None
     keys = {
         "log": founding.read_keys(settings).log_signer.vkey,
-        "witnesses": [],
-        "quorum": 0,
+        "witnesses": [one.vkey for one in WITNESSES],
+        "quorum": 2,
         "signers": {keyid: b64u(key) for keyid, key in record.signers.items()},
     }
     (folder / "keys.json").write_text(json.dumps(keys))
@@ -206,7 +206,7 @@ def record_in(folder: Path) -> dict[str, Any]:
 
 
 class Forger:
-    """The host and the platform together: they sign what they like and log what they like."""
+    """The host, the platform and its witnesses together: they sign and log what they like."""
 
     def __init__(self, folder: Path, kept: Kept) -> None:
         self.folder, self._signer = folder, kept.signer
@@ -251,7 +251,10 @@ class Forger:
         def get(level: int, index: int) -> bytes:
             return nodes[level, index]
 
-        note = self._signer.sign(Checkpoint(self._signer.name, size, merkle.root_of(size, get)))
+        checkpoint = Checkpoint(self._signer.name, size, merkle.root_of(size, get))
+        note = self._signer.sign(checkpoint) + "".join(
+            one.cosign(checkpoint, 1) for one in WITNESSES
+        )
         proof = write_proof(
             record=canonical(self.entries[name]),
             salt=self._salts[name],
@@ -305,12 +308,17 @@ async def test_nothing_by_which_a_revoked_bid_could_be_read_is_shown(kept: Kept)
 
 
 async def test_whoever_knows_the_log_can_say_so(kept: Kept) -> None:
-    def trusting(log: str, quorum: int) -> bool:
-        return opening_record.verify(kept.folder, trusted=TrustedLog(log, (), quorum)).ok
+    keys = tuple(one.vkey for one in WITNESSES)
 
-    assert trusting(kept.signer.vkey, 0)
-    assert not trusting(kept.signer.vkey, 1)
-    assert not trusting(kept.signer.vkey[:-4] + "AAAA", 0)
+    def trusting(log: str, witnesses: tuple[str, ...], quorum: int) -> bool:
+        known = TrustedLog(log, witnesses, quorum)
+        return opening_record.verify(kept.folder, trusted=known).ok
+
+    assert trusting(kept.signer.vkey, keys, 2)
+    assert trusting(kept.signer.vkey, keys, 1)
+    assert not trusting(kept.signer.vkey, keys, 3)
+    assert not trusting(kept.signer.vkey, keys[:1], 2)
+    assert not trusting(kept.signer.vkey[:-4] + "AAAA", keys, 2)
 
 
 # ── tampering ─────────────────────────────────────────────────────────────────────────────────
@@ -318,7 +326,7 @@ async def test_whoever_knows_the_log_can_say_so(kept: Kept) -> None:
 
 async def test_a_flipped_byte_in_any_file_is_found(export: Path) -> None:
     dice = random.Random(32)
-    for path in sorted(p for p in export.rglob("*") if p.is_file() and p.name != "keys.json"):
+    for path in sorted(p for p in export.rglob("*") if p.is_file()):
         content = path.read_bytes()
         for place in {0, len(content) // 2, *(dice.randrange(len(content)) for _ in range(6))}:
             mutant = bytearray(content)
@@ -338,8 +346,42 @@ async def test_a_missing_file_is_found_and_one_too_many(export: Path) -> None:
         path.unlink()
         assert not opening_record.verify(export).ok, path.name
         path.write_bytes(content)
-    shutil.copy(export / "close.tlog-proof", export / "closed-again.tlog-proof")
-    assert not opening_record.verify(export).ok
+    for one, more in (
+        ("close.tlog-proof", "closed-again.tlog-proof"),
+        ("record.dsse", "another.dsse"),
+        ("keys.json", "more-keys.json"),
+        ("record.dsse", "sheets/record.dsse"),
+    ):
+        shutil.copy(export / one, export / more)
+        assert not opening_record.verify(export).ok, more
+        (export / more).unlink()
+    assert opening_record.verify(export).ok
+
+
+async def test_every_member_of_the_keys_counts(export: Path) -> None:
+    """Without knowing the keys from elsewhere: they are those of the policy, and of the papers."""
+    path = export / "keys.json"
+    told = json.loads(path.read_text())
+    weakened = [
+        *(("weakened", ("quorum", number), {**told, "quorum": number}) for number in (0, 1, 3)),
+        ("weakened", ("witnesses",), {**told, "witnesses": [], "quorum": 0}),
+        ("weakened", ("witnesses",), {**told, "witnesses": told["witnesses"][:1], "quorum": 1}),
+        ("added", ("relying_party",), {**told, "relying_party": {"id": "x", "origins": []}}),
+    ]
+    for what, place, changed in [*tampered(told), *weakened]:
+        path.write_text(json.dumps(changed))
+        assert changed == told or not opening_record.verify(export).ok, (what, place)
+
+
+async def test_a_platform_that_no_witness_watches_is_not_believed(export: Path, kept: Kept) -> None:
+    """Even its policy may say that nobody need have seen anything."""
+    for path in export.glob("*.tlog-proof"):
+        head, blank, note = path.read_text().partition("\n\n")
+        lines = [one for one in note.split("\n") if "witness" not in one]
+        path.write_text(head + blank + "\n".join(lines))
+    keys = json.loads((export / "keys.json").read_text())
+    (export / "keys.json").write_text(json.dumps({**keys, "witnesses": [], "quorum": 0}))
+    assert failed(export) == ["the keys can be read"]
 
 
 async def test_each_step_shown_in_place_of_another_is_found(export: Path) -> None:

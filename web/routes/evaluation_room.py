@@ -37,6 +37,7 @@ from kernel.store.views import room as view_of
 from trading import handover
 from trading.handover import OpenedBid
 from trading.rules.lot_lifecycle import ENDS
+from web.evaluation_papers import evaluation_papers
 from web.log_proofs import proofs_of
 from web.pages import render
 from web.request_scope import Act, ActRoute, Signed
@@ -399,7 +400,7 @@ async def get_set_aside_report(
 @router.get("/api/v1/lots/{lot_id}/evaluation-record")
 async def get_record(tx: Act, lot_id: UUID) -> JSONResponse:
     """Everything that re-derives an evaluation, as `sunbid verify evaluation` reads it."""
-    told = await room_views.published_record(tx, LotId(lot_id))
+    told = await evaluation_papers(tx, LotId(lot_id))
     proofs = await proofs_of(tx, told.entries)
     if set(proofs) != set(told.entries):
         raise NotFound("the witnesses have not signed yet")

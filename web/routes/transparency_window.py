@@ -3,18 +3,19 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from sqlalchemy import text
 
 from kernel.access import Role
 from kernel.crypto import merkle
-from kernel.crypto.digests import b64, b64u
 from kernel.errors import NotFound
 from kernel.events import Audience
+from kernel.store import founding, opened_views
 from kernel.store.transaction import Store
 from kernel.store.transparency_log import cosigned_note, latest_note, nodes_at, proof_of
 from kernel.store.views import PUBLIC_FEED, SUPERVISORS_FEED
+from web.call_limit import limited
 from web.pages import render
 from web.request_scope import actor_of
 
@@ -91,29 +92,40 @@ async def opened_entries(
     The public gets the public feed; a supervisor everything that is not sealed any more.
     """
     store: Store = request.app.state.store
-    actor = await actor_of(request)
-    view = SUPERVISORS_FEED if actor.role is Role.SUPERVISOR else PUBLIC_FEED
+    view = await _view_of(request)
     async with store.sessions() as session:
-        rows = await session.execute(
-            text(
-                "SELECT v.number, j.id, j.record, j.salt, p.index FROM kernel.view_entry v"
-                " JOIN kernel.journal j ON j.id = v.entry_id"
-                " LEFT JOIN kernel.log_place p ON p.entry_id = j.id"
-                " WHERE v.view = :view AND v.number > :after ORDER BY v.number LIMIT 500"
-            ),
-            {"view": view, "after": after},
-        )
-        entries = [
-            {
-                "number": number,
-                "id": str(entry_id),
-                "record": b64(record),
-                "salt": b64u(salt),
-                "index": index,
-            }
-            for number, entry_id, record, salt, index in rows
-        ]
+        entries = await opened_views.opened_entries(session, view, after=after)
     return JSONResponse({"view": view, "entries": entries}, headers={"Cache-Control": "no-store"})
+
+
+@router.get("/api/v1/log/manifest", dependencies=[Depends(limited)])
+async def manifest(
+    request: Request,
+    size: Annotated[int, Query(ge=0, lt=2**63)],
+    entries: Annotated[int, Query(ge=0, lt=2**31)],
+) -> PlainTextResponse:
+    """The log's signed word that this reader's view has so many entries in the tree of that size.
+
+    Whoever keeps it beside the entries can show later that none was left out or moved.
+    """
+    store: Store = request.app.state.store
+    view = await _view_of(request)
+    async with store.sessions() as session:
+        note = await opened_views.manifest_of(
+            session,
+            view,
+            size=size,
+            entries=entries,
+            signer=founding.read_keys(store.settings).log_signer,
+            settings=store.settings,
+        )
+    return PlainTextResponse(note, headers={"Cache-Control": "no-store"})
+
+
+async def _view_of(request: Request) -> str:
+    """The feed of everything that this reader may know."""
+    actor = await actor_of(request)
+    return SUPERVISORS_FEED if actor.role is Role.SUPERVISOR else PUBLIC_FEED
 
 
 @router.get("/api/v1/log/proofs/{entry_id}")

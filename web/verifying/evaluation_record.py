@@ -3,6 +3,9 @@
 The file holds the report as its members signed it, their signed commitments and signatures, and
 proofs of every step from the log. Marks and prices make the ranking, or they do not; commitments
 stand before all reveals in the log, or they do not. No name is needed for any of it.
+
+Log, witnesses and quorum are those of the lot's opening policy, which is in the file and whose hash
+the log holds since the closing; whoever checks should know them from elsewhere and can say so.
 """
 
 from __future__ import annotations
@@ -42,6 +45,7 @@ from kernel.errors import BrokenSeal, Refused
 from kernel.statute import Regime
 from web.verifying.draw_transcript import TrustedLog
 from web.verifying.verdicts import Verdict
+from web.verifying.vouchers import Vouchers, policy_in_force
 
 RECORD = "ebid-evaluation-record/1"
 REPORT = "ebid-report/1"
@@ -67,7 +71,9 @@ def verify(content: bytes, *, trusted: TrustedLog | None = None) -> Verdict:
     report = verdict.holds("the report can be read", lambda: _report(told))
     if report is None:
         return verdict
-    verdict.holds("the keys are the ones you trust", lambda: _trusted_keys(told, trusted))
+    verdict.holds(
+        "the keys are the ones you trust", lambda: told["vouchers"].check_trusted(trusted)
+    )
     logged = verdict.holds("every step stands in the witnessed log", lambda: _logged(told))
     if logged is None or not verdict.ok:
         return verdict
@@ -105,6 +111,7 @@ class _Evaluation:
     def claims(self) -> Iterable[tuple[str, Any]]:
         """Each thing that must hold, and what raises where it does not."""
         return [
+            ("log and witnesses are the ones the lot's policy names", self.check_vouchers),
             ("the report was handed back to the lot, after everything else", self.check_end),
             ("the members are those whose marks count", self.check_members),
             ("the report says what the law demands", self.check_contents),
@@ -114,6 +121,15 @@ class _Evaluation:
             ("everyone had committed before anyone revealed", self.check_order),
             ("every member answered this very report, and it is adopted", self.check_signatures),
         ]
+
+    def check_vouchers(self) -> None:
+        close, lot = self.logged["close"], self.parts["basic_data"]["lot"]
+        _require((close.kind, close.subject) == ("LotClosed", lot), "the closing of another lot")
+        later = [one.index for name, one in self.logged.items() if name != "close"]
+        _require(close.index < min(later), "a step before the closing")
+        policy = policy_in_force(unb64(text_of(self.told["policy"])), close.facts)
+        _require(policy["lot"] == lot, "the policy of another lot")
+        self.told["vouchers"].check_policy(policy)
 
     def check_end(self) -> None:
         end = self.logged["handed_back"]
@@ -127,9 +143,12 @@ class _Evaluation:
         )
         before = [one.index for name, one in self.logged.items() if name != "handed_back"]
         _require(all(index < end.index for index in before), "it came before another step")
-        for one in self.logged.values():
+        for name, one in self.logged.items():
             _require(one.subject == end.subject, "a step of another lot")
-            _require(one.facts["committee_id"] == self.record["committee"], "another committee's")
+            _require(
+                name == "close" or one.facts["committee_id"] == self.record["committee"],
+                "another committee's",
+            )
 
     def check_members(self) -> None:
         listed = [text_of(one["member"]) for one in self.parts["members"]]
@@ -204,6 +223,8 @@ class _Evaluation:
         }
         signed = {}
         owners: dict[str, str] = {}
+        order = [(self.numbers[one["member"]], one["round"]) for one in self.told["commitments"]]
+        _require(order == sorted(order), "the commitments are in disorder")
         for one in self.told["commitments"]:
             key = one["member"], one["round"]
             _require(key not in signed, "a commitment stands twice")
@@ -252,7 +273,7 @@ class _Evaluation:
         }
         since = self._seated_since()
         steps = named | set(revealed) | {f"succeeded/{number}" for number in since}
-        _require(set(self.logged) == steps | {"handed_back"}, "steps nobody took")
+        _require(set(self.logged) == steps | {"close", "handed_back"}, "steps nobody took")
         for name, one in revealed.items():
             number = count_of(int(name.split("/")[1]))
             _require(one.index > since.get(number, -1), "a sheet shown before its member sat")
@@ -303,7 +324,8 @@ class _Evaluation:
                     said["refused"] is True,
                 )
             )
-        _require(len({one.member for one in answers}) == len(answers), "a member signed twice")
+        order = [one["member"] for one in self.told["signatures"]]
+        _require(order == sorted(set(order)), "the signatures are in disorder, or one stands twice")
         state = signing_state(answers, committee_members=people, report_digest=self.digest)
         _require(len(answers) == len(people) and state.is_complete(), "a member did not answer")
         _require(state.is_adopted(), "no majority stands behind the report")
@@ -327,7 +349,7 @@ class _Evaluation:
             ],
             "rejected": len(self.parts["rejections"]),
             "signatures": dict(by_position),
-            "log": self.told["keys"]["log"],
+            "log": self.told["vouchers"].log,
         }
 
     def _bids(self, *, rejected: bool = False) -> dict[str, dict[str, Any]]:
@@ -369,7 +391,7 @@ class _Evaluation:
 def _record(content: bytes) -> dict[str, Any]:
     told: dict[str, Any] = members(
         strict_json(content, RECORD_MAX),
-        ("v", "report", "commitments", "signatures", "keys", "proofs"),
+        ("v", "report", "commitments", "signatures", "keys", "policy", "proofs"),
     )
     _require(told["v"] == RECORD, "not an evaluation's record")
     keys = members(
@@ -377,10 +399,12 @@ def _record(content: bytes) -> dict[str, Any]:
     )
     passkeys = any(keyid.startswith(WEBAUTHN) for keyid in _dict(keys["signers"]))
     _require(passkeys == ("relying_party" in keys), "passkeys sign for a domain, keys for none")
+    told["vouchers"] = Vouchers(
+        text_of(keys["log"]),
+        tuple(text_of(one) for one in list_of(keys["witnesses"], at_most=64)),
+        count_of(keys["quorum"]),
+    )
     told["keys"] = {
-        "log": text_of(keys["log"]),
-        "witnesses": [text_of(one) for one in list_of(keys["witnesses"], at_most=64)],
-        "quorum": count_of(keys["quorum"]),
         "signers": {
             text_of(keyid): unb64u(key, 65) for keyid, key in _dict(keys["signers"]).items()
         },
@@ -399,6 +423,7 @@ def _record(content: bytes) -> dict[str, Any]:
 def _relying_party(value: object) -> RelyingParty:
     party = members(value, ("id", "origins"))
     origins = [text_of(one) for one in list_of(party["origins"], at_most=64)]
+    _require(origins == sorted(set(origins)), "the origins are in disorder")
     return RelyingParty(text_of(party["id"]), frozenset(origins))
 
 
@@ -422,21 +447,12 @@ def _again(report: Mapping[str, Any]) -> EvaluationResult:
     return result
 
 
-def _trusted_keys(told: Mapping[str, Any], trusted: TrustedLog | None) -> None:
-    if trusted is None:
-        return
-    keys = told["keys"]
-    _require(keys["log"] == trusted.log, "another log than the one you trust")
-    known = set(keys["witnesses"]) <= set(trusted.witnesses)
-    _require(known and keys["quorum"] >= trusted.quorum, "other witnesses than you trust")
-
-
 def _logged(told: Mapping[str, Any]) -> dict[str, _Logged]:
-    keys = told["keys"]
+    vouchers: Vouchers = told["vouchers"]
     found = {}
     for name, proof in told["proofs"].items():
-        proven = verify_proof(proof, log_vkey=keys["log"], witness_vkeys=tuple(keys["witnesses"]))
-        _require(len(proven.checkpoint.cosignatures) >= keys["quorum"], f"{name} is not witnessed")
+        proven = verify_proof(proof, log_vkey=vouchers.log, witness_vkeys=vouchers.witnesses)
+        _require(len(proven.checkpoint.cosignatures) >= vouchers.quorum, f"{name} is not witnessed")
         record = _dict(strict_json(proven.record, RECORD_MAX))
         found[name] = _Logged(
             proven.index,

@@ -46,6 +46,8 @@ def _verdict(result: Verdict, *, as_json: bool) -> None:
             mark = "[green]✓[/]" if check.passed else "[red]✗[/]"
             detail = f" — {check.detail}" if check.detail else ""
             talk.print(f"{mark} {shown(check.what + detail)}")
+        for warning in result.warnings:
+            talk.print(f"[bold yellow]! {shown(warning)}[/]")
         talk.print("[green]verified[/]" if result.ok else "[red]NOT verified[/]")
     raise typer.Exit(OK if result.ok else UNVERIFIED)
 
@@ -188,12 +190,20 @@ def _trusted(
 
 
 @verify_app.command("log")
-def verify_log(folder: FolderArgument, as_json: JsonOption = False) -> None:
-    """Check a whole exported log: every leaf, the root, the checkpoints and their cosignatures.
+def verify_log(
+    folder: FolderArgument,
+    log: KnownLogOption = None,
+    witness: WitnessOption = None,
+    quorum: QuorumOption = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """Check an exported log: every leaf, the root, the checkpoints, and which entries were shown.
 
-    Example: sunbid verify log rehearsal/log
+    Without --log the keys are those that lie in the export; compare them with ones you know.
+
+    Example: sunbid verify log rehearsal/log --log "$LOG" --witness "$W1" --witness "$W2"
     """
-    _verdict(log_export.verify(folder), as_json=as_json)
+    _verdict(log_export.verify(folder, trusted=_trusted(log, witness, quorum)), as_json=as_json)
 
 
 if __name__ == "__main__":

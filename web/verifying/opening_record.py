@@ -6,7 +6,11 @@ public keys of those who signed, and, where a passkey signed, for whom), the sig
 steps stand in the log, as `*.tlog-proof`: `close`, `window-closed`, `fallback-host` and
 `fallback-supervisor` where custodians stood in for an absent bidder, `opened`, `objection-N` and
 `answer-N` for the record's N-th objection, and `recorded`. No private key is needed: the secrets of
-the opened sheets stand in the record.
+the opened sheets stand in the record. Nothing else may lie in it.
+
+The log, the witnesses and their quorum are those of the policy, whose hash every bidder sealed into
+the envelopes and the log holds since the closing; whoever checks should know them from elsewhere
+and can say so.
 
 Whoever signs the record cannot change it afterwards: `recorded` holds its digest. What was opened,
 under which name and with which outcome, stands in the log under `opened`; the host and the platform
@@ -40,7 +44,7 @@ from kernel.crypto.digests import (
 )
 from kernel.crypto.envelope_header import share_commitment
 from kernel.crypto.receipts import verify_proof
-from kernel.crypto.signing import Envelope, RelyingParty
+from kernel.crypto.signing import WEBAUTHN, Envelope, RelyingParty
 from kernel.errors import BrokenSeal
 from trading.rules.decryption_outcome import (
     Decryption,
@@ -51,11 +55,13 @@ from trading.rules.decryption_outcome import (
 from trading.rules.sheet_fields import read_sheet
 from web.verifying.draw_transcript import TrustedLog
 from web.verifying.verdicts import Verdict
+from web.verifying.vouchers import Vouchers
 
 RECORD = "ebid-opening-record/1"
 STATEMENT_MAX = 64 * 1024 * 1024
 LIST_MAX = 1 << 16
 PROOF = ".tlog-proof"
+PAPERS = ("record", "policy", "timetable")
 SIDES = ("host", "supervisor")
 KINDS = ("sheet", "bid")
 
@@ -82,34 +88,34 @@ class _Logged:
 
 @dataclass(frozen=True, slots=True)
 class _Paper:
-    """A signed document: its payload's digest, the digest of the whole file, and what it says."""
+    """A signed document: its payload's digest, the whole file's, what it says, and who signed."""
 
     digest: str
     file_digest: str
     told: dict[str, Any]
+    signed_by: frozenset[str]
 
 
 def verify(folder: Path, *, trusted: TrustedLog | None = None) -> Verdict:
     """Everything an opening record claims, checked; nothing of the platform is asked."""
     verdict = Verdict()
-    keys = verdict.holds("the keys can be read", lambda: read_keys(folder))
+    keys = verdict.holds("the keys can be read", lambda: _keys(folder))
     if keys is None:
         return verdict
-    verdict.holds("the keys are the ones you trust", lambda: _trusted_keys(keys, trusted))
+    verdict.holds("the keys are the ones you trust", lambda: keys.vouchers.check_trusted(trusted))
+    verdict.holds("nothing else lies beside the papers", lambda: _nothing_else(folder))
     papers: dict[str, _Paper | None] = {
-        name: verdict.holds(f"the {what} is signed", lambda name=name: _paper(folder, name, keys))  # type: ignore[misc]  # mypy cannot infer a lambda's default
-        for name, what in (
-            ("record", "record"),
-            ("policy", "policy"),
-            ("timetable", "timetable"),
-        )
+        name: verdict.holds(f"the {name} is signed", lambda name=name: _paper(folder, name, keys))  # type: ignore[misc]  # mypy cannot infer a lambda's default
+        for name in PAPERS
     }
-    logged = verdict.holds("every step stands in the witnessed log", lambda: _logged(folder, keys))
+    logged = verdict.holds(
+        "every step stands in the witnessed log", lambda: _logged(folder, keys.vouchers)
+    )
     if logged is None or not verdict.ok:
         return verdict
     opening = verdict.holds(
         "the record has the form of a record",
-        lambda: _Opening(folder, {name: one for name, one in papers.items() if one}, logged),
+        lambda: _Opening(folder, keys, {name: one for name, one in papers.items() if one}, logged),
     )
     if opening is None:
         return verdict
@@ -119,54 +125,70 @@ def verify(folder: Path, *, trusted: TrustedLog | None = None) -> Verdict:
     return verdict
 
 
-def read_keys(folder: Path) -> dict[str, Any]:
-    """The keys the checker trusts; he got them elsewhere or compares them elsewhere."""
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """Who vouches, and by which keys the papers are signed."""
+
+    vouchers: Vouchers
+    signers: dict[str, bytes]
+    relying_party: RelyingParty | None
+
+
+def _keys(folder: Path) -> _Keys:
+    """The keys that lie beside the record."""
     keys = members(
         strict_json((folder / "keys.json").read_bytes(), STATEMENT_MAX),
         ("log", "witnesses", "quorum", "signers"),
         optional=("relying_party",),
     )
     signers, party = _dict(keys["signers"]), None
-    if "relying_party" in keys:
+    passkeys = any(keyid.startswith(WEBAUTHN) for keyid in signers)
+    _require(passkeys == ("relying_party" in keys), "passkeys sign for a domain, keys for none")
+    if passkeys:
         told = members(keys["relying_party"], ("id", "origins"))
         origins = [text_of(one) for one in list_of(told["origins"], at_most=64)]
+        _require(origins == sorted(set(origins)), "the origins are in disorder")
         party = RelyingParty(text_of(told["id"]), frozenset(origins))
-    return {
-        "log": text_of(keys["log"]),
-        "witnesses": tuple(text_of(one) for one in list_of(keys["witnesses"], at_most=64)),
-        "quorum": count_of(keys["quorum"]),
-        "signers": {keyid: unb64u(text_of(key)) for keyid, key in signers.items()},
-        "relying_party": party,
-    }
+    return _Keys(
+        Vouchers(
+            text_of(keys["log"]),
+            tuple(text_of(one) for one in list_of(keys["witnesses"], at_most=64)),
+            count_of(keys["quorum"]),
+        ),
+        {keyid: unb64u(text_of(key)) for keyid, key in signers.items()},
+        party,
+    )
 
 
-def _trusted_keys(keys: Mapping[str, Any], trusted: TrustedLog | None) -> None:
-    if trusted is None:
-        return
-    _require(keys["log"] == trusted.log, "another log than the one you trust")
-    known = set(keys["witnesses"]) <= set(trusted.witnesses)
-    _require(known and keys["quorum"] >= trusted.quorum, "other witnesses than you trust")
+def _nothing_else(folder: Path) -> None:
+    papers = {"keys.json", "sheets", *(f"{name}.dsse" for name in PAPERS)}
+    more = sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.name not in papers and not path.name.endswith(PROOF)
+    )
+    _require(not more, f"{', '.join(more[:3])} belongs to no opening record")
 
 
-def _paper(folder: Path, name: str, keys: Mapping[str, Any]) -> _Paper:
+def _paper(folder: Path, name: str, keys: _Keys) -> _Paper:
     content = (folder / f"{name}.dsse").read_bytes()
     kind = {"record": "opening-record", "policy": "opening-policy"}.get(name, name)
     envelope = Envelope.from_bytes(content, max_bytes=STATEMENT_MAX)
     _require(envelope.payload_type == f"application/vnd.ebid.{kind}.v1+json", "another kind")
-    known = signing.verify(envelope, keys=keys["signers"], relying_party=keys["relying_party"])
+    known = signing.verify(envelope, keys=keys.signers, relying_party=keys.relying_party)
     _require(len(known) == len(envelope.signatures), "a signature by a key you do not know")
     told = _dict(strict_json(envelope.payload, STATEMENT_MAX))
     _require(told["v"] == f"ebid-{kind}/1", "another kind")
-    return _Paper(b64u(sha256(envelope.payload)), b64u(sha256(content)), told)
+    return _Paper(b64u(sha256(envelope.payload)), b64u(sha256(content)), told, known)
 
 
-def _logged(folder: Path, keys: Mapping[str, Any]) -> dict[str, _Logged]:
+def _logged(folder: Path, vouchers: Vouchers) -> dict[str, _Logged]:
     found = {}
     for path in sorted(folder.glob(f"*{PROOF}")):
         proven = verify_proof(
-            path.read_text(), log_vkey=keys["log"], witness_vkeys=keys["witnesses"]
+            path.read_text(), log_vkey=vouchers.log, witness_vkeys=vouchers.witnesses
         )
-        if len(proven.checkpoint.cosignatures) < keys["quorum"]:
+        if len(proven.checkpoint.cosignatures) < vouchers.quorum:
             raise BrokenSeal(f"too few witnesses cosigned {path.name}")
         record = members(
             strict_json(proven.record, STATEMENT_MAX),
@@ -187,9 +209,13 @@ class _Opening:
     """A record whose signatures and proofs are in order, and what it claims."""
 
     def __init__(
-        self, folder: Path, papers: Mapping[str, _Paper], logged: Mapping[str, _Logged]
+        self,
+        folder: Path,
+        keys: _Keys,
+        papers: Mapping[str, _Paper],
+        logged: Mapping[str, _Logged],
     ) -> None:
-        self.folder, self.papers, self.logged = folder, papers, logged
+        self.folder, self.keys, self.papers, self.logged = folder, keys, papers, logged
         self.record = _record(papers["record"].told)
         self.bids: list[dict[str, Any]] = self.record["bids"]
         self.found: dict[str, Any] = {
@@ -210,6 +236,8 @@ class _Opening:
             ("the record is the one whose digest the log holds", self.check_recorded),
             ("the steps are this lot's, each in its place", self.check_steps),
             ("policy and timetable are this lot's, and were in force", self.check_papers),
+            ("log and witnesses are the ones the policy names", self.check_vouchers),
+            ("every key shown signed one of the papers", self.check_signers),
             ("the record lists exactly the bids of the closing", self.check_list),
             ("every bidder released or was missing when the window ended", self.check_window),
             ("the record says of each bid what was read out", self.check_read_out),
@@ -268,6 +296,13 @@ class _Opening:
         for facts in (self.logged["close"].facts, self.logged["window-closed"].facts):
             _require(facts["policy_digest"] == policy.digest, "another policy was in force")
             _require(facts["timetable_digest"] == timetable.digest, "another timetable ruled")
+
+    def check_vouchers(self) -> None:
+        self.keys.vouchers.check_policy(self.papers["policy"].told)
+
+    def check_signers(self) -> None:
+        signed = frozenset[str]().union(*(paper.signed_by for paper in self.papers.values()))
+        _require(set(self.keys.signers) == signed, "a key nobody used")
 
     def check_list(self) -> None:
         closing = self.logged["close"].facts["bids"]

@@ -35,6 +35,8 @@ class Verdict:
     """Everything that was checked of one artefact."""
 
     checks: list[Check] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    """What holds, and yet is worth less than a reader would think."""
     found: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -65,5 +67,6 @@ class Verdict:
                 {"what": check.what, "passed": check.passed, "detail": check.detail}
                 for check in self.checks
             ],
+            "warnings": self.warnings,
             "found": self.found,
         }
