@@ -17,7 +17,7 @@ from typing import Any, Final
 from kernel.store.embedded_postgres import EmbeddedPostgres
 from kernel.store.transaction import Store
 from tests.awards import a_recorded_lot, an_evaluated_lot
-from tests.kept_stores import founded_store, settings_in
+from tests.kept_stores import founded_store, settings_in, witnessed
 from tests.opened_lots import Hall, a_closed_lot
 from tests.sealed_bids import a_tender
 
@@ -81,10 +81,8 @@ class KeptStories:
 
     async def _tell(self, name: str) -> Told:
         folder, database = self.folder / name, f"story_{name}"
-        async with founded_store(self.server, database, self.template, settings_in(folder)) as (
-            store,
-            _,
-        ):
+        settings = witnessed(settings_in(folder))
+        async with founded_store(self.server, database, self.template, settings) as (store, _):
             result = await STORIES[name].tell(store)
         self.told[name] = Told(name, result, database, folder)
         return self.told[name]

@@ -16,6 +16,7 @@ from rich.console import Console
 from web.exit_codes import EPILOG
 from web.terminal_words import shown
 from web.verifying import (
+    award_papers,
     draw_transcript,
     evaluation_record,
     log_export,
@@ -27,7 +28,10 @@ from web.verifying.verdicts import Verdict
 OK, UNVERIFIED = 0, 6
 
 verify_app = typer.Typer(
-    help="Check a receipt, an opening, a draw, an evaluation or a whole log, without the platform.",
+    help=(
+        "Check a receipt, an opening, a draw, an evaluation, an award or a log, without the"
+        " platform."
+    ),
     epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -136,9 +140,9 @@ def verify_opening(
 ) -> None:
     """Check an opening record: every price again, from the sealed sheets and the secrets.
 
-    Example: sunbid verify opening rehearsal/opening
+    Without --log the keys are those of the lot's policy; compare them with ones you know.
 
-    Without --log the keys are those that lie beside the record; compare them with ones you know.
+    Example: sunbid verify opening rehearsal/opening
     """
     _verdict(opening_record.verify(folder, trusted=_trusted(log, witness, quorum)), as_json=as_json)
 
@@ -173,14 +177,29 @@ def verify_evaluation(
 ) -> None:
     """Check an evaluation: every total and rank again from the sheets, and who signed what when.
 
-    Example: sunbid verify evaluation rehearsal/evaluation-record.json
+    Without --log the keys are those of the lot's policy; compare them with ones you know.
 
-    Without --log the keys are those that the record names; compare them with ones you know.
+    Example: sunbid verify evaluation rehearsal/evaluation-record.json
     """
     _verdict(
         evaluation_record.verify(file.read_bytes(), trusted=_trusted(log, witness, quorum)),
         as_json=as_json,
     )
+
+
+@verify_app.command("award")
+def verify_award(
+    folder: FolderArgument,
+    log: KnownLogOption = None,
+    witness: WitnessOption = None,
+    quorum: QuorumOption = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """Check an award: the signed papers, their places in the log, and who was named out of whom.
+
+    Without --log the keys are those of the lot's policy; compare them with ones you know.
+    """
+    _verdict(award_papers.verify(folder, trusted=_trusted(log, witness, quorum)), as_json=as_json)
 
 
 def _trusted(
