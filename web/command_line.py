@@ -416,6 +416,11 @@ def rehearse(
 ) -> None:
     """Play the whole life of a tender as every participant, and check every expectation.
 
+    --out is cleared first where a rehearsal made it, and refused where it holds anything else.
+
+    Exit codes: 0 every expectation was met, 2 wrong usage, 3 a folder cannot be made, 5 a folder,
+    the port or the database is somebody else's or in use, 6 an expectation was not met.
+
     Example: sunbid rehearse --until submit --json
     """
     if until not in playing.STAGES:

@@ -138,6 +138,7 @@ class Premises:
             "SUNBID_LOG_ORIGIN": kept.log_origin,
             "SUNBID_LOG_TICK_S": str(kept.log_tick_s),
             "SUNBID_FILLER_EPOCH_S": str(kept.filler_epoch_s),
+            "SUNBID_CLOSER_SETTLE_S": str(kept.closer_settle_s),
             "SUNBID_WITNESSES": ";".join(kept.witnesses),
             "SUNBID_WITNESS_QUORUM": str(kept.witness_quorum),
         }

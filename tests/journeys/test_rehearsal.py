@@ -109,7 +109,7 @@ async def test_the_public_watches_the_rehearsals_opening_live_and_then_reads_the
                 assert "119,766,000.00" in body, "the hall shows the prices"
                 await assert_no_overflow(page)
                 await assert_axe_clean(page)
-        told = json.loads((tmp_path / "out" / "award" / "award.json").read_text())
+        told = json.loads((tmp_path / "out" / "award.json").read_text())
         record = json.loads((tmp_path / "out" / "evaluation-record.json").read_text())
         report = json.loads(unb64(record["report"]))
         award = address + hall[1].replace("/openings/", "/awards/")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,13 +12,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from kernel.crypto.digests import unb64u
-from kernel.crypto.receipts import verify_proof
-from kernel.crypto.signing import Envelope, verify
+from kernel.crypto.digests import parse_instant
 from kernel.settings import Settings
 from kernel.store import founding
 from kernel.store.transaction import Store
+from kernel.working_days import beijing_day, end_of_day, last_day
 from tests.awards import Evaluated
+from tests.kept_stores import WITNESSES, witnessed
 from tests.sealed_bids import ticking
 from tests.tenders import Player
 from tests.web.browser import served
@@ -30,6 +29,13 @@ from web.client import Client
 from web.rehearsal import act_award
 from web.rehearsal import stage as stages
 from web.rehearsal.stage import Facts, Stage
+from web.verifying import award_papers
+from web.verifying.draw_transcript import TrustedLog
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return witnessed(settings)
 
 
 @asynccontextmanager
@@ -62,9 +68,10 @@ async def test_the_award_meets_every_expectation_and_its_papers_verify(
     cast = evaluated.hall.tender.cast
     listener = socket.create_server(("127.0.0.1", 0))
     origin = f"http://localhost:{listener.getsockname()[1]}"
-    told = settings.model_copy(update={"origin": origin, "witness_quorum": 0})
+    told = settings.model_copy(update={"origin": origin})
     vkey = founding.read_keys(settings).log_signer.vkey
-    facts = Facts(log_vkey=vkey, lot1=str(evaluated.hall.lot_id))
+    witnesses = tuple(one.vkey for one in WITNESSES)
+    facts = Facts(log_vkey=vkey, witness_vkeys=witnesses, lot1=str(evaluated.hall.lot_id))
     stage = Stage(told, tmp_path / "out", Console(file=io.StringIO()), facts=facts)
     parts = {
         "agency": cast.agency,
@@ -102,10 +109,26 @@ async def test_the_award_meets_every_expectation_and_its_papers_verify(
     assert sorted(stage.shown) == [46, 47, 48, 49, 50, 51]
     assert {one.id: one.detail for one in stage.shown.values() if not one.met} == {}
     folder = stage.out / "award"
-    keys = json.loads((folder / "keys.json").read_text())
-    signers = {keyid: unb64u(key) for keyid, key in keys["signers"].items()}
-    for name in ("candidates", "award"):
-        assert verify(Envelope.from_bytes((folder / f"{name}.dsse").read_bytes()), keys=signers)
-        proof = (folder / f"{name}.tlog-proof").read_text()
-        proven = verify_proof(proof, log_vkey=keys["log"], witness_vkeys=())
-        assert json.loads(proven.record)["subject"] == facts.lot1
+    known = TrustedLog(vkey, witnesses, 2)
+    verdict = award_papers.verify(folder, trusted=known)
+    assert [check for check in verdict.checks if not check.passed] == []
+    assert verdict.found["lot"] == facts.lot1
+
+
+@pytest.mark.parametrize(
+    ("published_at", "until"),
+    [
+        # Thursday: the third day is a Sunday, and the next working day is Monday.
+        ("2026-03-26T04:31:49Z", "2026-03-30T16:00:00Z"),
+        ("2026-03-23T08:00:00Z", "2026-03-26T16:00:00Z"),
+        # Late in the evening of the world it is already the next day in Beijing.
+        ("2026-03-23T16:30:00Z", "2026-03-27T16:00:00Z"),
+        # 清明节: Wednesday's third day is Saturday the 4th, and Tuesday the 7th is worked again.
+        ("2026-04-01T02:00:00Z", "2026-04-07T16:00:00Z"),
+    ],
+)
+def test_three_days_are_counted_as_the_law_counts(published_at: str, until: str) -> None:
+    """And the house counts the same: Regulation 54; each by its own arithmetic."""
+    published = parse_instant(published_at)
+    assert act_award.three_days_on(published) == parse_instant(until)
+    assert end_of_day(last_day(beijing_day(published), 3)) == parse_instant(until)

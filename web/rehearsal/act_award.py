@@ -8,14 +8,17 @@ and the proofs that it stands in the log, are written out for a stranger.
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+import shutil
+from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
-from kernel.crypto.digests import canonical, parse_instant, unb64
-from kernel.working_days import beijing_day, end_of_day, last_day
+from kernel.crypto.digests import canonical, parse_instant, strict_json, unb64
+from kernel.crypto.signing import Envelope
+from kernel.working_days import beijing_day
 from web.client import Client, Problem
 from web.pages import yuan
-from web.rehearsal.stage import Player, Stage
+from web.rehearsal.checking import verified
+from web.rehearsal.stage import Player, Stage, cites
 
 PATIENCE_S = 30.0
 NAP_S = 0.2
@@ -26,6 +29,7 @@ REGULATION_55 = "《招标投标法实施条例》第55条"
 LAW_26 = "《招标投标法》第26条"
 LAW_45 = "《招标投标法》第45条"
 NOTICES_6 = "《招标公告和公示信息发布管理办法》第6条"
+SHOWN = "the award page shows prices, scores, the rejection and its ground"
 DOCUMENT = "临建罚〔2026〕31号"
 
 
@@ -63,11 +67,29 @@ async def _candidates(stage: Stage, lot: str, stranger: Client) -> dict[str, Any
         REGULATION_54,
         before["ranking"] == []
         and [one["rank"] for one in told["ranking"]][:3] == [1, 2, 3]
-        and until == end_of_day(last_day(beijing_day(began), 3))
-        and "publicity_running" in _codes(early),
+        and until == three_days_on(began)
+        and "publicity_running" in _codes(early)
+        and cites(early, REGULATION_54),
         f"until {until.isoformat()}",
     )
     return notice
+
+
+BEIJING = timezone(timedelta(hours=8))
+DAYS_OFF = {date(2026, 4, day) for day in (4, 5, 6)}
+"""清明节 of 2026, by the State Council's notice; no Saturday or Sunday near it is a working day."""
+
+
+def three_days_on(published_at: datetime) -> datetime:
+    """When three days of publicity end, by this file's own count.
+
+    The day of publication does not count; a last day that nobody works moves on to the next one on
+    which they do, and its end is midnight in Beijing.
+    """
+    last = published_at.astimezone(BEIJING).date() + timedelta(days=3)
+    while last.isoweekday() in (6, 7) or last in DAYS_OFF:
+        last += timedelta(days=1)
+    return datetime.combine(last + timedelta(days=1), time(), BEIJING)
 
 
 async def _objection(stage: Stage, lot: str, notice: dict[str, Any], stranger: Client) -> None:
@@ -116,12 +138,11 @@ async def _objection(stage: Stage, lot: str, notice: dict[str, Any], stranger: C
 
 async def _not_the_second(stage: Stage, lot: str, notice: dict[str, Any]) -> None:
     problem = await _award(stage, lot, notice, place=1)
-    articles = [one["article"] for one in problem.refusals] if problem is not None else []
     stage.expect(
         48,
         "an award to rank 2 is refused with its article",
         REGULATION_55,
-        _codes(problem) == {"not_first"} and "第55条" in articles[0],
+        _codes(problem) == {"not_first"} and cites(problem, REGULATION_55),
         problem.refusals[0]["reason"] if problem is not None else "",
     )
 
@@ -167,6 +188,8 @@ async def _barred_and_lifted(stage: Stage, lot: str, notice: dict[str, Any]) -> 
         "the award is refused while the winner is barred, promotes nobody, and is allowed after",
         f"{LAW_26}、{REGULATION_55}",
         _codes(barred) == {"winner_barred"}
+        and cites(barred, LAW_26)
+        and cites(second, REGULATION_55)
         and DOCUMENT in cited
         and authority in cited
         and _codes(second) == {"not_first"}
@@ -247,7 +270,7 @@ async def _page(stage: Stage, lot: str, notice: dict[str, Any], stranger: Client
     missing = [word for word in expected if word not in shown]
     stage.expect(
         51,
-        "the award page shows prices, scores, the rejection and its ground",
+        SHOWN,
         NOTICES_6,
         not missing
         and bool(notice["rejected"])
@@ -258,11 +281,23 @@ async def _page(stage: Stage, lot: str, notice: dict[str, Any], stranger: Client
 
 
 async def _papers(stage: Stage, lot: str, stranger: Client) -> None:
-    """Write what a stranger needs: the signed papers, their keys, and their places in the log."""
+    """Write what a stranger needs, and have it checked by a program that asks nobody.
+
+    The signed papers and their keys, their places in the log, and the policy that names log and
+    witnesses; and beside them what the platform says of it all.
+    """
     told = await stranger.get(f"/api/v1/lots/{lot}/award")
+    policy = Envelope.from_bytes(await stranger.read(f"/api/v1/lots/{lot}/opening-policy"))
+    closing = (await stranger.get(f"/api/v1/lots/{lot}/opening-record"))["entries"]["close"]
+    stage.write("award.json", canonical(told))
+    stage.write("award/policy.json", policy.payload)
     for name, statement in told["statements"].items():
         stage.write(f"award/{name}.dsse", unb64(statement))
-    entries = {"candidates": told["candidates_entry"], "award": told["award"]["entry_id"]}
+    entries = {
+        "close": closing,
+        "candidates": told["candidates_entry"],
+        "award": told["award"]["entry_id"],
+    }
     for name, entry in entries.items():
         stage.write(f"award/{name}.tlog-proof", await _proof(stage, stranger, entry))
     stage.write(
@@ -274,7 +309,22 @@ async def _papers(stage: Stage, lot: str, stranger: Client) -> None:
             "signers": told["signers"],
         },
     )
-    stage.write("award/award.json", canonical(told))
+    whole = await verified("award", stage.out / "award", *stage.pins)
+    forged = stage.settings.data / "forged-award"
+    shutil.copytree(stage.out / "award", forged, dirs_exist_ok=True)
+    award = Envelope.from_bytes((forged / "award.dsse").read_bytes())
+    said: Any = strict_json(award.payload)
+    said["winner"] = stage.facts.candidates[1]
+    again = stage.players["tenderee"].key.sign(award.payload_type, canonical(said))
+    (forged / "award.dsse").write_bytes(again.to_bytes())
+    spoilt = await verified("award", forged, *stage.pins)
+    stage.expect(
+        51,
+        SHOWN,
+        NOTICES_6,
+        whole and not spoilt,
+        f"{stage.shown[51].detail}; `sunbid verify award` agrees, and finds a forgery",
+    )
 
 
 async def _proof(stage: Stage, stranger: Client, entry: str) -> bytes:

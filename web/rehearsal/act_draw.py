@@ -27,7 +27,7 @@ from web.rehearsal.cast import (
     credit_code,
 )
 from web.rehearsal.checking import verified
-from web.rehearsal.searching import said
+from web.rehearsal.searching import logs_are_read, said
 from web.rehearsal.stage import Stage
 from web.verifying.draw_transcript import TrustedLog, verify
 
@@ -348,7 +348,7 @@ async def _transcript(stage: Stage, draw_id: str) -> bytes:
         36,
         "the transcript verifies; a tampered one does not",
         CONDUCT_14,
-        await verified("draw", path) and not any(spoilt),
+        await verified("draw", path, *stage.pins) and not any(spoilt),
         f"{verdict.found.get('pool', 0)} labels ranked again,"
         f" {spoilt.count(False)} of {len(spoilt)} forgeries found",
     )
@@ -376,14 +376,15 @@ async def _tampered(stage: Stage, content: bytes, place: int) -> bool:
             told["pool"][0], told["pool"][1] = told["pool"][1], told["pool"][0]
     path = stage.settings.data / f"forged-draw-{place}.json"
     path.write_text(json.dumps(told))
-    return await verified("draw", path)
+    return await verified("draw", path, *stage.pins)
 
 
 async def nobody_named(stage: Stage, known: Sequence[bytes] = (), *pages: str) -> None:
     """Look for every expert's name and ids in all that others can see of draw and committee.
 
-    The keeper of a site is not among them: he is told whom to expect when the session begins, to
-    look at a face and a card.
+    `known` is what else was answered until now. The keeper of a site is asked for his arrivals
+    before the window has begun and not afterwards: then he is told whom to expect, to look at a
+    face and a card.
     """
     heard, feed, ids = Heard([*known]), Heard(), stage.facts.expert_ids
     draw_id = stage.facts.draw_id
@@ -426,9 +427,10 @@ async def nobody_named(stage: Stage, known: Sequence[bytes] = (), *pages: str) -
     logged = said(stage, [secret for own in secrets.values() for secret in own])
     stage.expect(
         35,
-        "names appear in no response, log or event before sign-in",
+        "names appear in no response, log or event before sign-in; but a site's keeper reads them"
+        " once the window has begun, to compare faces and cards",
         LAW_37,
-        not named and not logged,
+        not named and not logged and logs_are_read(stage),
         f"{len(heard.answers) + len(feed.answers)} answers and records searched for"
         f" {len(ids)} experts",
     )

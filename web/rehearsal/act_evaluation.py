@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -21,23 +22,29 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kernel.crypto.digests import b64, canonical, parse_instant, strict_json, unb64
-from kernel.crypto.signing import PrivateKey
+from kernel.crypto.signing import Envelope, PrivateKey
 from web.client import Client, Problem
 from web.rehearsal import act_draw
 from web.rehearsal.cast import BIDDERS, REGIONS, REJECTED, SITES
 from web.rehearsal.checking import verified
 from web.rehearsal.cut_line import CutLine
-from web.rehearsal.stage import Stage
+from web.rehearsal.searching import log_texts, logs_are_read
+from web.rehearsal.stage import Stage, cites, same_article
 from web.seat_work import SeatWork
 
 PATIENCE_S = 60.0
 NAP_S = 0.2
+STOPS_WITHIN_S, NOISE_S = 5.0, 5.0
+"""Reading stops that soon after a lease has ended. The seats, the platform and the witnesses share
+one machine here, and each of these naps and questions may have to wait for the others' work."""
+
 HOST, EAST, SOUTH = REGIONS
 THIRD_SITE = (SOUTH, "南溪评标点")
 KEEPERS = {HOST: "site_host", EAST: "second_centre", SOUTH: "second_centre"}
 SEATS = ((HOST, 1), (HOST, 2), (HOST, 3), (EAST, 1), (EAST, 2))
 """Two experts and the owner's representative sit at the host site, two experts at the other."""
 
+LOGS_OF_THE_PLATFORM = "the platform's logs"
 REPRESENTATIVE = "owner_representative"
 REJECTION_PAGE = "技术标第23页"
 REJECTION_WORDS = "承诺工期超过招标文件规定的总工期，对实质性要求没有作出响应"
@@ -60,6 +67,10 @@ class SeatRefused(Exception):
         problem = answer.get("problem", {})
         self.refusals: list[dict[str, Any]] = list(problem.get("refusals", []))
         self.codes = {one["code"] for one in self.refusals} or {str(problem.get("code", ""))}
+
+    def cites(self, article: str) -> bool:
+        """Whether one of its grounds is this article."""
+        return any(same_article(str(one["article"]), article) for one in self.refusals)
 
 
 @dataclass(slots=True)
@@ -208,10 +219,16 @@ async def _sign_in(
     early = await first.refused(
         "sit", code="outside_window", committee=committee, seat=first.seat_id
     )
+    # Not even the keepers of the sites know yet whom they will let in.
+    waiting = [
+        await stage[KEEPERS[region]].read(path)
+        for region in (HOST, EAST)
+        for path in (f"/api/v1/sites/{sites[region]}/arrivals", "/sites")
+    ]
     await stage.clock_to(window_from + timedelta(minutes=1))
     api = f"/api/v1/committees/{committee}"
     rooms = ("/evaluation", f"/evaluation/{committee}", "/sites", api, f"{api}/bids")
-    await act_draw.nobody_named(stage, (), *rooms)
+    await act_draw.nobody_named(stage, waiting, *rooms)
     for region in (HOST, EAST):
         keeper, site = stage[KEEPERS[region]], sites[region]
         for one in (await keeper.get(f"/api/v1/sites/{site}/arrivals"))["arrivals"]:
@@ -224,7 +241,7 @@ async def _sign_in(
         37,
         "an expert at a third site, or outside the window, cannot sign in",
         MEASURES_33,
-        early is not None and elsewhere,
+        early is not None and early.cites(MEASURES_33) and cites(elsewhere, MEASURES_33),
         "outside_window; wrong_site",
     )
     await asyncio.gather(
@@ -234,14 +251,14 @@ async def _sign_in(
     stage.say(f"{len(room['places'])} members at two sites are signed in; reading begins 全员签到")
 
 
-async def _third_site(stage: Stage, committee: str, site: str, player: str) -> bool:
-    """Whether a seat at a third site, with a key of its own, is turned away as such."""
+async def _third_site(stage: Stage, committee: str, site: str, player: str) -> Problem | None:
+    """How a seat at a third site, with a key of its own, is turned away as such."""
     folder = stage.settings.data / "seats" / "third"
     work = SeatWork(stage[player], PrivateKey.generate(), folder, committee)
     statement = work.seat_statement(site, 1)
     told = await stage[KEEPERS[SOUTH]].post_signed(f"/api/v1/sites/{site}/seats", statement)
     work.seat_id = str(told["seat_id"])
-    return await stage.refused(work.sign_in, code="wrong_site") is not None
+    return await stage.refused(work.sign_in, code="wrong_site")
 
 
 async def _room_until(seat: SeatHand, enough: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -302,7 +319,7 @@ async def _reject(stage: Stage, seats: list[SeatHand], bids: list[dict[str, Any]
         outcomes == ["open", "open", "open", "carried"]
         and blind
         and (motion["in_favour"], motion["page"]) == (3, REJECTION_PAGE)
-        and "第51条" in motion["article"],
+        and same_article(motion["article"], REGULATION_51),
         f"{motion['in_favour']} of {len(seats)}: {motion['says']}，{motion['page']}",
     )
     return str(bid)
@@ -347,7 +364,9 @@ async def _mark(
         40,
         "a score outside its band is refused",
         REGULATION_49,
-        refused == [["out_of_band"]] and _as_told(cells) == _as_meant(first.marks),
+        [[code for code, _ in one] for one in refused] == [["out_of_band"]]
+        and same_article(refused[0][0][1], REGULATION_49)
+        and _as_told(cells) == _as_meant(first.marks),
         "15.5 of 15",
     )
 
@@ -384,6 +403,7 @@ async def _cut(stage: Stage, seats: list[SeatHand], bids: list[dict[str, Any]]) 
             refused = await other.refused("get", code="committee_incomplete", path="bids")
             await asyncio.sleep(NAP_S)
     stopped_s = asyncio.get_running_loop().time() - began
+    in_time = stopped_s <= stage.settings.lease_s + STOPS_WITHIN_S + NOISE_S
     waiting = (await cut.ask("state"))["queued"]
     await _room_until(other, lambda room: room["phase"] == "paused")
     await cut.line.restore()
@@ -398,7 +418,8 @@ async def _cut(stage: Stage, seats: list[SeatHand], bids: list[dict[str, Any]]) 
         39,
         "one seat's line is cut: reading stops, queued edits arrive, none lost or doubled",
         LAW_38,
-        waiting == len(changed)
+        in_time
+        and waiting == len(changed)
         and _as_told(cells) == _as_meant(cut.marks)
         and once
         and sent == {"conflicts": 0, "turned_down": []}
@@ -416,12 +437,10 @@ async def _commit(stage: Stage, lot: str, committee: str, seats: list[SeatHand])
         await seat.ask("commit")
     early = await seats[0].refused("reveal", code="not_all_committed")
     heard = await _everything_heard(stage, lot, committee, seats)
+    heard += [(LOGS_OF_THE_PLATFORM, text) for text in log_texts(stage)]
+    marks = {seat.player: marks_in(seat.marks.values()) for seat in seats}
     shown = [
-        (owner.player, who)
-        for owner in seats
-        for who, answer in heard
-        for score in owner.marks.values()
-        if "." in score and (f'"{score}"' in answer or f">{score}<" in answer)
+        (owner, who) for owner, mark in marks.items() for who, text in heard if mark.search(text)
     ]
     leaks = [f"{owner} → {who}" for owner, who in shown if who != owner]
     # Whoever searches well finds everybody's marks with themselves.
@@ -430,8 +449,8 @@ async def _commit(stage: Stage, lot: str, committee: str, seats: list[SeatHand])
         38,
         "no score of another is visible before all have committed",
         REGULATION_49,
-        early is not None and not leaks and len(own) == len(seats),
-        f"{len(heard)} answers searched" + (f": {leaks[:3]}" if leaks else ""),
+        early is not None and not leaks and len(own) == len(seats) and logs_are_read(stage),
+        f"{len(heard)} answers and logs searched" + (f": {leaks[:3]}" if leaks else ""),
     )
     await seats[4].ask("commit")
     changing = seats[2]
@@ -445,9 +464,19 @@ async def _commit(stage: Stage, lot: str, committee: str, seats: list[SeatHand])
         42,
         "a score changed after commit without a reason is refused",
         REGULATION_49,
-        silent is not None and number == 2,
+        silent is not None and silent.cites(REGULATION_49) and number == 2,
         "with a reason it is round 2, and round 1 stays",
     )
+
+
+def marks_in(scores: Iterable[str]) -> re.Pattern[str]:
+    """How these marks look wherever a number may stand: as text, as JSON, in hundredths.
+
+    Whole marks are left out: they say what a firm's records are, which is the same for everybody.
+    """
+    own = sorted({score for score in scores if "." in score})
+    forms = [form for score in own for form in (score, score.replace(".", ""))]
+    return re.compile(rf"(?<![\w.,:+/=-])(?:{'|'.join(map(re.escape, forms))})(?![\w.:+/=-])")
 
 
 async def _everything_heard(
@@ -460,7 +489,8 @@ async def _everything_heard(
             heard.append((seat.player, json.dumps(await seat.get(path), ensure_ascii=False)))
     members = [seat.player for seat in seats]
     async with Client(stage.url) as stranger:
-        others = [(name, stage[name]) for name in (*members, "agency", "tenderee", "centre")]
+        names = (*members, "agency", "tenderee", "centre", "site_host", "second_centre")
+        others = [(name, stage[name]) for name in names]
         others += [("supervisor", stage["supervisor"]), ("public", stranger)]
         for name, client in others:
             for path in (
@@ -478,8 +508,20 @@ async def _everything_heard(
             for view in ("committee", "supervisors", "public"):
                 with contextlib.suppress(Problem):
                     entries = await _view(client, f"{lot}/{view}")
-                    heard.append((name, json.dumps(entries, ensure_ascii=False)))
+                    facts = [(one["kind"], one["data"]) for one in entries]
+                    heard.append((name, json.dumps(facts, ensure_ascii=False)))
+            heard.append((name, await _log_opened(client)))
     return heard
+
+
+async def _log_opened(client: Client) -> str:
+    """The facts of all that the log shows this reader; where they stand in it is no mark."""
+    facts: list[Any] = []
+    after = 0
+    while page := (await client.get("/api/v1/log/entries", after=after))["entries"]:
+        facts += [strict_json(unb64(one["record"]), 1 << 24) for one in page]
+        after = page[-1]["number"]
+    return json.dumps(facts, ensure_ascii=False)
 
 
 async def _view(client: Client, view: str) -> list[dict[str, Any]]:
@@ -566,6 +608,7 @@ async def _sign(stage: Stage, lot: str, committee: str, seats: list[SeatHand]) -
         and final["adopted"],
         DISSENT,
     )
+    stage.facts.dissenting = dissenting.member
     steps = await _entries(stage, f"{lot}/supervisors", {"ReportTaken", "ReportHandedBack"})
     again = await last.refused("sign", code="not_in_evaluation")
     stage.expect(
@@ -605,9 +648,6 @@ async def _record(stage: Stage, lot: str) -> None:
                 break
             await asyncio.sleep(NAP_S)
     path = stage.write("evaluation-record.json", content)
-    known = ["--log", stage.facts.log_vkey, "--quorum", str(stage.settings.witness_quorum)]
-    for vkey in stage.facts.witness_vkeys:
-        known += ["--witness", vkey]
     forged = stage.settings.data / "forged-evaluation.json"
     told: Any = strict_json(content, 1 << 26)
     report: Any = strict_json(unb64(told["report"]), 1 << 26)
@@ -615,7 +655,19 @@ async def _record(stage: Stage, lot: str) -> None:
     first["total"], second["total"] = second["total"], first["total"]
     told["report"] = b64(canonical(report))
     forged.write_bytes(canonical(told))
-    whole, spoilt = await verified("evaluation", path, *known), await verified("evaluation", forged)
+    whole = await verified("evaluation", path, *stage.pins)
+    spoilt = await verified("evaluation", forged, *stage.pins)
+    stage.expect(
+        44,
+        "one expert signs with a written dissent",
+        REGULATION_53,
+        {one["member"]: _dissent(one) for one in told["signatures"]}
+        == {
+            one["member"]: DISSENT if one["member"] == stage.facts.dissenting else ""
+            for one in told["signatures"]
+        },
+        f"in the record word for word: {DISSENT}",
+    )
     stage.expect(
         43,
         "totals and ranking equal an independent recomputation",
@@ -623,6 +675,12 @@ async def _record(stage: Stage, lot: str) -> None:
         whole and not spoilt,
         f"`sunbid verify evaluation` agrees on {len(told['commitments'])} sheets; a forgery fails",
     )
+
+
+def _dissent(signature: dict[str, Any]) -> str:
+    """What a member wrote under the report, as it was signed."""
+    said: Any = strict_json(Envelope.from_bytes(unb64(signature["statement"])).payload)
+    return str(said["dissent"])
 
 
 async def _end(seat: SeatHand) -> None:

@@ -23,13 +23,14 @@ from web.custodian_work import Custodian, Trust, Unconvinced
 from web.rehearsal import act_draw
 from web.rehearsal.cast import BARRED, ESCROWED, LATE, REVOKED
 from web.rehearsal.checking import verified
-from web.rehearsal.searching import places_that_hold
-from web.rehearsal.stage import Stage
+from web.rehearsal.searching import logs_are_read, places_that_hold
+from web.rehearsal.stage import Stage, cites, same_article
 
 PATIENCE_S = 30.0
 PRESENT_CUSTODIANS = ("custodian_tenderee", "custodian_supervisor", "custodian_centre")
 """The agency's custodian is absent; the supervisor's holds two escrow shares and is not."""
 
+TENDER_DOCUMENTS = "tender documents of the rehearsal"
 ARTICLE_30 = "《电子招标投标办法》第30条"
 ARTICLE_31 = "《电子招标投标办法》第31条"
 
@@ -155,14 +156,20 @@ async def _before_the_window(stage: Stage, lot: str, stranger: Client) -> None:
     page = (await stranger.read(f"/openings/{lot}")).decode()
     prices = [str(own.sheet["price"]) for own in stage.facts.bids.values()]
     spoken = [f"{Decimal(price):,.0f}" for price in prices]
-    secrets = (*prices, *spoken)
+    in_fen = [price.replace(".", "") for price in prices]
+    secrets = (*prices, *spoken, *in_fen)
     shown = [price for price in secrets if price in told or price in page]
     kept = await places_that_hold(stage, secrets)
+    # Whoever searches well finds what certainly is there: in rows, in documents and in logs.
+    known = await places_that_hold(stage, (stage.players["bidder1"].organisation, TENDER_DOCUMENTS))
+    searched = any(place.startswith("kernel.") for place in known) and any(
+        "." not in place for place in known
+    )
     stage.expect(
         21,
         "before the window closes no price exists anywhere",
         ARTICLE_30,
-        not shown and not kept,
+        not shown and not kept and searched and logs_are_read(stage),
         ", ".join((*shown, *kept)) or "in no answer, row, document or log of the platform",
     )
     await refuse_too_early(stage, lot, code="too_early")
@@ -293,7 +300,7 @@ async def _wrong_share(stage: Stage, name: str, lot: str, payload: dict[str, Any
         ),
         code="wrong_share",
     )
-    return problem is not None and stage.players[name].organisation in str(problem)
+    return cites(problem, ARTICLE_30) and stage.players[name].organisation in str(problem)
 
 
 async def _all_at_once(stage: Stage, lot: str, stranger: Client, watcher: Watcher) -> None:
@@ -305,14 +312,17 @@ async def _all_at_once(stage: Stage, lot: str, stranger: Client, watcher: Watche
         22,
         "one bidder does not release and chose no escrow: revoked, with its article",
         ARTICLE_31,
-        revoked["outcome"] == "revoked" and "31" in revoked["article"] and not revoked["sheet"],
+        revoked["outcome"] == "revoked"
+        and same_article(revoked["article"], ARTICLE_31)
+        and not revoked["sheet"],
         revoked["reason"],
     )
     stage.expect(
         23,
         "one absent bidder chose escrow: opened by custodians",
         ARTICLE_31,
-        escrowed["outcome"] == "opened_by_custodians",
+        escrowed["outcome"] == "opened_by_custodians"
+        and same_article(escrowed["article"], ARTICLE_31),
         escrowed["reason"],
     )
     await _wait_for(lambda: "BidsOpened" in watcher.kinds)
@@ -400,5 +410,5 @@ async def _verify(stage: Stage, lot: str) -> None:
         30,
         "the opening record verifies offline",
         "《电子招标投标办法》第32条",
-        await verified("opening", stage.out / "opening"),
+        await verified("opening", stage.out / "opening", *stage.pins),
     )

@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from kernel.crypto.digests import b64u, canonical, instant_text, sha256
-from kernel.crypto.signing import PrivateKey
+from kernel.crypto.digests import b64u, canonical, instant_text, sha256, unb64
+from kernel.crypto.signing import Envelope, PrivateKey
 from kernel.store.parties import payload_type
 from web.client import Client, Problem
+from web.rehearsal.onlookers import PASSING
 from web.rehearsal.scheme import SCHEME
 from web.rehearsal.stage import Stage, cites
 
@@ -105,13 +106,7 @@ async def play(stage: Stage) -> None:
     await _invisible(stage, lot1)
     await _published(stage, lot1)
     await _published(stage, lot2)
-    told = await stage["bidder1"].get(f"/api/v1/lots/{lot1}")
-    stage.expect(
-        2,
-        "with a bid period of 20 days the notice is published",
-        LAW_24,
-        told["state"] == "open",
-    )
+    await _readable(stage, lot1)
     stage.facts.bids_due_at = datetime.fromisoformat(
         a_plan(now)["bids_due_at"].replace("Z", "+00:00")
     )
@@ -270,30 +265,83 @@ async def _unverified(stage: Stage) -> None:
     await _publish(own.client, lot["id"], own.key)
 
 
+async def _readable(stage: Stage, lot: str) -> None:
+    """Anybody reads the notice, as a page and as it was signed."""
+    async with Client(stage.url) as stranger:
+        told = await stranger.get(f"/api/v1/lots/{lot}")
+        page = (await stranger.read(f"/notices/{lot}")).decode()
+        listed = (await stranger.get("/api/v1/lots"))["lots"]
+        signed = Envelope.from_bytes(await stranger.read(f"/api/v1/lots/{lot}/notices/1"))
+    words = a_lot("", {})["notice"]
+    stage.expect(
+        2,
+        "with a bid period of 20 days the notice is published, and anybody can read it",
+        LAW_24,
+        told["state"] == "open"
+        and lot in [one["id"] for one in listed]
+        and all(words[name] in page for name in ("content", "place", "qualifications"))
+        and signed.signatures[0].keyid == stage.players["agency"].key.keyid
+        and words["content"] in signed.payload.decode(),
+        f"/notices/{lot}",
+    )
+
+
+HIDDEN = (
+    *("", "/draft", "/publication", "/documents", "/opening", "/award", "/objections"),
+    *("/timetable", "/opening-policy", "/notices/1", "/draws"),
+)
+"""What there is of a lot for programs; a draft has none of it for a stranger."""
+
+PAGES = ("/notices/{}", "/openings/{}", "/awards/{}", "/desk/lots/{}", "/lots/{}/bid")
+LISTS = (
+    *("/api/v1/lots", "/notices", "/", "/openings", "/awards", "/desk", "/bids", "/custodian"),
+    *("/supervision", "/api/v1/supervision", "/api/v1/own-projects", "/objections"),
+    *("/api/v1/custodian-assignments", "/transparency"),
+)
+FEEDS = (
+    *("/api/v1/views/public/entries", "/api/v1/views/supervisors/entries"),
+    "/api/v1/log/entries",
+)
+
+
 async def _invisible(stage: Stage, lot: str) -> None:
     """The draft exists for nobody but its owners and those named to keep its keys."""
-    strangers = ("bidder1", "supervisor", "centre", "expert1", "second_centre", "unverified")
     seen = []
     absent = str(sha256(lot.encode()).hex())
     nowhere = f"{absent[:8]}-{absent[8:12]}-4{absent[13:16]}-8{absent[17:20]}-{absent[20:32]}"
-    for name in strangers:
-        for path in ("", "/draft", "/publication", "/documents", "/opening"):
-            told = await _answer(stage[name], f"/api/v1/lots/{lot}{path}")
-            other = await _answer(stage[name], f"/api/v1/lots/{nowhere}{path}")
-            if told.replace(lot, nowhere) != other:
-                seen.append(f"{name} {path or '/'}")
+    drafted = (await stage["agency"].get(f"/api/v1/lots/{lot}/draft"))["name"]
+    names = ("bidder1", "supervisor", "centre", "site_host", "expert1", "second_centre")
+    async with Client(stage.url) as stranger:
+        clients = {"public": stranger} | {name: stage[name] for name in (*names, "unverified")}
+        for name, client in clients.items():
+            about = [f"/api/v1/lots/{lot}{path}" for path in HIDDEN]
+            about += [f"/api/v1/views/{lot}/{view}/entries" for view in ("public", "supervisors")]
+            for path in [*about, *(page.format(lot) for page in PAGES)]:
+                told = await _answer(client, path)
+                other = await _answer(client, path.replace(lot, nowhere))
+                if told.replace(lot, nowhere) != other:
+                    seen.append(f"{name} {path}")
+            for path in LISTS:
+                told = await _answer(client, path)
+                if lot in told or drafted in told:
+                    seen.append(f"{name} {path}")
+            for path in FEEDS:
+                if lot in await _feed(client, path):
+                    seen.append(f"{name} {path}")
+        own = await _answer(stage["agency"], "/api/v1/own-projects")
     stage.expect(
         6,
         "the draft was invisible to all others: as if it did not exist",
         LAW_22,
-        not seen,
-        ", ".join(seen[:4]),
+        not seen and lot in own,
+        ", ".join(seen[:4])
+        or f"{len(about) + len(PAGES) + len(LISTS) + len(FEEDS)} places, {len(clients)} sorts",
     )
 
 
 async def _answer(client: Client, path: str) -> str:
     try:
-        return f"200 {await client.get(path)}"
+        return f"200 {PASSING.sub('', (await client.read(path)).decode())}"
     except Problem as problem:
         body = {
             name: value
@@ -301,3 +349,19 @@ async def _answer(client: Client, path: str) -> str:
             if name not in ("trace_id", "instance")
         }
         return f"{problem.status} {body}"
+
+
+async def _feed(client: Client, path: str) -> str:
+    """Everything a feed says, in the clear, from its beginning to its end."""
+    said = ""
+    after = 0
+    while True:
+        try:
+            page = (await client.get(path, after=after))["entries"]
+        except Problem as problem:
+            return f"{said}{problem.body}"
+        if not page:
+            return said
+        for one in page:
+            said += json.dumps(one) + unb64(one.get("record", "")).decode()
+        after = page[-1].get("seq") or page[-1]["number"]

@@ -81,9 +81,11 @@ async def rehearse(
 ) -> int:
     """Play up to a stage, check everything offline, print the summary; 0 where all was met.
 
-    `Outrun`, with nothing touched, where the folder is another's or in use, the port is taken, or
-    an outside database holds a platform already.
+    Both folders are cleared first where a rehearsal made them. `Outrun`, with nothing touched,
+    where one of them is another's or in use, one lies in the other, the port is taken, or an
+    outside database holds a platform already.
     """
+    see_apart(folder, out)
     with _alone(folder):
         return await _rehearse(settings, folder, out, until, as_json=as_json, talk=talk, stay=stay)
 
@@ -101,17 +103,16 @@ async def _rehearse(
     began = monotonic_s()
     premises.see_port_is_free(settings)
     await _see_database_is_empty(settings)
-    out.mkdir(parents=True, exist_ok=True)
-    _clear(folder)
-    folder.mkdir(parents=True)
-    (folder / MARK).write_text("a rehearsal's data; the next rehearsal replaces it\n")
+    make_room(folder, out)
     told = settings.model_copy(
         update={
             "data": folder,
             "log_origin": "demo.sunbid.local/log",
             "log_tick_s": 0.25,
-            "closer_settle_s": 2.0,
-            "filler_epoch_s": 30.0,
+            # Long enough that a bid sent one second after the deadline comes before the closing on
+            # a machine that does everything at once.
+            "closer_settle_s": 3.0,
+            "filler_epoch_s": 10.0,
             "witness_quorum": 2,
         }
     )
@@ -140,7 +141,7 @@ async def _rehearse(
             owner = place.lines.engine("owner", pool_size=1)
             faults = await faults_of(owner, premises.documents_of(told))
             await owner.dispose()
-            code = _sum_up(stage, until, faults, monotonic_s() - began, stopped_by, as_json=as_json)
+            code = sum_up(stage, until, faults, monotonic_s() - began, stopped_by, as_json=as_json)
             if stay is not None:
                 talk.print(f"The result stays at [bold]{told.origin}[/] (Ctrl-C ends it).")
                 await stay()
@@ -198,12 +199,37 @@ async def _see_database_is_empty(settings: Settings) -> None:
         await owner.dispose()
 
 
-def _clear(folder: Path) -> None:
-    if not folder.exists():
-        return
-    if not (folder / MARK).exists():
-        raise Outrun(f"{folder} holds something that is not a rehearsal's; it is kept")
-    shutil.rmtree(folder)
+def see_apart(folder: Path, out: Path) -> None:
+    """`Outrun` where the data and what is written for strangers would lie in each other."""
+    inner, outer = folder.resolve(), out.resolve()
+    if outer == inner or outer in inner.parents or inner in outer.parents:
+        raise Outrun(
+            f"{out} and the data in {folder} must not lie in each other: choose --out anew"
+        )
+
+
+def make_room(folder: Path, out: Path) -> None:
+    """Both folders with nothing in them but the mark that a rehearsal made them.
+
+    `Outrun`, with both as they were, where one of them holds something and has no such mark; a
+    missing or an empty one is anybody's.
+    """
+    for one in (folder, out):
+        if one.is_dir() and any(one.iterdir()) and not (one / MARK).exists():
+            raise Outrun(
+                f"{one} holds something that is not a rehearsal's; it is kept."
+                " Empty it yourself, or choose another folder"
+            )
+    _make(out, "what a rehearsal wrote for strangers; the next rehearsal replaces it\n")
+    _make(folder, "a rehearsal's data; the next rehearsal replaces it\n")
+
+
+def _make(folder: Path, says: str) -> None:
+    if folder.exists():
+        for one in folder.iterdir():
+            shutil.rmtree(one) if one.is_dir() and not one.is_symlink() else one.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).write_text(says)
 
 
 def _key(folder: Path, name: str) -> WitnessSigner:
@@ -254,7 +280,7 @@ async def _witnesses(
         await asyncio.gather(*(child.wait() for child in children))
 
 
-def _sum_up(
+def sum_up(
     stage: Stage,
     until: str,
     faults: list[str],
@@ -263,6 +289,7 @@ def _sum_up(
     *,
     as_json: bool,
 ) -> int:
+    """Write the summary and say it; 0 where all expected was shown and met, and otherwise 6."""
     missing = [number for number in EXPECTED[until] if number not in stage.shown]
     met = all(one.met for one in stage.shown.values())
     ok = met and not missing and not faults and not stopped_by

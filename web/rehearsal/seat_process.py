@@ -71,7 +71,10 @@ class SeatProcess:
         await self.work.all_sent()
         return {
             "conflicts": len(self.work.conflicts),
-            "turned_down": [sorted(problem.codes) for _, problem in self.work.turned_down],
+            "turned_down": [
+                [[str(one["code"]), str(one["article"])] for one in problem.refusals]
+                for _, problem in self.work.turned_down
+            ],
         }
 
     async def state(self, _: dict[str, Any]) -> dict[str, Any]:

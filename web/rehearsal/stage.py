@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -18,7 +19,10 @@ from kernel.crypto.signing import PrivateKey
 from kernel.settings import Settings
 from web.client import Client, Problem
 
-ARTICLE_NUMBER: Final = re.compile(r"第[0-9]+条")
+ARTICLE: Final = re.compile(
+    r"《(?:中华人民共和国)?([^》]+)》第([0-9]+条|（[^）]+）项)(第（[^）]+）项)?"
+)
+"""An article as the law is cited, with or without the republic's name before a statute's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ class Facts:
 
     Publication: the project, both lots, the deadline and release window of lot 1, and every
     custodian's key by player. Submission: the bids for lot 1 by bidder, and receipts by bidder.
-    Draw: the draw, every expert's id by number, and the players who accepted a seat.
+    Draw: the draw, every expert's id by number, and the players who accepted a seat. Evaluation:
+    the committee, and the member who dissents.
     """
 
     log_vkey: str = ""
@@ -78,14 +83,25 @@ class Facts:
     expert_ids: dict[int, str] = field(default_factory=dict)
     seated: list[str] = field(default_factory=list)
     committee_id: str = ""
+    dissenting: str = ""
     candidates: list[str] = field(default_factory=list)
 
 
+def same_article(cited: str, article: str) -> bool:
+    """Whether these words cite this article, of this instrument; an item of it is it as well."""
+    wanted = ARTICLE.search(article)
+    if wanted is None:
+        raise ValueError(f"{article!r} is no article")
+    return any(
+        found.groups()[:2] == wanted.groups()[:2] and wanted[3] in (None, found[3])
+        for found in ARTICLE.finditer(cited)
+    )
+
+
 def cites(problem: Problem | None, article: str) -> bool:
-    """Whether a refusal names the number of this article, as the platform cites it itself."""
-    numbers = ARTICLE_NUMBER.findall(article)
+    """Whether a refusal names this article among its grounds, as the platform cites it itself."""
     cited = [str(one["article"]) for one in problem.refusals] if problem is not None else []
-    return bool(numbers) and any(number in one for one in cited for number in numbers)
+    return any(same_article(one, article) for one in cited)
 
 
 @dataclass(slots=True)
@@ -105,6 +121,14 @@ class Stage:
     def url(self) -> str:
         """Where the platform is."""
         return self.settings.origin
+
+    @property
+    def pins(self) -> tuple[str, ...]:
+        """What a stranger knows from elsewhere, as `sunbid verify` is told it."""
+        return (
+            *("--log", self.facts.log_vkey, "--quorum", str(self.settings.witness_quorum)),
+            *(word for vkey in self.facts.witness_vkeys for word in ("--witness", vkey)),
+        )
 
     def __getitem__(self, name: str) -> Client:
         return self.players[name].client
@@ -153,14 +177,28 @@ class Stage:
 
     async def clock_to(self, instant: datetime) -> datetime:
         """Jump the demo clock forward, letting every due act on the way happen first."""
-        assert self.staff_client is not None
         while True:
-            told = await self.staff_client.post("/demo/clock", {"to": instant_text(instant)})
-            reached = parse_instant(told["now"])
-            self.clock_offset = reached - machine_clock()
+            reached = await self.jump(instant)
             if reached >= instant - timedelta(milliseconds=1):
                 return reached
             await self.settled()
+
+    async def jump(self, instant: datetime) -> datetime:
+        """One jump towards an instant, which ends at the next due act; it waits for nothing.
+
+        Where the platform's clock is then. While something is due it does not jump at all, but
+        goes on as the world's does.
+        """
+        assert self.staff_client is not None
+        told = await self.staff_client.post("/demo/clock", {"to": instant_text(instant)})
+        reached = parse_instant(told["now"])
+        self.clock_offset = reached - machine_clock()
+        return reached
+
+    async def live_until(self, instant: datetime) -> None:
+        """Wait as long as the platform's clock needs to get there by itself, without a jump."""
+        while (left := instant - await self.now()) > timedelta(0):
+            await asyncio.sleep(left.total_seconds())
 
     async def settled(self) -> None:
         """Return when nothing is due any more."""
