@@ -73,6 +73,7 @@ WAITING: Final = frozenset(
 )
 """Where the owners have nothing to do but see that others do."""
 
+BEFORE_CLOSE: Final = frozenset({LotState.DRAFT, LotState.OPEN, LotState.CLOSING})
 ENDED_WITHOUT_AWARD: Final = frozenset({LotState.FAILED, LotState.CANCELLED})
 
 
@@ -142,7 +143,7 @@ class Course:
 async def course_of(tx: Transaction, found: Notice) -> Course:
     """Where an own published lot stands."""
     lot_id, state = found.line.lot_id, found.line.state
-    closed = state not in handover.BEFORE_CLOSE | ENDED_WITHOUT_AWARD
+    closed = state not in BEFORE_CLOSE | ENDED_WITHOUT_AWARD
     waiting = [
         one
         for one in await award_views.objections_at_hand(tx)
