@@ -63,7 +63,7 @@ from web.exit_codes import (
 )
 from web.opening_commands import custody_app, opening_app
 from web.rehearsal import playing
-from web.terminal_words import shown
+from web.terminal_words import shown, web_address
 from web.verifying.offline_checks import verify_app
 
 BENCHES = "tests.benchmarks.benches"
@@ -457,7 +457,11 @@ def witness(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     demo_clock: Annotated[
         str,
-        typer.Option("--demo-clock", help="Follow this demo platform's clock (demo logs only)."),
+        typer.Option(
+            "--demo-clock",
+            help="Follow this demo platform's clock (demo logs only).",
+            callback=web_address,
+        ),
     ] = "",
     show_key: Annotated[
         bool, typer.Option("--show-key", help="Print the verifier key and leave.")

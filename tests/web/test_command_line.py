@@ -130,6 +130,7 @@ def test_an_option_that_does_not_exist_is_wrong_usage(words: tuple[str, ...]) ->
         (["witness", "--log", REAL, "--key", "k", "--name", "w", "--demo-clock", "http://x"], 2),
         (["log", "export"], 2),
         (["log", "export", "--out", "whole-log"], 5),
+        (["witness", "--log", LOG, "--key", "k", "--name", "w", "--demo-clock", "http://["], 2),
         (["restore", "nothing-here"], 3),
         (["verify", "draw", "[/boom].json"], 6),
         (["verify", "evaluation", "[/boom].json"], 6),

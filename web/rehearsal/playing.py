@@ -41,6 +41,7 @@ from web.rehearsal import (
 from web.rehearsal.checking import check_everything, take_early_copy
 from web.rehearsal.stage import Stage
 from web.soundness import faults_of
+from web.terminal_words import shown
 
 START = datetime(2026, 3, 3, 1, 0, tzinfo=UTC)
 """Tuesday 3 March 2026, 09:00 in Beijing: the twentieth day after it is a working day."""
@@ -325,7 +326,7 @@ def sum_up(
     )
     stage.talk.print(table)
     for fault in faults[:10]:
-        stage.talk.print(f"[red]✗[/] {fault}")
+        stage.talk.print(f"[red]✗[/] {shown(fault)}")
     stage.talk.print("[bold green]All as it should be.[/]" if ok else "[bold red]NOT as listed.[/]")
     return DONE if ok else NOT_MET
 

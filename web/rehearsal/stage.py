@@ -18,6 +18,7 @@ from kernel.crypto.digests import instant_text, parse_instant
 from kernel.crypto.signing import PrivateKey
 from kernel.settings import Settings
 from web.client import Client, Problem
+from web.terminal_words import shown
 
 ARTICLE: Final = re.compile(
     r"《(?:中华人民共和国)?([^》]+)》第([0-9]+条|（[^）]+）项)(第（[^）]+）项)?"
@@ -140,7 +141,9 @@ class Stage:
         self.shown[number] = Expectation(number, what, article, met, detail)
         mark = "[green]✓[/]" if met else "[bold red]✗[/]"
         cited = f" [dim]{article}[/]" if article else ""
-        self.talk.print(f"  {mark} ({number}) {what}{cited}" + (f" — {detail}" if detail else ""))
+        self.talk.print(
+            f"  {mark} ({number}) {what}{cited}" + shown(f" — {detail}" if detail else "")
+        )
 
     def say(self, words: str) -> None:
         """Tell whoever watches what is happening now."""
