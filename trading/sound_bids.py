@@ -57,11 +57,14 @@ _JUDGEMENTS = text(
     " FROM trading.judgement j JOIN trading.intent i ON i.id = j.intent_id"
 )
 _OPENED_EARLY = text(
-    "SELECT l.id FROM trading.lot l WHERE NOT :opening = ANY(l.path) AND"
+    "SELECT l.id FROM trading.lot l"
+    " WHERE (NOT :opening = ANY(l.path) OR l.state = ANY(:before)) AND"
     " (EXISTS (SELECT 1 FROM trading.release r WHERE r.lot_id = l.id)"
     "  OR EXISTS (SELECT 1 FROM trading.share s WHERE s.lot_id = l.id)"
     "  OR EXISTS (SELECT 1 FROM trading.opened_bid o WHERE o.lot_id = l.id))"
 )
+
+UNOPENED: Final = [LotState.DRAFT, LotState.OPEN, LotState.CLOSING, LotState.CLOSED]
 
 SAID_BY: Final = {
     "accepted": "BidSubmitted",
@@ -206,7 +209,9 @@ async def _cuts(connection: AsyncConnection) -> list[str]:
 
 async def _opened_early(connection: AsyncConnection) -> list[str]:
     """No secret, share or price of a bid is kept before its lot is being opened."""
-    rows = await connection.execute(_OPENED_EARLY, {"opening": LotState.OPENING})
+    rows = await connection.execute(
+        _OPENED_EARLY, {"opening": LotState.OPENING, "before": UNOPENED}
+    )
     return [f"something of lot {row.id} lies open before its opening" for row in rows]
 
 

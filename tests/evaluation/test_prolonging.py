@@ -16,7 +16,7 @@ from evaluation.rules.evaluation_window import ExtensionGround
 from evaluation.rules.session_protocol import InterruptionOutcome, Phase
 from evaluation.tables import CommitteeRow, MemberRow
 from kernel.access import Role
-from kernel.crypto.digests import Malformed
+from kernel.crypto.digests import Malformed, instant_text
 from kernel.errors import NotFound, NotPermitted, Outrun, Refused
 from kernel.randomness import random_id
 from tests.committees_at_work import Sitter, WorkRoom
@@ -83,12 +83,12 @@ async def test_who_lost_the_line_after_the_window_sits_down_again_once_it_is_pro
     room.now += 8 * HOUR
     await room.lose_line(lost)
     with pytest.raises(Refused) as refused:
-        await room.sign_in(lost, signed_at="again")
+        await room.sign_in(lost, signed_at=instant_text(room.now))
     assert codes(refused) == {"outside_window"}
     await asked(room, lost, room.sitters[-1] if lost is not room.sitters[-1] else room.sitters[0])
     await extended(room, room.agency)
     assert await window_ends(room) == HOUR
-    await room.sign_in(lost, signed_at="again")
+    await room.sign_in(lost, signed_at=instant_text(room.now))
     assert len(await room.bids(lost)) == 6
 
 

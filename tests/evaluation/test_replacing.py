@@ -16,7 +16,7 @@ from evaluation import attending, convening, replacing, room_views
 from evaluation.rules.replacement import ABSENCE_GRACE, ReplacementGround
 from expert_pool import drawing
 from kernel.access import PLATFORM, Role
-from kernel.crypto.digests import Malformed
+from kernel.crypto.digests import Malformed, instant_text
 from kernel.errors import NotFound, NotPermitted, Outrun, Refused
 from kernel.identifiers import PersonId
 from kernel.store.transaction import transaction
@@ -69,7 +69,8 @@ async def seated(room: WorkRoom) -> Sitter:
     (fresh,) = [one for one in room.sitters if one.member_id not in before]
     for one in room.sitters:
         await room.admit(one)
-        await room.sign_in(one, signed_at=f"again {one.number}")
+        said_at = room.now + timedelta(seconds=one.number)
+        await room.sign_in(one, signed_at=instant_text(said_at))
     await room.stay()
     return fresh
 
@@ -90,7 +91,7 @@ async def test_who_does_not_come_is_replaced_by_the_next_in_the_draw(room: WorkR
     assert fresh.player != missing.player
     assert len(await room.bids(fresh)) == 6
     with pytest.raises(Refused) as refused:
-        await room.sign_in(missing, signed_at="after all")
+        await room.sign_in(missing, signed_at=instant_text(room.now + timedelta(hours=1)))
     assert "replaced" in codes(refused)
 
 

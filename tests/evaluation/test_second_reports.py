@@ -6,6 +6,7 @@ Bidding Regulation 48, 53; Government Procurement Tender Measures 61, 64.
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +16,15 @@ from sqlalchemy import text
 from evaluation import attending, convening, reporting, reviewing, room_views, scoring
 from evaluation.rules.rejection_grounds import MotionOutcome
 from evaluation.sound_committees import committee_faults
+from kernel.crypto.digests import instant_text
 from kernel.errors import NotFound, Outrun, Refused
 from kernel.store.transaction import transaction
-from kernel.store.transparency_log import proof_of
 from tests.committees_at_work import REJECTED_PRICE, Sitter, WorkRoom
 from tests.newcomers import codes
 from tests.tampering import tampered
 from trading.rules.lot_lifecycle import LotState
+from web.evaluation_papers import evaluation_papers
+from web.log_proofs import proofs_of
 from web.verifying.evaluation_record import verify
 
 scored = pytest.mark.parametrize("room", ["tendering, scored"], indirect=True, ids=["scored"])
@@ -65,7 +68,8 @@ async def succeeded(room: WorkRoom, leaver: Sitter) -> Sitter:
     (fresh,) = [one for one in room.sitters if one.member_id not in before]
     await room.admit(fresh)
     for one in room.sitters:
-        await room.sign_in(one, signed_at=f"again {one.number} {fresh.number}")
+        said_at = room.now + timedelta(minutes=fresh.number, seconds=one.number)
+        await room.sign_in(one, signed_at=instant_text(said_at))
     await room.stay()
     return fresh
 
@@ -74,11 +78,8 @@ async def record_of(room: WorkRoom) -> dict[str, Any]:
     """The record as the platform gives it to the supervisor."""
     await room.draw.tick()
     async with transaction(room.store, actor=room.supervisor.actor, now=room.now) as tx:
-        told = await room_views.published_record(tx, room.lot_id)
-        proofs = {
-            name: await proof_of(tx.session, entry, quorum=0)
-            for name, entry in told.entries.items()
-        }
+        told = await evaluation_papers(tx, room.lot_id)
+        proofs = await proofs_of(tx, told.entries)
     return {**told.bundle, "proofs": proofs}
 
 

@@ -106,7 +106,6 @@ async def test_no_other_route_is_counted_whatever_its_path_begins_with(app: Fast
             await client.get(f"{path}/{uuid4()}")
             await client.get(f"{path}{uuid4()}")
             await client.post(path)
-            await client.head(path)
     assert await metrics(app) == before
 
 

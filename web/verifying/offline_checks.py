@@ -198,6 +198,8 @@ def verify_award(
     """Check an award: the signed papers, their places in the log, and who was named out of whom.
 
     Without --log the keys are those of the lot's policy; compare them with ones you know.
+
+    Example: sunbid verify award rehearsal/award
     """
     _verdict(award_papers.verify(folder, trusted=_trusted(log, witness, quorum)), as_json=as_json)
 
