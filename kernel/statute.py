@@ -267,6 +267,14 @@ AI_OPINIONS: Final = Instrument(
     document="发改法规〔2026〕195号",
     unit="项",
 )
+LARGE_WORKS_PROVISIONS: Final = Instrument(
+    "Mandatory Tender Provisions for Infrastructure",
+    "必须招标的基础设施和公用事业项目范围规定",
+    Regime.TENDERING,
+    Provenance.MEMORY,
+    in_force_from=date(2018, 6, 6),
+    document="发改法规〔2018〕843号",
+)
 CHONGQING_REGULATION: Final = Instrument(
     "Chongqing Bidding Regulation",
     "重庆市招标投标条例",
@@ -300,6 +308,43 @@ PROCUREMENT_TENDER_MEASURES: Final = Instrument(
     Regime.PROCUREMENT,
     in_force_from=date(2017, 10, 1),
     document="财政部令第87号",
+)
+
+NON_TENDER_MEASURES: Final = Instrument(
+    "Non-tender Procurement Measures",
+    "政府采购非招标采购方式管理办法",
+    Regime.PROCUREMENT,
+    Provenance.MEMORY,
+    in_force_from=date(2014, 2, 1),
+    document="财政部令第74号",
+)
+CONSULTATION_MEASURES: Final = Instrument(
+    "Competitive Consultation Measures",
+    "政府采购竞争性磋商采购方式管理暂行办法",
+    Regime.PROCUREMENT,
+    Provenance.MEMORY,
+    in_force_from=date(2014, 12, 31),
+    document="财库〔2014〕214号",
+)
+
+# --- land and property
+
+LAND_GRANT_PROVISIONS: Final = Instrument(
+    "Land Grant Provisions",
+    "招标拍卖挂牌出让国有建设用地使用权规定",
+    Regime.ALL,
+    Provenance.MEMORY,
+    in_force_from=date(2007, 11, 1),
+    document="国土资源部令第39号",
+)
+LAND_SUPPLY_NOTICE: Final = Instrument(
+    "Land Supply Notice",
+    "关于加强房地产用地供应和监管有关问题的通知",
+    Regime.ALL,
+    Provenance.MEMORY,
+    in_force_from=date(2010, 3, 8),
+    document="国土资发〔2010〕34号",
+    unit="项",
 )
 
 # --- what binds everyone

@@ -63,6 +63,7 @@ from web.exit_codes import (
 )
 from web.opening_commands import custody_app, opening_app
 from web.rehearsal import playing
+from web.routes.statute_wall import rules_told
 from web.terminal_words import shown, web_address
 from web.verifying.offline_checks import verify_app
 
@@ -610,6 +611,32 @@ def bench(
         return OK
 
     run(work())
+
+
+@main.command()
+def rules(
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Numbers such as NO-09; all by default.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the rules the platform judges by: number, article, whom they bind, and their tests.
+
+    Example: sunbid rules NO-09 AW-01 --json
+    """
+    told = [line for line in rules_told() if not ids or line["id"] in ids]
+    if missing := set(ids or ()) - {line["id"] for line in told}:
+        talk.print(f"[red]no such rule: {escape(', '.join(sorted(missing)))}[/]")
+        raise typer.Exit(MISSING)
+    columns = ("id", "article", "regime", "severity", "provenance", "from", "to", "test")
+    if as_json:
+        shown = [{column: line[column] for column in columns} for line in told]
+        typer.echo(json.dumps(shown, ensure_ascii=False))
+        return
+    table = Table(*columns)
+    for line in told:
+        table.add_row(*(escape(str(line[column] or "")) for column in columns))
+    Console().print(table)
 
 
 @main.command(hidden=True)

@@ -8,13 +8,17 @@ and a test fails when they are not current.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 
 from kernel.access import ROLES_BY_ACTIVITY, Role
-from kernel.statute import RULES
+from kernel.statute import RULES, Article, Rule, Severity
 from trading.rules.lot_lifecycle import mermaid
+from trading.rules.rule_book import RULE_BOOK, Bound
 from web.exit_codes import MEANINGS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,33 +73,100 @@ def access_matrix() -> str:
     return "\n".join(lines)
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One article of one rule: whom it binds, how firmly, since when, and what carries it out.
+
+    `carriers` are the functions by their dotted names; where a rule is built in, the module.
+    """
+
+    id: str
+    article: Article
+    says: str
+    regimes: tuple[str, ...]
+    severity: Severity
+    since: date | None
+    until: date | None
+    carriers: tuple[str, ...]
+
+    @property
+    def provenance(self) -> str:
+        """How the article is known: verified, secondary or memory."""
+        return self.article.provenance.name.lower()
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The test files of what carries it out."""
+        return tuple(dict.fromkeys(map(test_of, self.carriers)))
+
+
+def lines() -> list[Line]:
+    """Every article of every rule: first those of the book, then those of the other floors."""
+    ours = [rule for rule in RULES.values() if rule.name.split(".")[0] in PACKAGES]
+    return [*_lines_of_the_book(ours), *_other_lines(ours)]
+
+
+def _lines_of_the_book(ours: list[Rule]) -> Iterator[Line]:
+    for entry in RULE_BOOK.values():
+        carriers = tuple(sorted(rule.name for rule in ours if entry.id in rule.ids))
+        if entry.built_in:
+            carriers = (*carriers, entry.built_in)
+        for article in entry.articles:
+            yield Line(
+                entry.id,
+                article,
+                entry.says,
+                tuple(str(one) for one in Bound if one in entry.binds),
+                entry.severity,
+                article.instrument.in_force_from,
+                article.instrument.in_force_to,
+                carriers,
+            )
+
+
+def _other_lines(ours: list[Rule]) -> Iterator[Line]:
+    for rule in sorted(ours, key=lambda one: one.name):
+        ids = [one for one in rule.ids if one not in RULE_BOOK]
+        if rule.ids and not ids:
+            continue
+        for article in rule.articles:
+            yield Line(
+                ", ".join(ids),
+                article,
+                "",
+                (str(article.instrument.regime),),
+                rule.severity,
+                article.instrument.in_force_from,
+                article.instrument.in_force_to,
+                (rule.name,),
+            )
+
+
 def traceability() -> str:
     """Which article is carried out by which rule, and which test proves it."""
-    lines = [
-        "| article | rule | kind | provenance | function | test |",
+    told = [
+        "| article | rule | kind | provenance | carried out by | test |",
         "|---|---|---|---|---|---|",
     ]
     rows = {
         (
-            str(article),
-            ", ".join(rule.ids) or "—",
-            str(rule.severity),
-            article.provenance.name.lower(),
-            rule.name,
-            test_of(rule.name),
+            str(line.article),
+            line.id or "—",
+            str(line.severity),
+            line.provenance,
+            "<br>".join(f"`{name}`" for name in line.carriers) or "—",
+            "<br>".join(f"`{path}`" for path in line.tests) or "—",
         )
-        for rule in RULES.values()
-        if rule.name.split(".")[0] in PACKAGES
-        for article in rule.articles
+        for line in lines()
     }
-    for article, ids, severity, provenance, name, test in sorted(rows):
-        lines.append(f"| {article} | {ids} | {severity} | {provenance} | `{name}` | `{test}` |")
-    return "\n".join(lines)
+    told += [f"| {' | '.join(row)} |" for row in sorted(rows)]
+    return "\n".join(told)
 
 
-def test_of(rule: str) -> str:
-    """The test file of the module a rule is in: the same name, one floor deep."""
-    package, *_, module, _ = rule.split(".")
+def test_of(carrier: str) -> str:
+    """The test file of a function or module: the same name, one floor deep."""
+    package, *inner = carrier.split(".")
+    module = inner[-1] if carrier not in RULES else inner[-2]
     return f"tests/{package}/test_{module}.py"
 
 

@@ -1,8 +1,9 @@
 """The switches of each procedure and the figures of the law behind them.
 
 Bidding Law 24, 37, 40, 46, 47; Bidding Regulation 16, 21, 22, 25, 26, 27, 35, 44, 53, 54, 55, 57;
-Government Procurement Law 35, 52, 53; Government Procurement Regulation 31, 33, 43; Procurement
-Tender Measures 12, 16, 23, 27, 38, 43, 47, 55, 68, 71.
+Government Procurement Law 31, 35, 38, 39, 40, 52, 53; Government Procurement Regulation 21, 31, 33,
+38, 43; Procurement Tender Measures 12, 14, 16, 23, 27, 38, 43, 47, 55, 68, 71. What the measures
+for other methods say is known from memory and only warns.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from kernel.statute import Article, Provenance, Regime
 from trading.rules.procedures import (
     PROCEDURE_NAMES,
     PROCEDURES,
+    SWITCH_NAMES,
+    Offers,
     Period,
     PriceMethod,
     Procedure,
@@ -38,6 +41,21 @@ def of(procedure: Procedure) -> Switches:
 MANDATORY = of(Procedure.OPEN_TENDER_MANDATORY)
 VOLUNTARY = of(Procedure.OPEN_TENDER_VOLUNTARY)
 PROCUREMENT = of(Procedure.PROCUREMENT_OPEN_TENDER)
+
+WARNED_OF = {
+    Procedure.COMPETITIVE_CONSULTATION: {
+        *("bidding_period", "notice_period", "documents_period", "clarification_period"),
+        *("committee", "quorum_article"),
+    },
+    Procedure.COMPETITIVE_NEGOTIATION: {
+        *("bidding_period", "documents_period", "clarification_period"),
+    },
+    Procedure.REQUEST_FOR_QUOTATIONS: {
+        *("bidding_period", "documents_period", "clarification_period"),
+    },
+    Procedure.SINGLE_SOURCE: {"committee"},
+}
+"""The switches whose articles nobody here has read: they warn."""
 
 
 def test_every_procedure_has_switches_and_a_name() -> None:
@@ -94,14 +112,47 @@ def test_only_the_mandatory_tender_publishes_candidates_for_three_days() -> None
 
 
 @pytest.mark.parametrize("procedure", Procedure)
-def test_every_figure_is_from_its_own_regime_and_was_read(procedure: Procedure) -> None:
+def test_every_figure_is_from_its_own_regime_and_was_read_or_only_warns(
+    procedure: Procedure,
+) -> None:
     switches = of(procedure)
+    unread = set()
     for field in fields(switches):
         value = getattr(switches, field.name)
         article = value if isinstance(value, Article) else getattr(value, "article", None)
         if article is not None:
             assert article.instrument.regime is switches.regime, field.name
-            assert article.provenance is not Provenance.MEMORY, field.name
+            if article.provenance is Provenance.MEMORY:
+                unread.add(field.name)
+    assert unread == WARNED_OF.get(procedure, set())
+
+
+def test_every_switch_has_a_name_in_both_languages() -> None:
+    assert set(SWITCH_NAMES) == {field.name for field in fields(Switches)}
+    assert all(chinese and english for chinese, english in SWITCH_NAMES.values())
+
+
+def test_only_who_is_invited_may_bid_where_the_method_says_so() -> None:
+    invited = {one for one in Procedure if of(one).invitation is not None}
+    assert invited == {
+        Procedure.INVITED_TENDER_MANDATORY,
+        Procedure.INVITED_TENDER_VOLUNTARY,
+        Procedure.PROCUREMENT_INVITED_TENDER,
+    }
+    drawn = of(Procedure.PROCUREMENT_INVITED_TENDER).invitation
+    assert drawn is not None
+    assert (drawn.invited_min, drawn.choice_factor, drawn.witnesses_min) == (3, 2, 2)
+
+
+def test_an_inquiry_takes_one_price_and_a_single_source_one_supplier() -> None:
+    assert of(Procedure.REQUEST_FOR_QUOTATIONS).offers is Offers.FIXED_ONCE
+    assert of(Procedure.SINGLE_SOURCE).bidders_min == 1
+    assert {of(one).offers for one in Procedure} == set(Offers)
+
+
+def test_each_family_has_a_principle_of_its_own() -> None:
+    for one in Procedure:
+        assert of(one).principle.instrument.regime is of(one).regime
 
 
 def test_a_period_says_which_days_it_counts() -> None:

@@ -1,8 +1,9 @@
 """The statutory periods and the moments that come by themselves.
 
 Bidding Law 23, 24, 34; Bidding Regulation 16, 21, 25, 54; Electronic Bidding Measures 22, 27, 30;
-Government Procurement Law 35; Government Procurement Regulation 31; Procurement Tender Measures 16,
-23, 27.
+Government Procurement Law 35; Government Procurement Regulation 31, 38; Procurement Tender Measures
+16, 23, 27. Known from memory, so that they only warn: Non-tender Procurement Measures 29, 45;
+Competitive Consultation Measures 7, 10.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from trading.rules.timetable import (
     Due,
     Timetable,
     amendment_refusals,
+    clarification_cautions,
     clarification_refusals,
     must_move_deadline,
     next_due,
+    timetable_cautions,
     timetable_refusals,
 )
 
@@ -37,6 +40,9 @@ def at(text: str) -> datetime:
 MANDATORY = switches_of(Procedure.OPEN_TENDER_MANDATORY, on=date(2026, 3, 2))
 VOLUNTARY = switches_of(Procedure.OPEN_TENDER_VOLUNTARY, on=date(2026, 3, 2))
 PROCUREMENT = switches_of(Procedure.PROCUREMENT_OPEN_TENDER, on=date(2026, 3, 2))
+QUOTATIONS = switches_of(Procedure.REQUEST_FOR_QUOTATIONS, on=date(2026, 3, 2))
+CONSULTATION = switches_of(Procedure.COMPETITIVE_CONSULTATION, on=date(2026, 3, 2))
+SINGLE_SOURCE = switches_of(Procedure.SINGLE_SOURCE, on=date(2026, 3, 2))
 
 SHORTEST = Timetable(
     published_at=at("2026-03-02T09:00:00"),
@@ -369,3 +375,91 @@ def test_what_is_due_is_lawful_and_never_while_suspended(state: LotState) -> Non
     due = next_due(state, full)
     assert due is None or (state, due.move) in LAWFUL_MOVES
     assert next_due(state, full, suspended=True) is None
+
+
+# ── periods that only warn ────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.refuses("NB-03")
+def test_an_inquiry_shorter_than_three_working_days_is_warned_of_and_not_refused() -> None:
+    short = replace(
+        SHORTEST,
+        documents_until=at("2026-03-04T17:00:00"),
+        bids_due_at=at("2026-03-04T17:00:00"),
+    )
+    assert codes(short, QUOTATIONS) == []
+    found = timetable_cautions(short, QUOTATIONS, calendar=STATE_CALENDAR)
+    assert [one.code for one in found] == ["bidding_too_short", "documents_too_short"]
+
+
+@pytest.mark.accepts("NB-03")
+def test_an_inquiry_of_three_working_days_is_neither() -> None:
+    enough = replace(
+        SHORTEST,
+        documents_until=at("2026-03-05T17:00:00"),
+        bids_due_at=at("2026-03-05T17:00:00"),
+    )
+    assert codes(enough, QUOTATIONS) == []
+    assert timetable_cautions(enough, QUOTATIONS, calendar=STATE_CALENDAR) == []
+
+
+@pytest.mark.refuses("NB-08")
+def test_a_consultation_that_gives_nine_days_is_warned_of() -> None:
+    short = replace(SHORTEST, bids_due_at=at("2026-03-11T17:00:00"))
+    found = timetable_cautions(short, CONSULTATION, calendar=STATE_CALENDAR)
+    assert [one.code for one in found] == ["bidding_too_short"]
+
+
+@pytest.mark.accepts("NB-08")
+def test_a_consultation_that_gives_ten_days_is_not() -> None:
+    enough = replace(SHORTEST, bids_due_at=at("2026-03-12T17:00:00"))
+    assert timetable_cautions(enough, CONSULTATION, calendar=STATE_CALENDAR) == []
+
+
+def test_what_has_been_read_refuses_and_does_not_warn_too() -> None:
+    short = replace(SHORTEST, bids_due_at=at("2026-03-10T09:30:00"))
+    assert codes(short) == ["bidding_too_short"]
+    assert timetable_cautions(short, MANDATORY, calendar=STATE_CALENDAR) == []
+
+
+@pytest.mark.refuses("NB-06")
+def test_a_single_source_published_for_four_working_days_is_refused() -> None:
+    short = replace(
+        SHORTEST,
+        documents_until=at("2026-03-06T17:00:00"),
+        bids_due_at=at("2026-03-06T17:00:00"),
+    )
+    assert codes(short, SINGLE_SOURCE) == ["notice_too_short"]
+
+
+@pytest.mark.accepts("NB-06")
+def test_a_single_source_published_for_five_working_days_is_lawful() -> None:
+    enough = replace(
+        SHORTEST,
+        documents_until=at("2026-03-09T17:00:00"),
+        bids_due_at=at("2026-03-09T17:00:00"),
+    )
+    assert codes(enough, SINGLE_SOURCE) == []
+
+
+def test_times_out_of_order_are_refused_by_the_principle_where_the_period_only_warns() -> None:
+    odd = replace(SHORTEST, documents_until=SHORTEST.documents_from)
+    found = timetable_refusals(odd, QUOTATIONS, calendar=STATE_CALENDAR)
+    assert [(one.code, one.article) for one in found] == [
+        ("times_out_of_order", QUOTATIONS.principle)
+    ]
+
+
+def test_a_late_change_to_an_inquiry_is_warned_of() -> None:
+    change = Clarification(
+        published_at=at("2026-03-04T09:00:00"),
+        may_affect_bids=True,
+        bids_due_at=at("2026-03-05T09:00:00"),
+        new_bids_due_at=at("2026-03-05T09:00:00"),
+    )
+    assert clarification_refusals(change, QUOTATIONS, calendar=STATE_CALENDAR) == []
+    found = clarification_cautions(change, QUOTATIONS, calendar=STATE_CALENDAR)
+    assert [(one.code, one.facts) for one in found] == [
+        ("deadline_must_move", {"earliest": "2026-03-09"})
+    ]
+    assert clarification_cautions(change, MANDATORY, calendar=STATE_CALENDAR) == []

@@ -9,12 +9,14 @@ left is then for the committee to say.
 
 from __future__ import annotations
 
-from kernel.refusals import Refusal
+from kernel.refusals import Caution, Refusal
 from kernel.statute import (
     BIDDING_LAW,
     BIDDING_REGULATION,
+    CONSULTATION_MEASURES,
     E_BIDDING_MEASURES,
     PROCUREMENT_TENDER_MEASURES,
+    Severity,
     under,
 )
 from trading.rules.procedures import Switches
@@ -25,6 +27,10 @@ def opening_refusals(bidder_count: int, switches: Switches) -> list[Refusal]:
     """Fewer than three bidders: the lot must not be opened, and must be tendered again."""
     if bidder_count >= switches.bidders_min:
         return []
+    if not switches.quorum_binds and bidder_count:
+        return []
+    if not switches.quorum_binds:
+        return [Refusal("no_bidders", switches.principle, "没有供应商递交响应文件")]
     reason = f"投标人少于{switches.bidders_min}个，不得开标，应当重新招标"
     return [
         Refusal("too_few_bidders", switches.quorum_article, reason, {"bidders": str(bidder_count)})
@@ -43,10 +49,22 @@ def evaluation_refusals(
 ) -> list[Refusal]:
     """Fewer than three bidders once those deemed withdrawn are gone: nothing to evaluate."""
     left = bidder_count - deemed_withdrawn
-    if left >= switches.bidders_min:
+    if left >= (switches.bidders_min if switches.quorum_binds else 1):
         return []
+    if not switches.quorum_binds:
+        return [Refusal("no_bidders", switches.principle, "没有可供评审的响应文件")]
     reason = (
         f"{deemed_withdrawn}份投标文件非因投标人原因未能解密，视为撤回，"
         f"投标人少于{switches.bidders_min}个，应当重新招标"
     )
     return [Refusal("too_few_bidders", switches.quorum_article, reason, {"bidders": str(left)})]
+
+
+@under(CONSULTATION_MEASURES[21], rule="NB-08", severity=Severity.WARN)
+def opening_cautions(bidder_count: int, switches: Switches) -> list[Caution]:
+    """Fewer bidders than a number asks for which nobody here has read in its own text."""
+    if switches.quorum_binds or bidder_count >= switches.bidders_min:
+        return []
+    reason = f"供应商少于{switches.bidders_min}家，除法定情形外应当终止采购活动，请核对"
+    facts = {"bidders": str(bidder_count)}
+    return [Caution("too_few_bidders", switches.quorum_article, reason, facts)]

@@ -7,21 +7,25 @@ instant is late.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
 from kernel.errors import NoCalendar
-from kernel.refusals import Refusal
+from kernel.refusals import Caution, Refusal
 from kernel.statute import (
     BIDDING_LAW,
     BIDDING_REGULATION,
     CIVIL_CODE,
+    CONSULTATION_MEASURES,
     E_BIDDING_MEASURES,
+    NON_TENDER_MEASURES,
     PROCUREMENT_LAW,
     PROCUREMENT_REGULATION,
     PROCUREMENT_TENDER_MEASURES,
     Regime,
+    Severity,
     under,
 )
 from kernel.working_days import BEIJING, Calendar, beijing_day
@@ -85,9 +89,10 @@ class Clarification:
     E_BIDDING_MEASURES[30],
     PROCUREMENT_LAW[35],
     PROCUREMENT_REGULATION[31],
+    PROCUREMENT_REGULATION[38],
     PROCUREMENT_TENDER_MEASURES[16],
     PROCUREMENT_TENDER_MEASURES[23],
-    rule=("NO-04", "NO-05", "NO-09", "NO-13", "AW-01"),
+    rule=("NO-04", "NO-05", "NO-09", "NO-13", "AW-01", "NB-06"),
 )
 def timetable_refusals(
     timetable: Timetable, switches: Switches, *, calendar: Calendar
@@ -97,43 +102,46 @@ def timetable_refusals(
     Periods start when documents are on offer and the notice is out, whichever is later.
     """
     if not timetable.documents_from < timetable.documents_until <= timetable.bids_due_at:
+        offered = switches.documents_period
         return [
             Refusal(
                 "times_out_of_order",
-                switches.documents_period.article,
+                offered.article if offered.binds else switches.principle,
                 "招标文件提供开始时间、截止时间与投标截止时间应当依次在后",
             )
         ]
-    start_on = beijing_day(max(timetable.documents_from, timetable.published_at))
-    notice_on = beijing_day(timetable.published_at)
     refusals = []
     try:
-        if switches.bidding_period is not None:
-            refusals += _too_short(
-                "bidding_too_short",
-                "投标准备时间",
-                switches.bidding_period,
-                (start_on, timetable.bids_due_at),
-                calendar,
-            )
-        if switches.notice_period is not None:
-            refusals += _too_short(
-                "notice_too_short",
-                "公告期限",
-                switches.notice_period,
-                (notice_on, timetable.bids_due_at),
-                calendar,
-            )
-        refusals += _too_short(
-            "documents_too_short",
-            "招标文件提供期限",
-            switches.documents_period,
-            (start_on, timetable.documents_until),
-            calendar,
-        )
+        refusals += [
+            Refusal(one.code, one.period.article, one.reason, one.facts)
+            for one in _shortfalls(timetable, switches, calendar)
+            if one.period.binds
+        ]
     except NoCalendar as missing:
         refusals.append(calendar_missing(missing))
     return refusals + _other_refusals(timetable, switches)
+
+
+@under(
+    NON_TENDER_MEASURES[29],
+    NON_TENDER_MEASURES[45],
+    CONSULTATION_MEASURES[7],
+    CONSULTATION_MEASURES[10],
+    rule=("NB-03", "NB-08"),
+    severity=Severity.WARN,
+)
+def timetable_cautions(
+    timetable: Timetable, switches: Switches, *, calendar: Calendar
+) -> list[Caution]:
+    """Every minimum, known from memory alone, that the timetable falls short of."""
+    try:
+        return [
+            Caution(one.code, one.period.article, one.reason, one.facts)
+            for one in _shortfalls(timetable, switches, calendar)
+            if not one.period.binds
+        ]
+    except NoCalendar:
+        return []
 
 
 def must_move_deadline(
@@ -163,7 +171,8 @@ def clarification_refusals(
     clarification: Clarification, switches: Switches, *, calendar: Calendar
 ) -> list[Refusal]:
     """Every ground on which a clarification may not go out as it is."""
-    article = switches.clarification_period.article
+    period = switches.clarification_period
+    article = period.article if period.binds else switches.principle
     refusals = []
     if clarification.published_at >= clarification.bids_due_at:
         reason = f"投标截止时间（{_clock(clarification.bids_due_at)}）已到，不得再澄清或者修改"
@@ -173,24 +182,49 @@ def clarification_refusals(
         refusals.append(Refusal("object_changed", PROCUREMENT_TENDER_MEASURES[27], reason))
     if clarification.new_bids_due_at < clarification.bids_due_at:
         refusals.append(_brought_forward(clarification.bids_due_at))
-    if clarification.may_affect_bids:
+    if clarification.may_affect_bids and period.binds:
         try:
-            earliest = must_move_deadline(
-                clarification.published_at,
-                clarification.new_bids_due_at,
-                switches,
-                calendar=calendar,
-            )
+            moved = _must_move(clarification, switches, calendar)
         except NoCalendar as missing:
             return [*refusals, calendar_missing(missing)]
-        if earliest is not None:
-            reason = (
-                f"澄清或者修改发布距投标截止时间不足{switches.clarification_period}，"
-                f"应当顺延投标截止时间至{earliest:%Y-%m-%d}或者以后"
-            )
-            facts = {"earliest": earliest.isoformat()}
-            refusals.append(Refusal("deadline_must_move", article, reason, facts))
+        refusals += [Refusal(code, article, reason, facts) for code, reason, facts in moved]
     return refusals
+
+
+@under(
+    NON_TENDER_MEASURES[29],
+    NON_TENDER_MEASURES[45],
+    CONSULTATION_MEASURES[10],
+    rule=("NB-03", "NB-08"),
+    severity=Severity.WARN,
+)
+def clarification_cautions(
+    clarification: Clarification, switches: Switches, *, calendar: Calendar
+) -> list[Caution]:
+    """That a change comes later than a period asks which is known from memory alone."""
+    period = switches.clarification_period
+    if period.binds or not clarification.may_affect_bids:
+        return []
+    try:
+        moved = _must_move(clarification, switches, calendar)
+    except NoCalendar:
+        return []
+    return [Caution(code, period.article, reason, facts) for code, reason, facts in moved]
+
+
+def _must_move(
+    clarification: Clarification, switches: Switches, calendar: Calendar
+) -> list[tuple[str, str, dict[str, str]]]:
+    earliest = must_move_deadline(
+        clarification.published_at, clarification.new_bids_due_at, switches, calendar=calendar
+    )
+    if earliest is None:
+        return []
+    reason = (
+        f"澄清或者修改发布距投标截止时间不足{switches.clarification_period}，"
+        f"应当顺延投标截止时间至{earliest:%Y-%m-%d}或者以后"
+    )
+    return [("deadline_must_move", reason, {"earliest": earliest.isoformat()})]
 
 
 @under(
@@ -293,19 +327,40 @@ def _other_refusals(timetable: Timetable, switches: Switches) -> list[Refusal]:
     return refusals
 
 
-def _too_short(
-    code: str, what: str, period: Period, span: tuple[date, datetime], calendar: Calendar
-) -> list[Refusal]:
-    start_on, end_at = span
-    earliest = period.ends_on(start_on, calendar=calendar)
-    if _last_day_of(end_at) >= earliest:
-        return []
-    reason = (
-        f"{what}自{start_on:%Y-%m-%d}起不得少于{period}，"
-        f"截止日不得早于{earliest:%Y-%m-%d}（现为{_clock(end_at)}）"
-    )
-    facts = {"start": start_on.isoformat(), "earliest": earliest.isoformat()}
-    return [Refusal(code, period.article, reason, facts)]
+@dataclass(frozen=True, slots=True)
+class _Shortfall:
+    """A period that is shorter than the law wants it."""
+
+    code: str
+    period: Period
+    reason: str
+    facts: Mapping[str, str]
+
+
+def _shortfalls(
+    timetable: Timetable, switches: Switches, calendar: Calendar
+) -> Iterator[_Shortfall]:
+    start_on = beijing_day(max(timetable.documents_from, timetable.published_at))
+    notice_on = beijing_day(timetable.published_at)
+    due_at = timetable.bids_due_at
+    for code, what, period, from_day, end_at in (
+        ("bidding_too_short", "投标准备时间", switches.bidding_period, start_on, due_at),
+        ("notice_too_short", "公告期限", switches.notice_period, notice_on, due_at),
+        (
+            *("documents_too_short", "招标文件提供期限", switches.documents_period),
+            *(start_on, timetable.documents_until),
+        ),
+    ):
+        if period is None:
+            continue
+        earliest = period.ends_on(from_day, calendar=calendar)
+        if _last_day_of(end_at) < earliest:
+            reason = (
+                f"{what}自{from_day:%Y-%m-%d}起不得少于{period}，"
+                f"截止日不得早于{earliest:%Y-%m-%d}（现为{_clock(end_at)}）"
+            )
+            facts = {"start": from_day.isoformat(), "earliest": earliest.isoformat()}
+            yield _Shortfall(code, period, reason, facts)
 
 
 def _brought_forward(old: datetime) -> Refusal:
