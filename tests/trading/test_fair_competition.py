@@ -1,6 +1,7 @@
-"""Conditions that keep bidders out: Bidding Regulation 5, 16, 27, 28, 32; Opinions on Conduct 1, 2,
+"""Conditions that keep bidders out: Bidding Regulation 16, 27, 28, 32; Opinions on Conduct 1, 2,
 3; Government Procurement Regulation 20, 33; Procurement Tender Measures 12, 17; SME Payment
-Regulation 13; and, from memory, Fair Competition Review Rules 6.
+Regulation 13; and, from memory, Fair Competition Review Rules 6;
+Trading Platform Measures 18.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from kernel.statute import BIDDING_REGULATION, PROCUREMENT_TENDER_MEASURES, Regi
 from trading.rules.fair_competition import (
     PATTERNS,
     Passage,
+    Pattern,
     condition_cautions,
     condition_refusals,
     word_findings,
@@ -138,3 +140,12 @@ def test_each_kind_is_told_once_for_a_sentence_and_again_for_the_next() -> None:
     text = "投标人注册资本不低于5000万元，注册资本不少于6000万元。注册资金不低于1亿元。"
     found = list(word_findings([Passage("qualification", "3.1", text)], Bound.PROCUREMENT))
     assert [one.code for one in found] == ["registered_capital", "registered_capital"]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.code)
+def test_the_quick_look_for_hints_misses_nothing_that_the_words_would_find(
+    pattern: Pattern,
+) -> None:
+    for text in (*FORBIDDEN.values(), *LAWFUL):
+        if pattern.words.search(text):
+            assert any(hint in text for hint in pattern.hints), text

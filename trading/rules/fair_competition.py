@@ -21,6 +21,7 @@ from kernel.statute import (
     PROCUREMENT_REGULATION,
     PROCUREMENT_TENDER_MEASURES,
     SME_PAYMENT_REGULATION,
+    TRADING_PLATFORM_MEASURES,
     Article,
     Provenance,
     Severity,
@@ -46,15 +47,17 @@ _FORBIDS: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A kind of condition: its code, the rule it breaks, where, and the words it is known by.
+    """A kind of condition: its code, the rule it breaks, and the words it is known by.
 
-    `article` is the tendering law's, `procurement` that of government procurement; None where that
-    family of law does not know the rule. `blocks` limits it to some kinds of block.
+    `hints` are words of which one stands in any text that `words` finds something in: to look for
+    them is quick. `article` is the tendering law's, `procurement` that of government procurement;
+    None where that family of law does not know the rule. `blocks` limits it to some kinds of block.
     """
 
     code: str
     rule: str
     says: str
+    hints: tuple[str, ...]
     words: re.Pattern[str]
     article: Article | None
     procurement: Article | None
@@ -113,6 +116,7 @@ PATTERNS: Final = (
         "local_registration",
         "SC-12",
         "不得要求投标人在特定行政区域注册",
+        ("注册", "登记", "本地", "本市", "本省", "当地"),
         _known_by(
             rf"注册(?:地址?|地点|所在地).{{0,6}}(?:在|为|位于|属于?).{{0,4}}{_PLACE}",
             rf"在{_PLACE}(?:工商)?(?:注册|登记)(?:成立)?的?(?:独立)?(?:法人|企业|公司|单位)?",
@@ -125,6 +129,7 @@ PATTERNS: Final = (
         "local_branch",
         "SC-12",
         "不得要求投标人在本地设立分支机构",
+        ("分公司", "子公司", "分支机构", "办事处", "常驻机构", "办公场所"),
         _known_by(
             rf"在?{_PLACE}.{{0,4}}(?:设立|设有|具有|有|成立).{{0,8}}"
             r"(?:分公司|子公司|分支机构|办事处|常驻机构|固定办公场所)",
@@ -136,6 +141,7 @@ PATTERNS: Final = (
         "local_tax",
         "SC-12",
         "不得要求投标人在本地缴纳税收或者社会保险",
+        ("税", "社保", "社会保险", "公积金"),
         _known_by(rf"在?{_PLACE}.{{0,6}}缴(?:纳|存|交).{{0,8}}(?:税|社保|社会保险|公积金)"),
         _OPINIONS,
         _GP,
@@ -144,6 +150,7 @@ PATTERNS: Final = (
         "local_performance",
         "SC-10",
         "不得以特定行政区域的业绩、奖项作为条件或者加分",
+        ("业绩", "奖", "荣誉", "表彰", "称号"),
         _known_by(
             rf"{_PLACE}(?:行政区域)?(?:范围)?(?:内)?(?:的)?(?:类似)?(?:工程|项目)?(?:施工|供货)?业绩",
             rf"(?:获得?|荣获)(?:过)?{_PLACE}.{{0,10}}(?:奖|荣誉|表彰|称号)",
@@ -155,6 +162,7 @@ PATTERNS: Final = (
         "trade_performance",
         "SC-10",
         "不得以特定行业的业绩、奖项作为条件或者加分",
+        ("行业", "系统"),
         _known_by(r"(?:限|仅限|须为|必须是).{0,6}(?:行业|系统)内?.{0,6}(?:业绩|奖项)"),
         BIDDING_REGULATION[32, 3],
         _GP,
@@ -163,6 +171,7 @@ PATTERNS: Final = (
         "ownership",
         "SC-10",
         "不得限定投标人的所有制形式",
+        ("国有", "国企", "央企", "中央", "民营", "私营", "外资", "内资", "合资", "集体", "所有制"),
         _known_by(
             r"(?:国有|国企|央企|中央企业|民营|私营|外资|内资|合资|集体)(?:独资|控股|参股)?"
             r"(?:企业|公司|单位|资本)?.{0,6}(?:方可|优先|加分|才能|得\d+分|投标人须)",
@@ -176,6 +185,7 @@ PATTERNS: Final = (
         "organisation_form",
         "SC-10",
         "不得限定投标人的组织形式",
+        ("公司", "组织形式", "事业单位"),
         _known_by(
             rf"{_MUST}(?:为|是)(?:上市公司|股份有限公司|有限责任公司|集团公司|事业单位)",
             r"组织形式.{0,6}(?:为|须|应|限)",
@@ -187,6 +197,7 @@ PATTERNS: Final = (
         "brand",
         "SC-10",
         "不得限定或者指定特定的品牌、商标、型号、供应商",
+        ("品牌", "商标", "型号", "牌"),
         _known_by(
             r"(?:指定|限定|特定|必须(?:采用|使用)|应当?(?:采用|使用)|须(?:采用|使用)|选用)"
             r"[^，,]{0,16}(?:品牌|商标|型号)",
@@ -200,6 +211,7 @@ PATTERNS: Final = (
         "patent",
         "SC-10",
         "不得限定或者指定特定的专利",
+        ("专利",),
         _known_by(r"(?:采用|使用|具有|拥有|指定|限定)[^，,]{0,20}专利(?:技术|号|产品|证书)?"),
         BIDDING_REGULATION[32, 5],
         _GP,
@@ -208,6 +220,7 @@ PATTERNS: Final = (
         "origin",
         "SC-10",
         "不得限定原产地、供应商",
+        ("原产", "产地", "产自", "原装"),
         _known_by(
             r"原产地?.{0,4}(?:为|须|应|限|必须|要求)",
             rf"{_MUST}(?:为)?.{{0,6}}(?:产地|产自|原装进口)",
@@ -219,6 +232,7 @@ PATTERNS: Final = (
         "market_share",
         "SC-12",
         "不得以市场占有率作为条件",
+        ("市场占有率", "市场份额"),
         _known_by(r"市场(?:占有率|份额)"),
         _OPINIONS,
         _GP,
@@ -227,6 +241,7 @@ PATTERNS: Final = (
         "registered_capital",
         "SC-11",
         "不得以注册资本作为资格要求或者评审因素",
+        ("注册", "实缴资本"),
         _known_by(
             rf"注册(?:资本|资金)(?:金)?.{{0,12}}{_LEAST}", r"实缴资本.{0,10}(?:不低于|不少于)"
         ),
@@ -237,6 +252,7 @@ PATTERNS: Final = (
         "company_size",
         "SC-11",
         "不得以资产、营业收入、从业人员、利润、纳税额等规模条件作为资格要求或者评审因素",
+        ("资产", "收入", "营业额", "销售额", "人员", "职工", "员工", "利润", "纳税额"),
         _known_by(
             r"(?:总资产|净资产|资产总额|营业收入|年营业额|销售额|从业人员|职工人数|员工人数"
             rf"|净利润|利润总额|利润|纳税额).{{0,14}}{_LEAST}"
@@ -248,6 +264,7 @@ PATTERNS: Final = (
         "manufacturer_authorisation",
         "SC-11",
         "除进口货物外，不得将生产厂家授权、承诺、证明、背书作为资格要求",
+        ("厂家", "厂商", "制造商", "原厂"),
         _known_by(r"(?:生产)?(?:厂家|厂商|制造商|原厂).{0,6}(?:授权|承诺函|背书|证明函)(?:书|函)?"),
         None,
         _SIZE,
@@ -256,6 +273,7 @@ PATTERNS: Final = (
         "optional_certificate",
         "SC-12",
         "不得以国家没有强制要求的资质、认证作为资格条件",
+        ("认证", "证书", "AAA", "3A", "信用等级"),
         _known_by(
             r"(?:ISO\s?\d{4,5}|质量管理体系|环境管理体系|职业健康安全管理体系|CMMI|信息安全管理体系)"
             r".{0,8}(?:认证|证书)",
@@ -269,6 +287,7 @@ PATTERNS: Final = (
         "sign_up",
         "SC-12",
         "不得设置报名等没有法律依据的环节",
+        ("报名",),
         _known_by(r"(?:现场|网上|投标)?报名(?:登记|截止|时间|手续|成功|表|须|后|的|期间)"),
         CONDUCT_OPINIONS[3],
         None,
@@ -277,6 +296,7 @@ PATTERNS: Final = (
         "prior_approval",
         "SC-12",
         "不得将招标文件审查、备案等作为发布的前置条件",
+        ("审批", "核准", "审核", "备案"),
         _known_by(
             r"(?:招标文件|公告).{0,8}(?:经|报).{0,16}(?:审批|核准|审核|备案)(?:同意)?后.{0,4}(?:方可|才能)"
         ),
@@ -287,6 +307,7 @@ PATTERNS: Final = (
         "named_tool",
         "SC-14",
         "不得强制使用指定的交易系统、数字证书、工具软件",
+        ("CA", "证书", "工具", "软件", "平台", "加密锁"),
         _known_by(
             rf"{_MUST}.{{0,6}}(?:使用|采用|购买|办理|安装|到).{{0,20}}"
             r"(?:公司|指定).{0,16}(?:CA|数字证书|证书|投标工具|软件|平台|加密锁)",
@@ -299,6 +320,7 @@ PATTERNS: Final = (
         "guarantee_limited",
         "NO-16",
         "不得限定保证金的形式，应当接受保函",
+        ("现金", "转账", "电汇", "汇款", "支票", "保函", "保险", "担保"),
         _known_by(
             r"(?:只接受|仅接受|必须以|只能以|仅限|须以|一律以).{0,8}(?:现金|转账|电汇|汇款|支票)"
             r".{0,12}",
@@ -311,6 +333,7 @@ PATTERNS: Final = (
         "guarantee_issuer",
         "SC-14",
         "不得限定保函的出具机构",
+        ("保函",),
         _known_by(
             r"保函.{0,10}(?:须|应|必须|只能|仅限).{0,8}(?:由|为).{0,16}(?:银行|保险公司|担保公司|支行)"
             r".{0,6}(?:出具|开具|开立)?",
@@ -323,6 +346,7 @@ PATTERNS: Final = (
         "preselected_list",
         "SC-14",
         "不得设置预选名录、备选库等限制竞争",
+        ("供应商", "企业", "单位", "承包商", "名录", "备选库", "预选库", "短名单"),
         _known_by(
             r"(?:预选|备选|入围|入库|名录内|库内|短名单)(?:的)?(?:供应商|企业|单位|承包商)",
             r"(?:列入|进入|纳入).{0,14}(?:名录|备选库|预选库|短名单|供应商库).{0,8}(?:方可|才能|的)",
@@ -334,6 +358,7 @@ PATTERNS: Final = (
         "lottery",
         "SC-14",
         "不得以抽签、摇号、抓阄等方式确定投标人、中标候选人或者中标人",
+        ("抽签", "摇号", "抓阄"),
         _known_by(r"(?:抽签|摇号|抓阄)"),
         CONDUCT_OPINIONS[2],
         _FAIR,
@@ -342,6 +367,7 @@ PATTERNS: Final = (
         "minimum_price",
         "NO-17",
         "不得规定最低投标限价",
+        ("限价", "报价"),
         _known_by(
             r"最低(?:投标)?限价",
             r"(?:投标)?报价(?:不得|不应|不能)?低于.{0,16}(?:作?无效|否决|不得|的%|拒绝)",
@@ -353,6 +379,7 @@ PATTERNS: Final = (
         "selective_visit",
         "NO-19",
         "不得组织单个或者部分潜在投标人踏勘现场",
+        ("踏勘", "勘察现场", "现场考察"),
         _known_by(
             r"(?:仅|只|单独)(?:组织|邀请|通知|安排).{0,14}(?:踏勘|勘察现场|现场考察)",
             r"(?:踏勘|现场考察).{0,8}(?:仅限|只限|限于).{0,12}(?:单位|投标人|企业)",
@@ -364,6 +391,7 @@ PATTERNS: Final = (
         "forced_fee",
         "NO-25",
         "招标文件收费仅限于成本，平台不得收取费用或者强制购买工具",
+        ("费", "售价"),
         _known_by(
             r"(?:平台|系统)(?:使用费|服务费|会员费|年费)",
             r"(?:招标文件|标书)(?:工本费|售价|费).{0,6}(?:[5-9]\d{2}|\d{4,})\s*元",
@@ -375,6 +403,7 @@ PATTERNS: Final = (
         "unequal_information",
         "SC-10",
         "不得就同一项目向潜在投标人提供有差别的项目信息",
+        ("仅向", "只向"),
         _known_by(r"(?:仅|只)向.{0,14}(?:投标人|供应商|单位|企业).{0,6}(?:提供|发放|告知|公开)"),
         BIDDING_REGULATION[32, 1],
         _GP,
@@ -383,6 +412,7 @@ PATTERNS: Final = (
         "different_standards",
         "SC-10",
         "不得对投标人采取不同的资格审查或者评标标准",
+        ("审查", "提供", "加分", "评审"),
         _known_by(
             r"(?:本地|本市|本省|国有|长期合作|曾(?:经)?合作)(?:的)?(?:投标人|企业|供应商|单位)?"
             r".{0,6}(?:免于|免除|另行|单独|额外)(?:审查|提供|加分|评审)",
@@ -394,16 +424,18 @@ PATTERNS: Final = (
         "legal_representative_present",
         "PL-12",
         "不得强制要求法定代表人到场",
+        ("法定代表人",),
         _known_by(
             rf"法定代表人{_MUST}?.{{0,4}}(?:本人)?(?:亲自)?(?:到场|到现场|出席|参加开标)",
         ),
-        BIDDING_REGULATION[5],
+        TRADING_PLATFORM_MEASURES[18],
         None,
     ),
     Pattern(
         "cash_security",
         "NO-15",
         "政府采购投标保证金应当以非现金形式提交",
+        ("现金",),
         _known_by(r"(?:保证金).{0,14}现金(?:形式|方式)?(?:提交|缴纳|交纳|缴存)"),
         None,
         PROCUREMENT_REGULATION[33],
@@ -412,6 +444,7 @@ PATTERNS: Final = (
         "foreign_excluded",
         "SC-10",
         "不得排斥外商投资企业、进口以外的不合理限制",
+        ("外商投资", "外资", "港澳台"),
         _known_by(r"(?:不接受|拒绝|排除).{0,6}(?:外商投资|外资|港澳台)(?:企业|公司)?"),
         BIDDING_REGULATION[32, 6],
         _GP,
@@ -421,7 +454,6 @@ PATTERNS: Final = (
 
 
 @under(
-    BIDDING_REGULATION[5],
     BIDDING_REGULATION[16],
     BIDDING_REGULATION[27],
     BIDDING_REGULATION[28],
@@ -445,7 +477,12 @@ def condition_refusals(passages: Iterable[Passage], bound: Bound) -> list[Refusa
     ]
 
 
-@under(FAIR_COMPETITION_RULES[6], rule=("SC-14", "PL-12"), severity=Severity.WARN)
+@under(
+    FAIR_COMPETITION_RULES[6],
+    TRADING_PLATFORM_MEASURES[18],
+    rule=("SC-14", "PL-12"),
+    severity=Severity.WARN,
+)
 def condition_cautions(passages: Iterable[Passage], bound: Bound) -> list[Caution]:
     """Every condition that the words seem to contain and that we know from memory alone."""
     return [
@@ -457,16 +494,20 @@ def condition_cautions(passages: Iterable[Passage], bound: Bound) -> list[Cautio
 
 def word_findings(passages: Iterable[Passage], bound: Bound) -> Iterator[WordFinding]:
     """Every condition that the passages seem to contain; each kind once for a sentence."""
+    searched = [
+        (pattern, *cited) for pattern in PATTERNS if (cited := _cited(pattern, bound)) is not None
+    ]
     for passage in passages:
+        hinted = [one for one in searched if any(hint in passage.text for hint in one[0].hints)]
+        if not hinted:
+            continue
         for sentence in _SENTENCE.findall(passage.text):
-            for pattern in PATTERNS:
-                cited = _cited(pattern, bound)
-                if cited is None or (pattern.blocks and passage.kind not in pattern.blocks):
+            for pattern, rule, article in hinted:
+                if pattern.blocks and passage.kind not in pattern.blocks:
                     continue
                 found = pattern.words.search(sentence)
                 if found is None or _forbidden(sentence, found, pattern):
                     continue
-                rule, article = cited
                 words = found[0].strip()
                 yield WordFinding(pattern.code, rule, article, pattern.says, passage.place, words)
 

@@ -1,0 +1,98 @@
+"""What follows report and award: Bidding Law 47; Bidding Regulation 56; Government Procurement
+Regulation 43; Procurement Tender Measures 68, 69.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from kernel.working_days import BEIJING, STATE_CALENDAR, end_of_day
+from trading.rules.award_followup import (
+    Recheck,
+    procurement_days,
+    recheck_refusals,
+    report_due_at,
+    silence_decides,
+)
+from trading.rules.procedures import Procedure, switches_of
+
+MANDATORY = switches_of(Procedure.OPEN_TENDER_MANDATORY, on=date(2026, 3, 2))
+VOLUNTARY = switches_of(Procedure.OPEN_TENDER_VOLUNTARY, on=date(2026, 3, 2))
+PROCUREMENT = switches_of(Procedure.PROCUREMENT_OPEN_TENDER, on=date(2026, 3, 2))
+
+
+@pytest.mark.accepts("AW-05")
+def test_nobody_in_doubt_and_who_was_confirmed_may_be_told() -> None:
+    assert recheck_refusals(None) == []
+    assert recheck_refusals(Recheck("资产被冻结", True, True)) == []
+
+
+@pytest.mark.refuses("AW-05")
+@pytest.mark.parametrize(
+    ("recheck", "code"),
+    [
+        (Recheck("资产被冻结", True, None), "recheck_open"),
+        (Recheck("资产被冻结", False, True), "recheck_open"),
+        (Recheck("资产被冻结", True, False), "recheck_failed"),
+    ],
+)
+def test_the_original_committee_confirms_first(recheck: Recheck, code: str) -> None:
+    assert [one.code for one in recheck_refusals(recheck)] == [code]
+
+
+@pytest.mark.accepts("AW-09")
+def test_a_mandatory_tender_is_reported_within_fifteen_days() -> None:
+    awarded = datetime(2026, 3, 2, 10, tzinfo=BEIJING)
+    due = report_due_at(awarded, MANDATORY, calendar=STATE_CALENDAR)
+    assert due == end_of_day(date(2026, 3, 17))
+
+
+@pytest.mark.refuses("AW-09")
+def test_the_report_is_late_from_the_end_of_its_last_day_which_moves_over_holidays() -> None:
+    due = report_due_at(
+        datetime(2026, 9, 17, 10, tzinfo=BEIJING), MANDATORY, calendar=STATE_CALENDAR
+    )
+    assert due == end_of_day(date(2026, 10, 8))
+
+
+def test_a_voluntary_tender_is_reported_to_nobody() -> None:
+    awarded = datetime(2026, 3, 2, 10, tzinfo=BEIJING)
+    assert report_due_at(awarded, VOLUNTARY, calendar=STATE_CALENDAR) is None
+
+
+@pytest.mark.accepts("AW-10")
+def test_procurement_counts_working_days_from_each_step() -> None:
+    told = procurement_days(
+        evaluated_at=datetime(2026, 9, 29, 17, tzinfo=BEIJING),
+        received_at=datetime(2026, 9, 30, 9, tzinfo=BEIJING),
+        decided_at=datetime(2026, 10, 12, 9, tzinfo=BEIJING),
+        switches=PROCUREMENT,
+        calendar=STATE_CALENDAR,
+    )
+    assert told is not None
+    assert told.handover == end_of_day(date(2026, 10, 8))
+    assert told.decision == end_of_day(date(2026, 10, 13)), "the 10th is a worked Saturday"
+    assert told.notice == end_of_day(date(2026, 10, 14))
+    assert told.notice_ends == end_of_day(date(2026, 10, 15))
+
+
+def test_tendering_has_no_such_days() -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=BEIJING)
+    told = procurement_days(
+        evaluated_at=noon,
+        received_at=noon,
+        decided_at=noon,
+        switches=MANDATORY,
+        calendar=STATE_CALENDAR,
+    )
+    assert told is None
+
+
+@pytest.mark.refuses("AW-10")
+def test_silence_decides_for_the_first_from_the_very_end_of_the_last_day() -> None:
+    due = end_of_day(date(2026, 10, 13))
+    assert not silence_decides(now=due - timedelta(seconds=1), decision_due_at=due, decided=False)
+    assert silence_decides(now=due, decision_due_at=due, decided=False)
+    assert not silence_decides(now=due, decision_due_at=due, decided=True)

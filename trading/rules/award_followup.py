@@ -1,0 +1,115 @@
+"""What follows report and award: a candidate checked again, reports, and procurement's own days.
+
+A candidate whose condition changed is checked by the original committee before the notice goes
+out. The supervisor is told of a tender within fifteen days. Procurement hands its report over,
+decides and publishes within days of its own, and silence decides for the first in rank.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from kernel.refusals import Refusal
+from kernel.statute import (
+    BIDDING_LAW,
+    BIDDING_REGULATION,
+    PROCUREMENT_REGULATION,
+    PROCUREMENT_TENDER_MEASURES,
+    Regime,
+    under,
+)
+from kernel.working_days import Calendar, beijing_day, end_of_day, last_working_day
+from trading.rules.procedures import Switches
+
+HANDOVER_WORKING_DAYS = 2
+DECISION_WORKING_DAYS = 5
+NOTICE_WORKING_DAYS = 2
+NOTICE_PERIOD_WORKING_DAYS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """A candidate whose condition is doubted: by what, and what the original committee found."""
+
+    ground: str
+    by_original_committee: bool
+    confirmed: bool | None
+
+
+@under(BIDDING_REGULATION[56], rule="AW-05")
+def recheck_refusals(recheck: Recheck | None) -> list[Refusal]:
+    """Why the notice may not go out yet, or not to this candidate."""
+    if recheck is None:
+        return []
+    article = BIDDING_REGULATION[56]
+    if recheck.confirmed is None or not recheck.by_original_committee:
+        reason = f"因“{recheck.ground}”，应当由原评标委员会在发出中标通知书前审查确认"
+        return [Refusal("recheck_open", article, reason)]
+    if not recheck.confirmed:
+        reason = f"经原评标委员会审查，因“{recheck.ground}”不符合中标条件"
+        return [Refusal("recheck_failed", article, reason)]
+    return []
+
+
+@under(BIDDING_LAW[47], rule="AW-09")
+def report_due_at(
+    awarded_at: datetime, switches: Switches, *, calendar: Calendar
+) -> datetime | None:
+    """By when the supervisor has the written report; None where none is due."""
+    if switches.award_report_period is None:
+        return None
+    return end_of_day(
+        switches.award_report_period.ends_on(beijing_day(awarded_at), calendar=calendar)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ProcurementDays:
+    """The days of an award in procurement: hand over, decide, publish; each an end of day."""
+
+    handover: datetime
+    decision: datetime
+    notice: datetime
+    notice_ends: datetime
+
+
+@under(
+    PROCUREMENT_REGULATION[43],
+    PROCUREMENT_TENDER_MEASURES[68],
+    PROCUREMENT_TENDER_MEASURES[69],
+    rule="AW-10",
+)
+def procurement_days(
+    *,
+    evaluated_at: datetime,
+    received_at: datetime,
+    decided_at: datetime,
+    switches: Switches,
+    calendar: Calendar,
+) -> ProcurementDays | None:
+    """By when report, decision and notice are due; None outside procurement.
+
+    Each runs from what happened before it: the end of the evaluation, the report's arrival, the
+    decision; the notice stands for one working day after it is out.
+    """
+    if switches.regime is not Regime.PROCUREMENT:
+        return None
+
+    def after(begun_at: datetime, days: int) -> datetime:
+        return end_of_day(last_working_day(beijing_day(begun_at), days, calendar=calendar))
+
+    notice = after(decided_at, NOTICE_WORKING_DAYS)
+    published_on = notice - timedelta(microseconds=1)
+    return ProcurementDays(
+        after(evaluated_at, HANDOVER_WORKING_DAYS),
+        after(received_at, DECISION_WORKING_DAYS),
+        notice,
+        after(published_on, NOTICE_PERIOD_WORKING_DAYS),
+    )
+
+
+@under(PROCUREMENT_TENDER_MEASURES[68], rule="AW-10")
+def silence_decides(*, now: datetime, decision_due_at: datetime, decided: bool) -> bool:
+    """Whether the purchaser's silence has made the first in rank the winner."""
+    return not decided and now >= decision_due_at

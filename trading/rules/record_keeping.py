@@ -1,0 +1,143 @@
+"""How long records are kept, what holds them longer, and what personal data may stay at all.
+
+Procurement keeps its records fifteen years by law; for tenders no national law names a number, so
+the platform keeps them as long. A legal hold keeps anything until it is lifted. Sensitive personal
+data needs a consent of its own and goes when its purpose is over, whatever else is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from kernel.refusals import Refusal
+from kernel.statute import (
+    CHONGQING_REGULATION,
+    PRIVACY_LAW,
+    PROCUREMENT_LAW,
+    Article,
+    Regime,
+    under,
+)
+
+
+class RecordClass(StrEnum):
+    """Kinds of records, each with a term of its own."""
+
+    TENDER = "tender"
+    BIDS_OF_CANDIDATES = "bids_of_candidates"
+    BIDS_OF_OTHERS = "bids_of_others"
+    RECORDINGS = "recordings"
+    IDENTITY = "identity"
+    BIOMETRICS = "biometrics"
+
+
+CLASS_NAMES: Final[Mapping[RecordClass, str]] = MappingProxyType(
+    {
+        RecordClass.TENDER: "招标、评标、定标与合同记录",
+        RecordClass.BIDS_OF_CANDIDATES: "中标候选人的投标文件",
+        RecordClass.BIDS_OF_OTHERS: "其他投标人的投标文件",
+        RecordClass.RECORDINGS: "音视频记录",
+        RecordClass.IDENTITY: "身份信息",
+        RecordClass.BIOMETRICS: "人脸、位置等敏感个人信息",
+    }
+)
+
+DEFAULT_YEARS: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """How many years a kind of record is kept after its tender ended, and by which article.
+
+    None of years: it goes as soon as its purpose is over.
+    """
+
+    years: int | None
+    article: Article
+
+
+@under(PROCUREMENT_LAW[42], CHONGQING_REGULATION[38], PRIVACY_LAW[19], rule=("PL-09", "PL-10"))
+def term_of(kind: RecordClass, regime: Regime, *, years: int = DEFAULT_YEARS) -> Term:
+    """The term of a kind of record; `ValueError` for less than procurement's fifteen years.
+
+    `years` is the operator's own number, which may be longer.
+    """
+    if kind is RecordClass.BIOMETRICS:
+        return Term(None, PRIVACY_LAW[19])
+    if years < DEFAULT_YEARS:
+        raise ValueError("records are kept fifteen years at least")
+    if regime is Regime.PROCUREMENT:
+        return Term(years, PROCUREMENT_LAW[42])
+    return Term(years, CHONGQING_REGULATION[38])
+
+
+def kept_until(ended_on: date, term: Term) -> date:
+    """The last day on which the record must be there; the day it ended, where it has no years.
+
+    A tender that ended on 29 February is kept until 28 February where the year has no 29th.
+    """
+    if term.years is None:
+        return ended_on
+    try:
+        return ended_on.replace(year=ended_on.year + term.years)
+    except ValueError:
+        return ended_on.replace(year=ended_on.year + term.years, day=28)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A record somebody wants erased: its kind, until when it is kept, and who holds it longer."""
+
+    kind: RecordClass
+    kept_until: date
+    holds: tuple[str, ...]
+    purpose_over: bool
+
+
+@under(PROCUREMENT_LAW[42], PRIVACY_LAW[47], rule=("PL-09", "PL-14"))
+def erasure_refusals(held: Held, *, on: date, regime: Regime) -> list[Refusal]:
+    """Every ground on which a record may not be erased yet."""
+    article = PROCUREMENT_LAW[42] if regime is Regime.PROCUREMENT else PRIVACY_LAW[47]
+    refusals = []
+    if held.holds:
+        reason = f"因{'、'.join(held.holds)}依法保全，解除前不得删除"
+        refusals.append(Refusal("legal_hold", PRIVACY_LAW[47], reason))
+    if held.kind is RecordClass.BIOMETRICS:
+        if not held.purpose_over:
+            reason = "处理目的尚未实现，保存期限未满"
+            refusals.append(Refusal("purpose_not_over", PRIVACY_LAW[47], reason))
+    elif on <= held.kept_until:
+        reason = f"{CLASS_NAMES[held.kind]}应当保存至{held.kept_until:%Y-%m-%d}"
+        facts = {"until": held.kept_until.isoformat()}
+        refusals.append(Refusal("term_running", article, reason, facts))
+    return refusals
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """A consent to the use of sensitive personal data: for what, and whether it stands alone."""
+
+    purpose: str
+    necessity_told: bool
+    separate: bool
+    withdrawn: bool = False
+
+
+@under(PRIVACY_LAW[28], PRIVACY_LAW[29], rule="PL-14")
+def consent_refusals(consent: Consent | None) -> list[Refusal]:
+    """Why sensitive personal data may not be used: no consent of its own, or none any more."""
+    if consent is None or not consent.separate:
+        reason = "处理敏感个人信息应当取得个人的单独同意"
+        return [Refusal("no_separate_consent", PRIVACY_LAW[29], reason)]
+    refusals = []
+    if consent.withdrawn:
+        refusals.append(Refusal("consent_withdrawn", PRIVACY_LAW[29], "个人已撤回同意"))
+    if not consent.purpose.strip() or not consent.necessity_told:
+        reason = "应当告知处理敏感个人信息的特定目的和必要性"
+        refusals.append(Refusal("purpose_unclear", PRIVACY_LAW[28], reason))
+    return refusals

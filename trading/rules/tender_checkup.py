@@ -1,0 +1,223 @@
+"""The check-up before publication (先体检再发布): every violation at once, with rule and place.
+
+Everything the platform would refuse or warn of is put into one list: what notice, timetable,
+prices, securities, structure, contract form and scoring say, and what the words of the file seem to
+demand. Each entry names its rule, its article, the place in the file and how firmly it stands.
+
+Conditions that are only found in words are no verdict. Whoever publishes may answer each of them;
+the answer is published beside the notice, for everybody to read and for the supervisor to judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from kernel.refusals import Caution, Refusal
+from kernel.statute import Article, Severity
+from kernel.working_days import Calendar
+from trading.rules.fair_competition import PATTERNS, condition_cautions, condition_refusals
+from trading.rules.notice_contents import NoticeContents, notice_refusals, security_cautions
+from trading.rules.procedures import Switches
+from trading.rules.rule_book import Bound
+from trading.rules.tender_file import (
+    BlockKind,
+    TenderDocument,
+    contract_form_refusals,
+    place_of,
+    procurement_refusals,
+    structure_refusals,
+    terms_refusals,
+)
+from trading.rules.timetable import Timetable, timetable_cautions, timetable_refusals
+
+ANSWER_MIN: Final = 10
+"""How many characters an answer to a finding has at least: a nod is no reason."""
+
+WORD_CODES: Final = frozenset(pattern.code for pattern in PATTERNS)
+
+_NOTICE, _RULES, _CONTRACT = BlockKind.NOTICE, BlockKind.INSTRUCTIONS, BlockKind.CONTRACT
+
+# Under which rule, and in which kind of block, each ground stands. Where the two families of law
+# have rules of their own, the second name is procurement's.
+GROUNDS: Final[Mapping[str, tuple[tuple[str, str], BlockKind]]] = MappingProxyType(
+    {
+        "bidding_too_short": (("NO-09", "NO-09"), _NOTICE),
+        "notice_too_short": (("NO-05", "NO-05"), _NOTICE),
+        "documents_too_short": (("NO-04", "NO-05"), _NOTICE),
+        "times_out_of_order": (("NO-04", "NO-05"), _NOTICE),
+        "deadline_in_the_past": (("NO-09", "NO-09"), _NOTICE),
+        "calendar_missing": (("NO-09", "NO-09"), _NOTICE),
+        "validity_missing": (("NO-13", "NO-13"), _RULES),
+        "no_release_window": (("OP-02", "OP-02"), BlockKind.OPENING),
+        "publicity_too_short": (("AW-01", "AW-01"), _RULES),
+        "notice_lacks": (("NO-02", "NO-02"), _NOTICE),
+        "organisation_unverified": (("PL-07", "PL-07"), _NOTICE),
+        "agency_not_authorised": (("PL-07", "PL-07"), _NOTICE),
+        "no_estimate": (("NO-17", "NO-17"), _NOTICE),
+        "ceiling_not_stated": (("NO-17", "NO-17"), _NOTICE),
+        "ceiling_not_positive": (("NO-17", "NO-17"), _NOTICE),
+        "ceiling_above_budget": (("NO-17", "NO-17"), _NOTICE),
+        "minimum_price": (("NO-17", "NO-17"), _RULES),
+        "security_too_high": (("NO-14", "NO-15"), _RULES),
+        "security_negative": (("NO-14", "NO-15"), _RULES),
+        "security_in_cash": (("NO-15", "NO-15"), _RULES),
+        "guarantee_refused": (("NO-16", "NO-16"), _RULES),
+        "security_above_sector_cap": (("NO-14", "NO-15"), _RULES),
+        "block_missing": (("NO-23", "NO-24"), _RULES),
+        "no_template": (("NO-23", "NO-23"), _RULES),
+        "bill_empty": (("NO-23", "NO-24"), BlockKind.BILL),
+        "bill_number_twice": (("NO-23", "NO-24"), BlockKind.BILL),
+        "no_budget": (("NO-24", "NO-24"), _NOTICE),
+        "credit_unstated": (("NO-24", "NO-24"), BlockKind.QUALIFICATION),
+        "nothing_marked": (("NO-24", "NO-24"), BlockKind.QUALIFICATION),
+        "performance_security_too_high": (("AW-14", "AW-14"), _CONTRACT),
+        "signed_too_late": (("AW-11", "AW-11"), _CONTRACT),
+        "platform_fee": (("NO-25", "NO-25"), _RULES),
+        "documents_fee": (("NO-25", "NO-25"), _NOTICE),
+        "selective_visit": (("NO-19", "NO-19"), _RULES),
+        "several_reserves": (("NO-18", "NO-18"), _RULES),
+        "reserve_open": (("NO-18", "NO-18"), _RULES),
+        "reserve_decides": (("NO-18", "NO-18"), BlockKind.EVALUATION),
+        "price_in_first_stage": (("NO-20", "NO-20"), _RULES),
+        "security_in_first_stage": (("NO-20", "NO-20"), _RULES),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One entry of the check-up; `words` are what was found, where it was found in words.
+
+    `answered` is what the publisher says to it, for a finding in words alone.
+    """
+
+    rule: str
+    code: str
+    article: Article
+    severity: Severity
+    place: str
+    says: str
+    words: str = ""
+    answered: str = ""
+
+    @property
+    def stops(self) -> bool:
+        """Whether nothing can be published while it stands."""
+        return self.severity is Severity.BLOCK and not self.answered
+
+    @property
+    def key(self) -> str:
+        """By what an answer names it: what was found where, in which words."""
+        return f"{self.code}@{self.place}:{self.words}"
+
+    def as_json(self) -> dict[str, str]:
+        """The entry for programs."""
+        return {
+            "rule": self.rule,
+            "code": self.code,
+            "article": str(self.article),
+            "severity": str(self.severity),
+            "place": self.place,
+            "says": self.says,
+            "words": self.words,
+            "answered": self.answered,
+            "key": self.key,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """A tender as it would be published: file, notice, times, and what was found elsewhere.
+
+    `elsewhere` holds grounds of other floors, such as of the evaluation scheme. `answers` are what
+    the publisher says to findings in words, by their keys.
+    """
+
+    file: TenderDocument
+    contents: NoticeContents
+    timetable: Timetable
+    switches: Switches
+    bound: Bound
+    elsewhere: Sequence[Refusal] = ()
+    doubts_elsewhere: Sequence[Caution] = ()
+    answers: Mapping[str, str] = field(default_factory=dict)
+
+
+def checked(patient: Patient, *, calendar: Calendar) -> list[Violation]:
+    """Every violation of a tender that is about to be published, in the order of the file."""
+    file, switches = patient.file, patient.switches
+    refusals = [
+        *notice_refusals(patient.contents, switches),
+        *timetable_refusals(patient.timetable, switches, calendar=calendar),
+        *structure_refusals(file, switches),
+        *procurement_refusals(file, switches),
+        *contract_form_refusals(file, switches),
+        *terms_refusals(file, switches),
+        *patient.elsewhere,
+    ]
+    cautions = [
+        *security_cautions(patient.contents),
+        *timetable_cautions(patient.timetable, switches, calendar=calendar),
+        *patient.doubts_elsewhere,
+    ]
+    passages = tuple(file.passages())
+    words: list[Refusal | Caution] = [
+        *condition_refusals(passages, patient.bound),
+        *condition_cautions(passages, patient.bound),
+    ]
+    found = [
+        *(_from_ground(one, patient) for one in refusals),
+        *(_from_ground(one, patient) for one in cautions),
+        *(_from_words(one, patient.answers) for one in words),
+    ]
+    return sorted(found, key=_place)
+
+
+def stopping(violations: Iterable[Violation]) -> list[Violation]:
+    """The violations with which nothing can be published."""
+    return [one for one in violations if one.stops]
+
+
+def _from_ground(ground: Refusal | Caution, patient: Patient) -> Violation:
+    procurement = patient.bound is Bound.PROCUREMENT
+    rules, kind = GROUNDS.get(ground.code, (("EV-02", "EV-02"), BlockKind.EVALUATION))
+    severity = Severity.BLOCK if isinstance(ground, Refusal) else Severity.WARN
+    place = place_of(patient.file, kind)
+    return Violation(
+        rules[procurement], ground.code, ground.article, severity, place, ground.reason
+    )
+
+
+def _from_words(ground: Refusal | Caution, answers: Mapping[str, str]) -> Violation:
+    severity = Severity.BLOCK if isinstance(ground, Refusal) else Severity.WARN
+    facts = ground.facts
+    found = Violation(
+        facts["rule"],
+        ground.code,
+        ground.article,
+        severity,
+        facts["place"],
+        ground.reason,
+        facts["words"],
+    )
+    answer = answers.get(found.key, "").strip()
+    if len(answer) < ANSWER_MIN:
+        return found
+    return Violation(
+        found.rule,
+        found.code,
+        found.article,
+        found.severity,
+        found.place,
+        found.says,
+        found.words,
+        answer,
+    )
+
+
+def _place(violation: Violation) -> tuple[tuple[int, ...], str, str]:
+    steps = tuple(int(step) for step in violation.place.split(".") if step)
+    return steps, violation.rule, violation.code
