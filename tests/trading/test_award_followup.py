@@ -1,16 +1,18 @@
 """What follows report and award: Bidding Law 47; Bidding Regulation 56; Government Procurement
-Regulation 43; Procurement Tender Measures 68, 69.
+Regulation 43; Procurement Tender Measures 68, 69; Chongqing Bidding Regulation 44.
 """
 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from kernel.working_days import BEIJING, STATE_CALENDAR, end_of_day
 from trading.rules.award_followup import (
     Recheck,
+    benchmark_after_recheck,
     procurement_days,
     recheck_refusals,
     report_due_at,
@@ -62,7 +64,7 @@ def test_a_voluntary_tender_is_reported_to_nobody() -> None:
     assert report_due_at(awarded, VOLUNTARY, calendar=STATE_CALENDAR) is None
 
 
-@pytest.mark.accepts("AW-10")
+@pytest.mark.accepts("AW-10", "NB-07")
 def test_procurement_counts_working_days_from_each_step() -> None:
     told = procurement_days(
         evaluated_at=datetime(2026, 9, 29, 17, tzinfo=BEIJING),
@@ -90,9 +92,15 @@ def test_tendering_has_no_such_days() -> None:
     assert told is None
 
 
-@pytest.mark.refuses("AW-10")
+@pytest.mark.refuses("AW-10", "NB-07")
 def test_silence_decides_for_the_first_from_the_very_end_of_the_last_day() -> None:
     due = end_of_day(date(2026, 10, 13))
     assert not silence_decides(now=due - timedelta(seconds=1), decision_due_at=due, decided=False)
     assert silence_decides(now=due, decision_due_at=due, decided=False)
     assert not silence_decides(now=due, decision_due_at=due, decided=True)
+
+
+@pytest.mark.accepts("CO-10")
+@pytest.mark.refuses("CO-10")
+def test_a_recheck_leaves_the_benchmark_where_it_was() -> None:
+    assert benchmark_after_recheck(Decimal(9800), Decimal(9700)) == Decimal(9800)

@@ -1,5 +1,5 @@
-"""Listings: Civil Code 509; and, from memory, Land Grant Provisions 8, 18, 21, 22; Land Supply
-Notice 4.
+"""Listings: Civil Code 509; and, from memory, Land Grant Provisions 4, 8, 10, 18, 21, 22; Land
+Supply Notice 4.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ from trading.rules.listing_protocol import (
     going_on_refusals,
     listing_cautions,
     next_price,
+    openness_cautions,
     outcome,
     passed,
     quote_refusals,
     quoted,
+    reserve_may_be_shown,
     standing_of_quotes,
     terms_refusals,
 )
@@ -254,3 +256,23 @@ def test_securities_go_back_in_five_working_days_and_results_are_public_in_ten()
 @pytest.mark.refuses("LA-09", "LA-10")
 def test_a_year_without_a_calendar_has_no_such_days() -> None:
     assert days_after(date(2031, 1, 1), calendar=STATE_CALENDAR) is None
+
+
+@pytest.mark.refuses("LA-03")
+@pytest.mark.accepts("LA-03")
+def test_the_reserve_is_secret_until_the_listing_has_ended() -> None:
+    assert not reserve_may_be_shown(TWO_BID)
+    assert reserve_may_be_shown(passed(LISTED, TERMS, now=TERMS.ends_at))
+
+
+@pytest.mark.refuses("LA-01")
+def test_land_for_business_or_wanted_by_two_goes_openly() -> None:
+    for business, interested in ((True, 1), (False, 2)):
+        found = openness_cautions(for_business=business, interested=interested, listed=False)
+        assert [one.code for one in found] == ["must_be_open"]
+
+
+@pytest.mark.accepts("LA-01")
+def test_what_is_listed_or_wanted_by_one_for_no_business_is_not_warned_of() -> None:
+    assert openness_cautions(for_business=True, interested=2, listed=True) == []
+    assert openness_cautions(for_business=False, interested=1, listed=False) == []

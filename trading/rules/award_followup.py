@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from kernel.refusals import Refusal
 from kernel.statute import (
     BIDDING_LAW,
     BIDDING_REGULATION,
+    CHONGQING_REGULATION,
     PROCUREMENT_REGULATION,
     PROCUREMENT_TENDER_MEASURES,
     Regime,
+    Severity,
     under,
 )
 from kernel.working_days import Calendar, beijing_day, end_of_day, last_working_day
@@ -78,7 +81,7 @@ class ProcurementDays:
     PROCUREMENT_REGULATION[43],
     PROCUREMENT_TENDER_MEASURES[68],
     PROCUREMENT_TENDER_MEASURES[69],
-    rule="AW-10",
+    rule=("AW-10", "NB-07"),
 )
 def procurement_days(
     *,
@@ -107,6 +110,16 @@ def procurement_days(
         notice,
         after(published_on, NOTICE_PERIOD_WORKING_DAYS),
     )
+
+
+@under(CHONGQING_REGULATION[44], rule="CO-10", severity=Severity.WARN)
+def benchmark_after_recheck(published: Decimal, recalculated: Decimal) -> Decimal:
+    """The benchmark by which the original committee checks objective marks again: the old one.
+
+    Whatever the check changes, no bid's price points move because another's did.
+    """
+    del recalculated
+    return published
 
 
 @under(PROCUREMENT_TENDER_MEASURES[68], rule="AW-10")

@@ -313,6 +313,21 @@ def days_after(ended_on: date, *, calendar: Calendar) -> AfterDays | None:
         return None
 
 
+@under(LAND_GRANT_PROVISIONS[10], rule="LA-03", severity=Severity.WARN)
+def reserve_may_be_shown(listing: Listing) -> bool:
+    """Whether the reserve is secret no longer: once the listing has ended."""
+    return listing.phase in ENDS
+
+
+@under(LAND_GRANT_PROVISIONS[4], rule="LA-01", severity=Severity.WARN)
+def openness_cautions(*, for_business: bool, interested: int, listed: bool) -> list[Caution]:
+    """Land for business, or that several want, which is to go by agreement."""
+    if listed or not (for_business or interested > 1):
+        return []
+    reason = "经营性用地以及有两个以上意向用地者的，应当以招标、拍卖或者挂牌方式出让"
+    return [Caution("must_be_open", LAND_GRANT_PROVISIONS[4], reason)]
+
+
 def standing_of_quotes(quotes: Iterable[Quote]) -> list[Quote]:
     """The quotes from the leading one down: by price, and of equal ones the first received."""
     return sorted(quotes, key=lambda one: (-one.price, one.number))
