@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from importlib import import_module
 
 import pytest
 
 from kernel.statute import RULES, Article, Provenance, Rule, Severity
+from trading.rules.rule_book import RULE_BOOK
 from web import handbook
 
 handbook.load_everything()
@@ -36,3 +39,40 @@ def test_no_rule_that_blocks_rests_on_memory() -> None:
     blocking = [rule for rule in OURS if rule.severity is Severity.BLOCK]
     assert [rule.name for rule in blocking if rule.provenance is Provenance.MEMORY] == []
     assert blocking
+
+
+def _boundary_cases() -> dict[str, set[str]]:
+    """The numbers that tests name as let pass and as turned down, read from their marks."""
+    named: dict[str, set[str]] = {"accepts": set(), "refuses": set()}
+    for path in (handbook.ROOT / "tests").rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in named
+                and ast.unparse(node.func.value) == "pytest.mark"
+            ):
+                found = (one.value for one in node.args if isinstance(one, ast.Constant))
+                named[node.func.attr] |= {str(one) for one in found}
+    return named
+
+
+def test_every_rule_of_the_book_is_carried_out_by_a_function_or_built_in() -> None:
+    carried = {number for rule in OURS for number in rule.ids}
+    assert [
+        one.id for one in RULE_BOOK.values() if one.id not in carried and not one.built_in
+    ] == []
+
+
+def test_every_rule_of_the_book_has_a_case_it_lets_pass_and_one_it_turns_down() -> None:
+    named = _boundary_cases()
+    judged = {one.id for one in RULE_BOOK.values() if not one.built_in}
+    assert judged - named["accepts"] == set()
+    assert judged - named["refuses"] == set()
+    assert named["accepts"] | named["refuses"] <= set(RULE_BOOK)
+
+
+def test_what_is_said_to_be_built_in_is_a_module_of_the_house() -> None:
+    for entry in RULE_BOOK.values():
+        if entry.built_in:
+            assert import_module(entry.built_in).__doc__

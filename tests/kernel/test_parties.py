@@ -180,6 +180,7 @@ def test_one_person_combines_exactly_what_does_not_conflict(role: Role, held: Ro
         assert refusal.article == article_against(role, held) == article_against(held, role)
 
 
+@pytest.mark.refuses("SC-09")
 @pytest.mark.parametrize(("role", "held"), list(itertools.product(PEOPLES_ROLES, repeat=2)))
 def test_an_organisation_that_bids_is_nothing_else_whoever_acts(role: Role, held: Role) -> None:
     refusals = capacity_refusals(HeldCapacity(ONE, HERE, role), [HeldCapacity(OTHER, HERE, held)])
@@ -187,6 +188,7 @@ def test_an_organisation_that_bids_is_nothing_else_whoever_acts(role: Role, held
     assert bool(refusals) == (bids_and_more and Role.WITNESS not in (role, held))
 
 
+@pytest.mark.accepts("SC-09")
 @pytest.mark.parametrize(("role", "held"), list(itertools.product(PEOPLES_ROLES, repeat=2)))
 def test_strangers_do_not_stand_in_each_others_way(role: Role, held: Role) -> None:
     assert not capacity_refusals(HeldCapacity(ONE, HERE, role), [HeldCapacity(OTHER, THERE, held)])

@@ -77,6 +77,7 @@ def gated(gate: AwardGate, switches: Switches = MANDATORY) -> list[str]:
     return [one.code for one in award_refusals(gate, switches)]
 
 
+@pytest.mark.accepts("AW-01", "AW-02")
 def test_three_ranked_candidates_are_published_for_three_days() -> None:
     assert published(PUBLICITY) == []
     assert (
@@ -100,12 +101,14 @@ def test_candidates_are_one_to_three_and_ranked_without_gaps(
     assert published(replace(PUBLICITY, candidates=candidates(*ranks))) == [code]
 
 
+@pytest.mark.refuses("AW-01")
 def test_two_days_are_too_short_where_three_are_due() -> None:
     brief = replace(PUBLICITY, days=2)
     assert published(brief) == ["publicity_too_short"]
     assert published(brief, VOLUNTARY) == []
 
 
+@pytest.mark.refuses("AW-02")
 def test_what_the_publicity_lacks_is_named_where_the_law_asks_for_it() -> None:
     bare = replace(PUBLICITY, lacks=("质量", "工期"), states_objection_channel=False)
     assert published(bare) == ["publicity_lacks", "publicity_lacks", "no_objection_channel"]
@@ -125,11 +128,13 @@ def test_candidates_published_after_three_days_are_warned_of() -> None:
     )
 
 
+@pytest.mark.accepts("AW-08")
 def test_an_award_is_due_from_the_instant_the_publicity_ends() -> None:
     assert gated(GATE) == []
     assert gated(replace(GATE, now=UNTIL - INSTANT)) == ["publicity_running"]
 
 
+@pytest.mark.refuses("AW-08")
 @given(st.timedeltas(timedelta(days=-10), timedelta(days=10)))
 def test_no_award_leaves_before_the_publicity_ends(off: timedelta) -> None:
     assert ("publicity_running" in gated(replace(GATE, now=UNTIL + off))) is (off < timedelta(0))

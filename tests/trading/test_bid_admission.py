@@ -65,10 +65,12 @@ def codes(arrival: BidArrival, regime: Regime = Regime.TENDERING) -> list[str]:
     return [one.code for one in admission_refusals(arrival, regime=regime)]
 
 
+@pytest.mark.accepts("BI-01", "BI-02", "BI-13")
 def test_a_sealed_bid_an_instant_before_the_deadline_is_admitted() -> None:
     assert codes(IN_TIME) == []
 
 
+@pytest.mark.refuses("BI-02", "BI-13")
 def test_a_bid_arriving_at_the_very_deadline_is_late() -> None:
     found = admission_refusals(replace(IN_TIME, received_at=DEADLINE))
     assert [(one.code, one.article) for one in found] == [("late", BIDDING_REGULATION[36])]
@@ -149,6 +151,7 @@ def test_all_grounds_are_given_at_once() -> None:
     assert set(found) == {"late", *(code for _, code in FLAWS)}
 
 
+@pytest.mark.refuses("BI-01")
 def test_every_fault_of_the_sealing_is_prompted() -> None:
     found = admission_refusals(replace(IN_TIME, sealing_faults=("没有报价信封", "密钥不符")))
     assert [one.article for one in found] == [E_BIDDING_MEASURES[26]] * 2
@@ -193,11 +196,13 @@ def withdrawn(arrival: WithdrawalArrival) -> list[str]:
     return [one.code for one in withdrawal_refusals(arrival)]
 
 
+@pytest.mark.accepts("BI-04", "BI-05")
 def test_a_bid_is_withdrawn_until_the_instant_before_the_deadline() -> None:
     assert withdrawn(WITHDRAWN_IN_TIME) == []
     assert withdrawn(replace(WITHDRAWN_IN_TIME, received_at=DEADLINE)) == ["late"]
 
 
+@pytest.mark.refuses("BI-04", "BI-05")
 @given(st.timedeltas(timedelta(0), timedelta(days=400)))
 def test_after_the_deadline_nothing_is_withdrawn(late_by: timedelta) -> None:
     arrival = replace(WITHDRAWN_IN_TIME, received_at=DEADLINE + late_by, lot_state=LotState.CLOSED)

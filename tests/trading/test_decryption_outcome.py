@@ -37,6 +37,7 @@ def became(facts: DecryptionFacts) -> Decryption:
     return decryption_outcome(facts).decryption
 
 
+@pytest.mark.accepts("OP-02", "OP-03")
 def test_a_released_bid_with_enough_shares_is_opened() -> None:
     assert became(GOOD) is Decryption.OPENED
 
@@ -45,6 +46,7 @@ def test_an_absent_bidder_who_chose_escrow_is_opened_by_custodians() -> None:
     assert became(ESCROWED) is Decryption.OPENED_BY_CUSTODIANS
 
 
+@pytest.mark.refuses("OP-02", "OP-03")
 def test_an_absent_bidder_without_escrow_is_revoked() -> None:
     outcome = decryption_outcome(ABSENT)
     assert outcome.decryption is Decryption.REVOKED

@@ -52,11 +52,13 @@ def codes(contents: NoticeContents, switches: Switches = MANDATORY) -> list[str]
     return [one.code for one in notice_refusals(contents, switches)]
 
 
+@pytest.mark.accepts("NO-02", "NO-17", "PL-07")
 def test_a_complete_notice_may_be_published_in_every_regime() -> None:
     assert codes(COMPLETE) == []
     assert codes(COMPLETE, PROCUREMENT) == []
 
 
+@pytest.mark.refuses("NO-02")
 @pytest.mark.parametrize("key", [*REQUIRED_WORDS, *AGENCY_WORDS])
 @pytest.mark.parametrize("words", [None, "", "  \n"])
 def test_each_thing_a_notice_must_say_is_missed(key: str, words: str | None) -> None:
@@ -79,6 +81,7 @@ def test_every_ground_is_given_at_once() -> None:
     assert found.count("notice_lacks") == len(WORDS)
 
 
+@pytest.mark.refuses("PL-07")
 def test_an_unverified_organisation_publishes_nothing() -> None:
     found = notice_refusals(replace(COMPLETE, organisation_verified=False), MANDATORY)
     assert [(one.code, one.article) for one in found] == [
@@ -86,6 +89,8 @@ def test_an_unverified_organisation_publishes_nothing() -> None:
     ]
 
 
+@pytest.mark.accepts("NO-14")
+@pytest.mark.refuses("NO-14")
 def test_a_security_of_two_per_cent_is_lawful_and_a_fen_more_is_not() -> None:
     one_more = replace(COMPLETE, bid_security=Decimal("240000.01"))
     found = notice_refusals(one_more, MANDATORY)
@@ -127,6 +132,7 @@ def test_procurement_takes_no_cash() -> None:
     assert codes(cash, PROCUREMENT) == ["security_in_cash"]
 
 
+@pytest.mark.refuses("NO-17")
 def test_a_floor_is_forbidden() -> None:
     found = notice_refusals(replace(COMPLETE, minimum_price=Decimal(0)), MANDATORY)
     assert [(one.code, one.article) for one in found] == [("minimum_price", BIDDING_REGULATION[27])]

@@ -69,6 +69,7 @@ def codes(facts: ObjectionFacts, switches: Switches = MANDATORY) -> list[str]:
     return [one.code for one in objection_refusals(facts, switches, calendar=STATE_CALENDAR)]
 
 
+@pytest.mark.accepts("OP-05", "AW-03", "CO-08")
 @pytest.mark.parametrize("facts", [TO_DOCUMENTS, TO_OPENING, TO_RESULT])
 @pytest.mark.parametrize("switches", [MANDATORY, VOLUNTARY])
 def test_an_objection_in_its_window_is_accepted(facts: ObjectionFacts, switches: Switches) -> None:
@@ -92,6 +93,7 @@ def test_documents_are_objected_to_exactly_until_ten_days_before(off: timedelta)
     assert (codes(raised) == []) is (off <= timedelta(0))
 
 
+@pytest.mark.refuses("OP-05")
 def test_the_opening_is_objected_to_while_it_lasts() -> None:
     assert codes(replace(TO_OPENING, opening_begun_at=None)) == ["objection_early"]
     assert codes(replace(TO_OPENING, raised_at=DUE)) == ["objection_early"]
@@ -100,6 +102,7 @@ def test_the_opening_is_objected_to_while_it_lasts() -> None:
     assert codes(replace(recorded, raised_at=at("2026-04-20T11:00:00"))) == ["objection_late"]
 
 
+@pytest.mark.refuses("AW-03")
 def test_the_result_is_objected_to_until_twelve_at_night() -> None:
     assert codes(replace(TO_RESULT, raised_at=at("2026-05-12T00:00:00"))) == ["objection_late"]
     assert codes(replace(TO_RESULT, raised_at=at("2026-05-12T00:00:00") - INSTANT)) == []
@@ -127,6 +130,8 @@ def test_only_those_concerned_may_object(
     assert refused is (interest not in may)
 
 
+@pytest.mark.accepts("CO-08")
+@pytest.mark.refuses("CO-08")
 def test_a_procurement_is_challenged_within_seven_working_days_of_knowing() -> None:
     known = replace(TO_RESULT, known_on=date(2026, 9, 28), raised_at=at("2026-10-13T23:59:59"))
     assert codes(known, PROCUREMENT) == []

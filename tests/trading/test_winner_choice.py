@@ -40,11 +40,13 @@ def codes(choice: WinnerChoice, switches: Switches = MANDATORY) -> list[str]:
     return [one.code for one in winner_refusals(choice, switches)]
 
 
+@pytest.mark.accepts("AW-04", "AW-06")
 @pytest.mark.parametrize("switches", [MANDATORY, VOLUNTARY, PROCUREMENT])
 def test_the_first_may_always_win(switches: Switches) -> None:
     assert codes(FIRST, switches) == []
 
 
+@pytest.mark.refuses("AW-04")
 def test_the_second_may_not_win_before_the_first() -> None:
     found = winner_refusals(replace(FIRST, chosen=B), MANDATORY)
     assert [(one.code, one.article) for one in found] == [("not_first", BIDDING_REGULATION[55])]
@@ -77,6 +79,7 @@ def test_a_voluntary_tenderee_chooses_and_a_purchaser_does_not() -> None:
     assert [(one.code, one.article) for one in found] == [("not_first", PROCUREMENT_REGULATION[43])]
 
 
+@pytest.mark.refuses("AW-06")
 @pytest.mark.parametrize("switches", [MANDATORY, VOLUNTARY, PROCUREMENT])
 def test_nobody_outside_the_candidates_wins(switches: Switches) -> None:
     found = winner_refusals(replace(FIRST, chosen=STRANGER), switches)
