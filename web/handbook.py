@@ -1,6 +1,6 @@
-"""The README's tables, printed from the code they are about.
+"""The tables of both READMEs, printed from the code they are about.
 
-Four parts of the README are generated: what exit codes say, the life of a lot, who may do what, and
+Four parts of each README are generated: what exit codes say, the life of a lot, who may do what, and
 which rule carries out which article and is proven by which test. `sunbid docs` writes them anew,
 and a test fails when they are not current.
 """
@@ -190,10 +190,16 @@ def renewed(readme: str) -> str:
     return readme
 
 
+READMES = ("README.md", "README.zh-CN.md")
+
+
 def write() -> bool:
-    """Write the README's generated parts anew; whether anything changed."""
-    path = ROOT / "README.md"
-    before = path.read_text()
-    after = renewed(before)
-    path.write_text(after)
-    return after != before
+    """Write the generated parts of both READMEs anew; whether anything changed."""
+    changed = False
+    for name in READMES:
+        path = ROOT / name
+        before = path.read_text("utf-8")
+        after = renewed(before)
+        path.write_text(after, "utf-8")
+        changed |= after != before
+    return changed
