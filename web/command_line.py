@@ -626,16 +626,16 @@ def rules(
     """
     told = [line for line in rules_told() if not ids or line["id"] in ids]
     if missing := set(ids or ()) - {line["id"] for line in told}:
-        talk.print(f"[red]no such rule: {escape(', '.join(sorted(missing)))}[/]")
+        talk.print(f"[red]no such rule: {shown(', '.join(sorted(missing)))}[/]")
         raise typer.Exit(MISSING)
     columns = ("id", "article", "regime", "severity", "provenance", "from", "to", "test")
     if as_json:
-        shown = [{column: line[column] for column in columns} for line in told]
-        typer.echo(json.dumps(shown, ensure_ascii=False))
+        rows = [{column: line[column] for column in columns} for line in told]
+        typer.echo(json.dumps(rows, ensure_ascii=False))
         return
     table = Table(*columns)
     for line in told:
-        table.add_row(*(escape(str(line[column] or "")) for column in columns))
+        table.add_row(*(shown(line[column] or "") for column in columns))
     Console().print(table)
 
 

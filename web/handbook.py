@@ -1,8 +1,8 @@
 """The tables of both READMEs, printed from the code they are about.
 
-Four parts of each README are generated: what exit codes say, the life of a lot, who may do what, and
-which rule carries out which article and is proven by which test. `sunbid docs` writes them anew,
-and a test fails when they are not current.
+Four parts of each README are generated: what exit codes say, the life of a lot, who may do what,
+and which rule carries out which article and is proven by which test. `sunbid docs` writes them
+anew, and a test fails when they are not current.
 """
 
 from __future__ import annotations
@@ -88,6 +88,7 @@ class Line:
     since: date | None
     until: date | None
     carriers: tuple[str, ...]
+    proof: str = ""
 
     @property
     def provenance(self) -> str:
@@ -96,8 +97,10 @@ class Line:
 
     @property
     def tests(self) -> tuple[str, ...]:
-        """The test files of what carries it out."""
-        return tuple(dict.fromkeys(map(test_of, self.carriers)))
+        """The test files of what carries it out, and of what proves that it is built in."""
+        functions = [one for one in self.carriers if one in RULES]
+        proofs = [self.proof] if self.proof else []
+        return tuple(dict.fromkeys([*map(test_of, functions), *proofs]))
 
 
 def lines() -> list[Line]:
@@ -121,6 +124,7 @@ def _lines_of_the_book(ours: list[Rule]) -> Iterator[Line]:
                 article.instrument.in_force_from,
                 article.instrument.in_force_to,
                 carriers,
+                entry.proof,
             )
 
 
@@ -163,10 +167,9 @@ def traceability() -> str:
     return "\n".join(told)
 
 
-def test_of(carrier: str) -> str:
-    """The test file of a function or module: the same name, one floor deep."""
-    package, *inner = carrier.split(".")
-    module = inner[-1] if carrier not in RULES else inner[-2]
+def test_of(rule: str) -> str:
+    """The test file of the module a rule is in: the same name, one floor deep."""
+    package, *_, module, _ = rule.split(".")
     return f"tests/{package}/test_{module}.py"
 
 

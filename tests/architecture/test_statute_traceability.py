@@ -72,7 +72,9 @@ def test_every_rule_of_the_book_has_a_case_it_lets_pass_and_one_it_turns_down() 
     assert named["accepts"] | named["refuses"] <= set(RULE_BOOK)
 
 
-def test_what_is_said_to_be_built_in_is_a_module_of_the_house() -> None:
+def test_what_is_said_to_be_built_in_is_a_module_of_the_house_with_a_test() -> None:
     for entry in RULE_BOOK.values():
+        assert bool(entry.built_in) is bool(entry.proof)
         if entry.built_in:
             assert import_module(entry.built_in).__doc__
+            assert (handbook.ROOT / entry.proof).exists(), entry.id

@@ -3,7 +3,7 @@
 An entry says what the law demands, in which articles, of which kinds of procedure, and how firmly
 we may hold anybody to it. It does not say which code carries it out: the functions name the numbers
 they carry out (`@under(..., rule="NO-09")`), and a test holds book and functions together. Where a
-rule is not judged but built in, `built_in` names what holds it.
+rule is not judged but built in, `built_in` names what holds it and `proof` the test that shows it.
 
 What nobody here has read in its own text (`memory`) warns and never refuses.
 """
@@ -87,6 +87,7 @@ class Entry:
     binds: frozenset[Bound]
     warns: bool = False
     built_in: str = ""
+    proof: str = ""
 
     @property
     def provenance(self) -> Provenance:
@@ -196,6 +197,7 @@ _SCOPE: Final = (
         (CONDUCT_OPINIONS[2],),
         MANDATORY,
         built_in="trading.rules.lot_lifecycle",
+        proof="tests/trading/test_lot_lifecycle.py",
     ),
     Entry(
         "SC-14",
@@ -329,6 +331,7 @@ _NOTICE: Final = (
         (LAW[22], EB[21], GPT[28]),
         ALL,
         built_in="kernel.store.views",
+        proof="tests/web/test_route_matrix.py",
     ),
     Entry(
         "NO-23",
@@ -369,6 +372,7 @@ _BIDDING: Final = (
         (EB[27],),
         ALL,
         built_in="kernel.crypto.sealing",
+        proof="tests/kernel/test_sealing.py",
     ),
     Entry(
         "BI-04",
@@ -434,7 +438,14 @@ _OPENING: Final = (
         (EB[31],),
         ALL,
     ),
-    Entry("OP-04", "开标记录应当向社会公众公布", (EB[32],), ALL, built_in="trading.opening_views"),
+    Entry(
+        "OP-04",
+        "开标记录应当向社会公众公布",
+        (EB[32],),
+        ALL,
+        built_in="trading.opening_views",
+        proof="tests/web/test_opening_record.py",
+    ),
     Entry("OP-05", "对开标的异议应当当场提出，当场答复，并记录", (REG[44],), TENDERING),
     Entry(
         "OP-06",
@@ -450,6 +461,7 @@ _OPENING: Final = (
         (EB.read_as(29, Provenance.SECONDARY),),
         ALL,
         built_in="kernel.clock",
+        proof="tests/trading/test_due_lots.py",
     ),
 )
 
@@ -493,6 +505,7 @@ _AWARD: Final = (
         (LAW[43],),
         TENDERING,
         built_in="trading.rules.lot_lifecycle",
+        proof="tests/trading/test_lot_lifecycle.py",
     ),
     Entry(
         "AW-08",
@@ -623,6 +636,7 @@ _REDRESS: Final = (
         (EB[39], EB[51]),
         ALL,
         built_in="trading.objecting",
+        proof="tests/trading/test_objecting.py",
     ),
     Entry(
         "CO-10",
@@ -640,6 +654,7 @@ _PLATFORM: Final = (
         (EB[49],),
         ALL,
         built_in="kernel.store.journal",
+        proof="tests/kernel/test_sequencer.py",
     ),
     Entry(
         "PL-03",
@@ -647,6 +662,7 @@ _PLATFORM: Final = (
         (EB[40],),
         ALL,
         built_in="kernel.crypto.signing",
+        proof="tests/kernel/test_signing.py",
     ),
     Entry(
         "PL-06",
@@ -654,6 +670,7 @@ _PLATFORM: Final = (
         (EB[9], EB[54]),
         ALL,
         built_in="web.routes.public_hall",
+        proof="tests/web/test_public_hall.py",
     ),
     Entry(
         "PL-07",
@@ -667,6 +684,7 @@ _PLATFORM: Final = (
         (EB[2], EB[62]),
         ALL,
         built_in="trading.tables",
+        proof="tests/trading/test_tendering.py",
     ),
     Entry(
         "PL-09",
