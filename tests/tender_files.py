@@ -99,8 +99,13 @@ def a_flawed_patient(name: str) -> tuple[Patient, list[dict[str, Any]]]:
         bid_security=Decimal(told["bid_security"]),
         security_forms=frozenset(map(SecurityForm, told["security_forms"])),
     )
-    times = {key: at(text) for key, text in told["times"].items()}
-    timetable = replace(clean.timetable, **times, validity_days=told["validity_days"])
+    times = told["times"]
+    timetable = replace(
+        clean.timetable,
+        documents_until=at(times["documents_until"]),
+        bids_due_at=at(times["bids_due_at"]),
+        validity_days=told["validity_days"],
+    )
     patient = replace(
         clean,
         file=parse_tender_file(told["file"]),

@@ -9,6 +9,7 @@ import json
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -265,7 +266,7 @@ def test_every_ground_and_kind_has_a_name() -> None:
     assert set(KIND_NAMES) == set(WorkKind)
 
 
-LOCAL = {
+LOCAL: dict[str, Any] = {
     "title": "湖北省公共资源交易目录",
     "document": "鄂公管〔2026〕1号",
     "region": "420000",

@@ -220,9 +220,8 @@ def _item_in(value: object) -> BillItem:
     quantity = _decimal_in(told["quantity"], places=6)
     if quantity <= 0:
         raise Malformed("a quantity is above zero", code="quantity")
-    return BillItem(
-        *(_named(told[name], name) for name in ("number", "name", "unit")), quantity=quantity
-    )
+    number, name, unit = (_named(told[member], member) for member in ("number", "name", "unit"))
+    return BillItem(number, name, unit, quantity)
 
 
 def _named(value: object, name: str) -> str:
