@@ -52,7 +52,7 @@ COPIES = 6
 SUBMISSIONS = 6
 RUSH = timedelta(seconds=4)
 RETRIED = 0.2
-SEEDS = range(10)
+SEEDS = range(5)
 TOGETHER = 5
 
 

@@ -52,6 +52,7 @@ from tests.web.tender_house import (
 )
 from tests.web.whole_house import forms_of
 from trading import due_lots
+from trading.rules.procedures import OFFERED, Procedure
 from trading.tables import LotRow
 from web.client import Client, Problem
 
@@ -401,6 +402,18 @@ def a_project_form(cast: Cast, **changes: object) -> dict[str, object]:
         "tenderee_address": "江城市滨江大道1号",
         **changes,
     }
+
+
+async def test_only_procedures_that_can_be_walked_to_their_end_are_begun(
+    house: FastAPI, cast: Cast
+) -> None:
+    form = await page(house, "/desk/projects/new", cast.tenderee)
+    for procedure in Procedure:
+        assert (f'value="{procedure}"' in form) is (procedure in OFFERED)
+        if procedure not in OFFERED:
+            filled = a_project_form(cast, procedure=str(procedure))
+            answer = await submitted(house, "/desk/projects/new", cast.tenderee, filled)
+            assert answer.status_code == 422, procedure
 
 
 async def test_a_project_and_a_lot_are_entered_by_forms(

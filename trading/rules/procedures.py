@@ -444,6 +444,17 @@ PROCEDURE_NAMES: Final[Mapping[Procedure, str]] = MappingProxyType(
     }
 )
 
+OFFERED: Final = frozenset(
+    {
+        Procedure.OPEN_TENDER_MANDATORY,
+        Procedure.OPEN_TENDER_VOLUNTARY,
+        Procedure.PROCUREMENT_OPEN_TENDER,
+    }
+)
+"""The procedures that this platform walks from notice to award; of the others only the rules are
+known, so that nobody can begin what nobody could end lawfully here.
+"""
+
 SWITCH_NAMES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "regime": ("法律体系", "Family of law"),

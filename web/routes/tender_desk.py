@@ -23,6 +23,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from sqlalchemy import select
@@ -53,7 +54,12 @@ from trading.drafting import LotTerms, Nomination, ProjectTerms
 from trading.notice_board import Draft
 from trading.rules.lot_lifecycle import LotMove, article_of, move_refusals
 from trading.rules.notice_contents import AGENCY_WORDS, REQUIRED_WORDS, WorkKind
-from trading.rules.procedures import PROCEDURE_NAMES, Procedure, SecurityForm
+from trading.rules.procedures import (
+    OFFERED,
+    PROCEDURE_NAMES,
+    Procedure,
+    SecurityForm,
+)
 from trading.rules.sheet_fields import SheetKind
 from trading.tendering import Papers, SignedPapers
 from web import lot_course
@@ -156,6 +162,13 @@ class ProjectAsked(Asked):
     agency: UUID | None = None
     contact: dict[str, Text] = Field(default_factory=dict)
     state_funded: bool = True
+
+    @field_validator("procedure")
+    @classmethod
+    def _offered(cls, procedure: Procedure) -> Procedure:
+        if procedure not in OFFERED:
+            raise ValueError(f"the platform offers {', '.join(sorted(OFFERED))}")
+        return procedure
 
     @model_validator(mode="after")
     def _known_contacts(self) -> Self:
@@ -695,7 +708,7 @@ async def _project_form(
         wrong=dict(errors),
         role=tx.actor.role,
         others=[(str(id), name) for id, name in rows],
-        procedures=[(str(key), name) for key, name in PROCEDURE_NAMES.items()],
+        procedures=[(str(key), name) for key, name in PROCEDURE_NAMES.items() if key in OFFERED],
         now=tx.now,
     )
 
