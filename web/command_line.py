@@ -64,6 +64,7 @@ from web.exit_codes import (
 from web.opening_commands import custody_app, opening_app
 from web.rehearsal import playing
 from web.routes.statute_wall import rules_told
+from web.seat_commands import seat_app
 from web.terminal_words import shown, web_address
 from web.verifying.offline_checks import verify_app
 
@@ -93,6 +94,7 @@ main.add_typer(verify_app, name="verify")
 main.add_typer(opening_app, name="opening")
 main.add_typer(custody_app, name="custody")
 main.add_typer(draw_app, name="draw")
+main.add_typer(seat_app, name="seat")
 
 log_app = typer.Typer(
     help="Write the whole log out, where the database is.",

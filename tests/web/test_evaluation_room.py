@@ -189,7 +189,7 @@ async def test_the_page_of_a_member_holds_its_sheet_and_a_bids_text(
         await client.read(f"/evaluation/{house.room.committee_id}", bid=bid, file="技术标/方案.txt")
     ).decode()
     assert page.count("data-mark ") == 2
-    assert "<pre" in page
+    assert 'class="paper' in page
     assert "方案 1" in page
     assert "施工组织设计" in page
 
@@ -219,7 +219,7 @@ async def test_while_reading_has_stopped_one_goes_on_marking_what_was_chosen(
     ).decode()
     assert page.count("data-mark ") == 2
     assert bid["name"] not in page
-    assert "<pre" not in page
+    assert 'class="paper' not in page
 
 
 async def test_what_a_bidder_made_is_offered_as_a_file_and_never_as_a_page(

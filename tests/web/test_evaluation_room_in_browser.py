@@ -171,13 +171,13 @@ async def test_when_a_line_is_lost_what_was_being_read_goes_from_every_screen(
 ) -> None:
     room = windows.room
     async with windows.open(room.sitters[0].player, await windows.sheet()) as page:
-        await expect(page.locator("pre")).to_be_visible()
+        await expect(page.locator(".paper pre")).to_be_visible()
         await room.lose_line(room.sitters[3])
         await attending.note_absences(room.store)
         await expect(page.locator("#board")).to_contain_text("暂停评审")
-        await expect(page.locator("pre")).to_have_count(0)
+        await expect(page.locator(".paper pre")).to_have_count(0)
         await room.sign_in(room.sitters[3], signed_at="2026-03-24T09:00:00Z")
-        await expect(page.locator("pre")).to_be_visible()
+        await expect(page.locator(".paper pre")).to_be_visible()
 
 
 async def test_a_rejection_is_proposed_and_voted_on_in_the_page(windows: Windows) -> None:

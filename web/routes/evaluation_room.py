@@ -438,6 +438,7 @@ async def rooms_page(request: Request, tx: Act) -> HTMLResponse:
         own=[one for one in own if one.lot_state not in ENDS],
         rooms=supervised,
         names={lot_id: f"{one.project_name} · {one.name}" for lot_id, one in names.items()},
+        own_party=tx.actor.party_id,
         now=tx.now,
     )
 
@@ -459,6 +460,7 @@ async def room_page(
     page = render(
         request,
         "evaluation_room/room.html",
+        own_party=tx.actor.party_id,
         room=seen,
         live_view=view,
         after=after,

@@ -131,6 +131,7 @@ async def sites_page(request: Request, tx: Act) -> HTMLResponse:
         ],
         grace_minutes=int(ABSENCE_GRACE.total_seconds() // 60),
         may_keep=tx.actor.role is Role.SITE_ADMINISTRATOR,
+        own_party=tx.actor.party_id,
         now=tx.now,
     )
 
