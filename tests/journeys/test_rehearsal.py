@@ -55,12 +55,13 @@ async def rehearsal(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Proc
     finally:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGINT)
+        # Somebody may be reading what it says, and is left to: only its end is waited for.
         try:
             async with asyncio.timeout(60):
-                await process.communicate()
+                await process.wait()
         except TimeoutError:
             process.kill()
-            await process.communicate()
+            await process.wait()
 
 
 async def line_with(stream: asyncio.StreamReader, pattern: str, heard: list[str]) -> re.Match[str]:
