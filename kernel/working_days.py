@@ -63,6 +63,7 @@ class Calendar:
         try:
             return bool(chinese_calendar.is_workday(day))
         except NotImplementedError:
+            # So the public table answers for a year whose notice it does not have.
             raise NoCalendar(day.year) from None
 
     def knows(self, year: int) -> bool:

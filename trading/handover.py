@@ -514,6 +514,7 @@ async def _from_archive(
             with zipfile.ZipFile(content) as archive:
                 return read(archive)
         except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as fault:
+            # `zipfile` calls a way of packing that it does not know not implemented.
             raise BrokenSeal("the bid is no archive that can be read") from fault
         except RuntimeError as fault:
             # `zipfile` answers so where a file in the archive has a password of its own.
