@@ -23,21 +23,19 @@ from uuid import UUID
 from kernel.crypto import signing
 from kernel.crypto.digests import (
     b64u,
-    count_of,
     list_of,
     members,
     parse_instant,
     sha256,
     strict_json,
     text_of,
-    unb64u,
 )
 from kernel.crypto.receipts import verify_proof
-from kernel.crypto.signing import WEBAUTHN, Envelope, RelyingParty
+from kernel.crypto.signing import Envelope
 from kernel.errors import BrokenSeal
 from web.verifying.draw_transcript import TrustedLog
 from web.verifying.verdicts import Verdict
-from web.verifying.vouchers import Vouchers, policy_in_force
+from web.verifying.vouchers import PaperKeys, Vouchers, keys_beside, policy_in_force
 
 PAPER_MAX = 4 << 20
 LIST_MAX = 1 << 16
@@ -50,15 +48,6 @@ FILES = frozenset(
     | {f"{name}.dsse" for name in PAPERS}
     | {f"{name}.tlog-proof" for name in STEPS}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    """Who vouches, and by which keys the papers are signed."""
-
-    vouchers: Vouchers
-    signers: dict[str, bytes]
-    relying_party: RelyingParty | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +73,7 @@ class _Logged:
 def verify(folder: Path, *, trusted: TrustedLog | None = None) -> Verdict:
     """Everything the papers of an award claim, checked; nothing of the platform is asked."""
     verdict = Verdict()
-    keys = verdict.holds("the keys can be read", lambda: _keys(folder))
+    keys = verdict.holds("the keys can be read", lambda: keys_beside(folder))
     if keys is None:
         return verdict
     verdict.holds("the keys are the ones you trust", lambda: keys.vouchers.check_trusted(trusted))
@@ -111,7 +100,7 @@ class _Award:
     def __init__(
         self,
         folder: Path,
-        keys: _Keys,
+        keys: PaperKeys,
         candidates: _Paper,
         award: _Paper,
         logged: Mapping[str, _Logged],
@@ -242,37 +231,12 @@ class _Award:
 # ── reading ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _keys(folder: Path) -> _Keys:
-    keys = members(
-        strict_json((folder / "keys.json").read_bytes()),
-        ("log", "witnesses", "quorum", "signers"),
-        optional=("relying_party",),
-    )
-    signers, party = _dict(keys["signers"]), None
-    passkeys = any(keyid.startswith(WEBAUTHN) for keyid in signers)
-    _require(passkeys == ("relying_party" in keys), "passkeys sign for a domain, keys for none")
-    if passkeys:
-        told = members(keys["relying_party"], ("id", "origins"))
-        origins = [text_of(one) for one in list_of(told["origins"], at_most=64)]
-        _require(origins == sorted(set(origins)), "the origins are in disorder")
-        party = RelyingParty(text_of(told["id"]), frozenset(origins))
-    return _Keys(
-        Vouchers(
-            text_of(keys["log"]),
-            tuple(text_of(one) for one in list_of(keys["witnesses"], at_most=64)),
-            count_of(keys["quorum"]),
-        ),
-        {keyid: unb64u(text_of(key), 65) for keyid, key in signers.items()},
-        party,
-    )
-
-
 def _all_there(folder: Path) -> None:
     there = {path.name for path in folder.iterdir()}
     _require(there == FILES, f"too many or too few: {', '.join(sorted(there ^ FILES)[:3])}")
 
 
-def _paper(folder: Path, kind: str, keys: _Keys) -> _Paper:
+def _paper(folder: Path, kind: str, keys: PaperKeys) -> _Paper:
     content = (folder / f"{kind}.dsse").read_bytes()
     envelope = Envelope.from_bytes(content, max_bytes=PAPER_MAX)
     _require(envelope.payload_type == f"application/vnd.ebid.{kind}.v1+json", "another kind")

@@ -34,7 +34,6 @@ from uuid import UUID
 from kernel.crypto import sealing, signing
 from kernel.crypto.digests import (
     b64u,
-    count_of,
     list_of,
     members,
     sha256,
@@ -44,7 +43,7 @@ from kernel.crypto.digests import (
 )
 from kernel.crypto.envelope_header import share_commitment
 from kernel.crypto.receipts import verify_proof
-from kernel.crypto.signing import WEBAUTHN, Envelope, RelyingParty
+from kernel.crypto.signing import Envelope
 from kernel.errors import BrokenSeal
 from trading.rules.decryption_outcome import (
     Decryption,
@@ -55,7 +54,7 @@ from trading.rules.decryption_outcome import (
 from trading.rules.sheet_fields import read_sheet
 from web.verifying.draw_transcript import TrustedLog
 from web.verifying.verdicts import Verdict
-from web.verifying.vouchers import Vouchers
+from web.verifying.vouchers import PaperKeys, Vouchers, keys_beside
 
 RECORD = "ebid-opening-record/1"
 STATEMENT_MAX = 64 * 1024 * 1024
@@ -99,7 +98,7 @@ class _Paper:
 def verify(folder: Path, *, trusted: TrustedLog | None = None) -> Verdict:
     """Everything an opening record claims, checked; nothing of the platform is asked."""
     verdict = Verdict()
-    keys = verdict.holds("the keys can be read", lambda: _keys(folder))
+    keys = verdict.holds("the keys can be read", lambda: keys_beside(folder))
     if keys is None:
         return verdict
     verdict.holds("the keys are the ones you trust", lambda: keys.vouchers.check_trusted(trusted))
@@ -125,41 +124,6 @@ def verify(folder: Path, *, trusted: TrustedLog | None = None) -> Verdict:
     return verdict
 
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    """Who vouches, and by which keys the papers are signed."""
-
-    vouchers: Vouchers
-    signers: dict[str, bytes]
-    relying_party: RelyingParty | None
-
-
-def _keys(folder: Path) -> _Keys:
-    """The keys that lie beside the record."""
-    keys = members(
-        strict_json((folder / "keys.json").read_bytes(), STATEMENT_MAX),
-        ("log", "witnesses", "quorum", "signers"),
-        optional=("relying_party",),
-    )
-    signers, party = _dict(keys["signers"]), None
-    passkeys = any(keyid.startswith(WEBAUTHN) for keyid in signers)
-    _require(passkeys == ("relying_party" in keys), "passkeys sign for a domain, keys for none")
-    if passkeys:
-        told = members(keys["relying_party"], ("id", "origins"))
-        origins = [text_of(one) for one in list_of(told["origins"], at_most=64)]
-        _require(origins == sorted(set(origins)), "the origins are in disorder")
-        party = RelyingParty(text_of(told["id"]), frozenset(origins))
-    return _Keys(
-        Vouchers(
-            text_of(keys["log"]),
-            tuple(text_of(one) for one in list_of(keys["witnesses"], at_most=64)),
-            count_of(keys["quorum"]),
-        ),
-        {keyid: unb64u(text_of(key)) for keyid, key in signers.items()},
-        party,
-    )
-
-
 def _nothing_else(folder: Path) -> None:
     papers = {"keys.json", "sheets", *(f"{name}.dsse" for name in PAPERS)}
     more = sorted(
@@ -170,7 +134,7 @@ def _nothing_else(folder: Path) -> None:
     _require(not more, f"{', '.join(more[:3])} belongs to no opening record")
 
 
-def _paper(folder: Path, name: str, keys: _Keys) -> _Paper:
+def _paper(folder: Path, name: str, keys: PaperKeys) -> _Paper:
     content = (folder / f"{name}.dsse").read_bytes()
     kind = {"record": "opening-record", "policy": "opening-policy"}.get(name, name)
     envelope = Envelope.from_bytes(content, max_bytes=STATEMENT_MAX)
@@ -211,7 +175,7 @@ class _Opening:
     def __init__(
         self,
         folder: Path,
-        keys: _Keys,
+        keys: PaperKeys,
         papers: Mapping[str, _Paper],
         logged: Mapping[str, _Logged],
     ) -> None:

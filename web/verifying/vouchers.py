@@ -9,9 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from kernel.crypto.digests import b64u, sha256, strict_json
+from kernel.crypto.digests import (
+    b64u,
+    count_of,
+    list_of,
+    members,
+    sha256,
+    strict_json,
+    text_of,
+    unb64u,
+)
+from kernel.crypto.signing import PUBLIC_KEY_SIZE, WEBAUTHN, RelyingParty
 from kernel.errors import BrokenSeal
 from web.verifying.draw_transcript import TrustedLog
 
@@ -60,3 +71,42 @@ def policy_in_force(payload: bytes, closing: Mapping[str, Any]) -> dict[str, Any
     if not isinstance(told, dict) or told["v"] != POLICY:
         raise BrokenSeal("not a policy")
     return told
+
+
+@dataclass(frozen=True, slots=True)
+class PaperKeys:
+    """Who vouches for some papers, and by which keys they are signed."""
+
+    vouchers: Vouchers
+    signers: dict[str, bytes]
+    relying_party: RelyingParty | None
+
+
+def keys_beside(folder: Path) -> PaperKeys:
+    """The keys that lie beside the papers; `BrokenSeal` where the file is not just so."""
+    keys = members(
+        strict_json((folder / "keys.json").read_bytes()),
+        ("log", "witnesses", "quorum", "signers"),
+        optional=("relying_party",),
+    )
+    signers, party = keys["signers"], None
+    if not isinstance(signers, dict):
+        raise BrokenSeal("an object was expected")
+    passkeys = any(keyid.startswith(WEBAUTHN) for keyid in signers)
+    if passkeys != ("relying_party" in keys):
+        raise BrokenSeal("passkeys sign for a domain, keys for none")
+    if passkeys:
+        told = members(keys["relying_party"], ("id", "origins"))
+        origins = [text_of(one) for one in list_of(told["origins"], at_most=64)]
+        if origins != sorted(set(origins)):
+            raise BrokenSeal("the origins are in disorder")
+        party = RelyingParty(text_of(told["id"]), frozenset(origins))
+    return PaperKeys(
+        Vouchers(
+            text_of(keys["log"]),
+            tuple(text_of(one) for one in list_of(keys["witnesses"], at_most=64)),
+            count_of(keys["quorum"]),
+        ),
+        {keyid: unb64u(text_of(key), PUBLIC_KEY_SIZE) for keyid, key in signers.items()},
+        party,
+    )
