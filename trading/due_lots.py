@@ -30,7 +30,7 @@ from kernel.store.tables import ClockJumpRow, PlatformRow
 from kernel.store.transaction import Store, Transaction
 from trading import awarding, closing, opening
 from trading.rules.lot_lifecycle import LotState
-from trading.tables import LotRow
+from trading.tables import ListingRow, LotRow
 
 log = structlog.get_logger()
 
@@ -123,12 +123,12 @@ async def _claimed(store: Store, lot_id: LotId) -> AsyncIterator[LotState | None
 
 
 async def next_due_at(session: AsyncSession) -> datetime | None:
-    """The next moment at which time alone moves any lot; None where nothing waits for time.
+    """The next moment at which time alone moves any lot or listing; None where none waits for time.
 
     For a lot open for bids that is its deadline and not the closing a little later, because bids in
-    flight settle in the world's time, over which no demo clock may jump.
+    flight settle in the world's time, over which no demo clock may jump. So do prices in a listing.
     """
-    moment = await session.scalar(
+    of_lots = await session.scalar(
         select(
             func.min(
                 case(
@@ -138,7 +138,13 @@ async def next_due_at(session: AsyncSession) -> datetime | None:
             )
         ).where(col(LotRow.suspended).is_(False), col(LotRow.due_at).is_not(None))
     )
-    return None if moment is None else moment.astimezone(UTC)
+    of_listings = await session.scalar(
+        select(
+            func.min(func.coalesce(col(ListingRow.phase_ends_at), col(ListingRow.due_at)))
+        ).where(col(ListingRow.due_at).is_not(None))
+    )
+    moments = [one for one in (of_lots, of_listings) if one is not None]
+    return min(moments).astimezone(UTC) if moments else None
 
 
 async def is_settled(store: Store) -> bool:

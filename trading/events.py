@@ -501,3 +501,127 @@ class AwardPublished(Event):
     statement_digest: bytes
     contract_due_on: date
     report_due_on: date | None
+
+
+# ── listings (挂牌竞价) ─────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class ListingAnnounced(Event):
+    """A listing was announced with its signed terms; from here to its end, who bids is sealed.
+
+    `reserve_commitment` is a salted digest: that there is a reserve is public, what it is is not.
+    """
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    seals: ClassVar[bool] = True
+    code: str
+    title: str
+    seller_id: UUID
+    register_until: datetime
+    starts_at: datetime
+    ends_at: datetime
+    starting_price: Decimal
+    step: Decimal
+    security: Decimal
+    reserve_commitment: bytes | None
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ListingBidderRegistered(Event):
+    """A bidder registered for a listing and got its number; nobody else knows whose it is."""
+
+    audience: ClassVar[Audience] = Audience.SEALED_UNTIL_CLOSE
+    bidder_number: int
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ListingBidderAdmitted(Event):
+    """The centre confirmed a bidder's security and qualification; the bidder learns of it."""
+
+    audience: ClassVar[Audience] = Audience.SEALED_UNTIL_CLOSE
+    addressee_id: UUID
+    bidder_number: int
+    paid: Decimal
+    arrived_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ListingQuoted(Event):
+    """A higher price was named; its bidder is a number until the deal."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    number: int
+    bidder_number: int
+    price: Decimal
+    received_at: datetime
+    phase_ends_at: datetime
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ListingQuoteRefused(Event):
+    """A price was not taken, with every ground; until the end only its bidder knows."""
+
+    audience: ClassVar[Audience] = Audience.SEALED_UNTIL_CLOSE
+    bidder_id: UUID
+    price: Decimal
+    received_at: datetime
+    statement_digest: bytes
+    grounds: tuple[dict[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListingGoesOn(Event):
+    """A bidder said that it goes on; who else does, it learns when the bidding begins."""
+
+    audience: ClassVar[Audience] = Audience.SEALED_UNTIL_CLOSE
+    bidder_number: int
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ListingMoved(Event):
+    """A listing went from one phase to the next; `goes_on` are the numbers that bid on."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    came_from: str
+    went_to: str
+    phase_ends_at: datetime
+    goes_on: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListingEnded(Event):
+    """A listing ended: who won for how much, or why nobody did, and what the reserve was.
+
+    With its nonce the reserve opens the commitment that was announced. `bidders` names those who
+    quoted where there was a deal; where there was none they stay numbers, for they may well come
+    again when it is listed again.
+    """
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    discloses: ClassVar[bool] = True
+    barrier: ClassVar[bool] = True
+    sold: bool
+    why: str
+    winner_id: UUID | None
+    winner: str | None
+    bidder_number: int | None
+    price: Decimal | None
+    reserve: Decimal | None
+    reserve_nonce: bytes | None
+    quotes: int
+    bidders: tuple[dict[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListingDealSigned(Event):
+    """One side signed the deal's confirmation (成交确认书); with both sides it is made."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    side: str
+    complete: bool
+    statement_digest: bytes

@@ -754,3 +754,193 @@ class AwardNoticeRow(Row, table=True):
     won: bool
     entry_id: UUID = Field(unique=True)
     noticed_at: datetime = Field(sa_type=Instant)
+
+
+# ── listings (挂牌竞价) ─────────────────────────────────────────────────────────────────────────
+
+
+class ListingRow(Row, table=True):
+    """A listing: its published terms, which nobody can rewrite, and where it stands.
+
+    `statement` is the seller's signature under all terms, `reserve_commitment` what binds a reserve
+    that is still secret. `due_at` is the next moment at which time alone moves it; `winner_id`,
+    `price` and `why` are known once it has ended. Money is yuan, `asking_s` and `countdown_s` are
+    seconds.
+    """
+
+    __tablename__ = "listing"
+    __table_args__ = (
+        Index(None, "due_at"),
+        CheckConstraint("starting_price > 0 AND step > 0", name="prices_are_positive"),
+        {"schema": "trading"},
+    )
+    id: UUID = Field(primary_key=True)
+    code: str = Field(unique=True)
+    title: str
+    asset: str
+    region_code: str
+    words: str
+    seller_id: UUID = Field(foreign_key="kernel.organisation.id", index=True)
+    announced_by: UUID = Field(foreign_key="kernel.person.id")
+    published_at: datetime = Field(sa_type=Instant)
+    register_until: datetime = Field(sa_type=Instant)
+    starts_at: datetime = Field(sa_type=Instant)
+    ends_at: datetime = Field(sa_type=Instant)
+    starting_price: Decimal = Field(sa_type=MONEY)
+    step: Decimal = Field(sa_type=MONEY)
+    security: Decimal = Field(sa_type=MONEY)
+    asking_s: int
+    countdown_s: int
+    reserve_commitment: bytes | None = None
+    cautions: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    phase: str
+    phase_ends_at: datetime | None = Field(default=None, sa_type=Instant)
+    due_at: datetime | None = Field(default=None, sa_type=Instant)
+    ended_at: datetime | None = Field(default=None, sa_type=Instant)
+    winner_id: UUID | None = Field(default=None, foreign_key="kernel.organisation.id", index=True)
+    price: Decimal | None = Field(default=None, sa_type=MONEY)
+    why: str = ""
+
+
+class ListingReserveRow(Row, table=True):
+    """A listing's reserve and the nonce that hides it in its commitment; shown once it has ended.
+
+    Only the application can read this table, and it does so at the end of the listing alone.
+    """
+
+    __tablename__ = "listing_reserve"
+    __table_args__ = ({"schema": "trading", "info": {"append_only": True, "secret": True}},)
+    listing_id: UUID = Field(primary_key=True, foreign_key="trading.listing.id")
+    reserve: Decimal = Field(sa_type=MONEY)
+    nonce: bytes
+    statement: bytes
+
+
+class ListingBidderRow(Row, table=True):
+    """A registered bidder and the number (竞买号) under which it bids, drawn by lot."""
+
+    __tablename__ = "listing_bidder"
+    __table_args__ = (
+        UniqueConstraint("listing_id", "number"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    listing_id: UUID = Field(primary_key=True, foreign_key="trading.listing.id")
+    bidder_id: UUID = Field(primary_key=True, foreign_key="kernel.organisation.id", index=True)
+    number: int
+    person_id: UUID = Field(foreign_key="kernel.person.id")
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    registered_at: datetime = Field(sa_type=Instant)
+
+
+class ListingAdmissionRow(Row, table=True):
+    """A bidder's security arrived in time and it is qualified, as the centre confirmed."""
+
+    __tablename__ = "listing_admission"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    listing_id: UUID = Field(primary_key=True, foreign_key="trading.listing.id")
+    bidder_id: UUID = Field(primary_key=True, foreign_key="kernel.organisation.id")
+    paid: Decimal = Field(sa_type=MONEY)
+    arrived_at: datetime = Field(sa_type=Instant)
+    reference: str
+    admitted_by: UUID = Field(foreign_key="kernel.person.id")
+    admitted_at: datetime = Field(sa_type=Instant)
+
+
+class ListingQuoteRow(Row, table=True):
+    """A price that was taken, in the order in which it was taken, as its bidder signed it."""
+
+    __tablename__ = "listing_quote"
+    __table_args__ = (
+        UniqueConstraint("listing_id", "price"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    listing_id: UUID = Field(primary_key=True, foreign_key="trading.listing.id")
+    number: int = Field(primary_key=True)
+    bidder_id: UUID = Field(foreign_key="kernel.organisation.id")
+    person_id: UUID = Field(foreign_key="kernel.person.id")
+    price: Decimal = Field(sa_type=MONEY)
+    received_at: datetime = Field(sa_type=Instant)
+    phase: str
+    digest: bytes = Field(unique=True)
+    statement: bytes
+
+
+class ListingGoingOnRow(Row, table=True):
+    """A bidder's signed word that it goes on when it was asked."""
+
+    __tablename__ = "listing_going_on"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    listing_id: UUID = Field(primary_key=True, foreign_key="trading.listing.id")
+    bidder_id: UUID = Field(primary_key=True, foreign_key="kernel.organisation.id")
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    said_at: datetime = Field(sa_type=Instant)
+
+
+class ListingDealRow(Row, table=True):
+    """One side's signature under the deal's confirmation: the seller's, or the buyer's."""
+
+    __tablename__ = "listing_deal"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    listing_id: UUID = Field(primary_key=True, foreign_key="trading.listing.id")
+    side: str = Field(primary_key=True)
+    person_id: UUID = Field(foreign_key="kernel.person.id")
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    signed_at: datetime = Field(sa_type=Instant)
+
+
+_CHECK_LISTING = """
+CREATE FUNCTION trading.check_listing() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF (NEW.id, NEW.code, NEW.title, NEW.asset, NEW.region_code, NEW.words, NEW.seller_id,
+      NEW.published_at, NEW.register_until, NEW.starts_at, NEW.ends_at, NEW.starting_price,
+      NEW.step, NEW.security, NEW.asking_s, NEW.countdown_s, NEW.reserve_commitment, NEW.digest,
+      NEW.statement) IS DISTINCT FROM
+     (OLD.id, OLD.code, OLD.title, OLD.asset, OLD.region_code, OLD.words, OLD.seller_id,
+      OLD.published_at, OLD.register_until, OLD.starts_at, OLD.ends_at, OLD.starting_price,
+      OLD.step, OLD.security, OLD.asking_s, OLD.countdown_s, OLD.reserve_commitment, OLD.digest,
+      OLD.statement) THEN
+    RAISE EXCEPTION 'the terms of a listing stand' USING ERRCODE = 'restrict_violation';
+  END IF;
+  IF OLD.phase IN ('sold', 'unsold') THEN
+    RAISE EXCEPTION 'a listing that has ended stands' USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NEW;
+END $$
+"""
+
+_CHECK_QUOTE = """
+CREATE FUNCTION trading.check_quote() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  listed trading.listing;
+  last trading.listing_quote;
+BEGIN
+  SELECT * INTO listed FROM trading.listing WHERE id = NEW.listing_id;
+  SELECT * INTO last FROM trading.listing_quote WHERE listing_id = NEW.listing_id
+    ORDER BY number DESC LIMIT 1;
+  IF listed.phase NOT IN ('listed', 'bidding') THEN
+    RAISE EXCEPTION 'the listing takes no price now' USING ERRCODE = 'restrict_violation';
+  END IF;
+  IF NEW.number <> coalesce(last.number, 0) + 1
+     OR NEW.price < coalesce(last.price + listed.step, listed.starting_price) THEN
+    RAISE EXCEPTION 'a price is above the last by a step' USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NEW;
+END $$
+"""
+
+# The second lock on the door of a listing: the first is `trading/listing.py`.
+EXTRA_STATEMENTS.extend(
+    [
+        _CHECK_LISTING,
+        "CREATE TRIGGER fixed_listing BEFORE UPDATE ON trading.listing"
+        " FOR EACH ROW EXECUTE FUNCTION trading.check_listing()",
+        _CHECK_QUOTE,
+        "CREATE TRIGGER rising_price BEFORE INSERT ON trading.listing_quote"
+        " FOR EACH ROW EXECUTE FUNCTION trading.check_quote()",
+    ]
+)

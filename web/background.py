@@ -27,7 +27,7 @@ from kernel.store.sequencer import lead, sequence_once
 from kernel.store.transaction import Store
 from kernel.store.transparency_log import disclose_fillers, integrate_once, publish_once
 from kernel.store.witnesses import ask_all
-from trading import due_lots, uploading
+from trading import due_listings, due_lots, uploading
 from web import reactions
 
 log = structlog.get_logger()
@@ -49,6 +49,14 @@ async def run(
         # A lot whose bids take long to read keeps no other from its moment: who works on a lot
         # has claimed it, and whoever wakes next passes it by.
         max_instances=3,
+        coalesce=True,
+        misfire_grace_time=None,
+    )
+    metronome.add_job(
+        _woken(lambda: due_listings.wake(store)),
+        "interval",
+        seconds=1,
+        max_instances=1,
         coalesce=True,
         misfire_grace_time=None,
     )

@@ -90,6 +90,17 @@ FORMS: Final[Mapping[str, Form]] = {
         " ends_on"
     ),
     "lift": _says("decision authority document_number reason"),
+    # a listing
+    "listing": _says(
+        "code title asset region words register_until starts_at ends_at starting_price step"
+        " security asking_s countdown_s reserve_commitment signed_at",
+        "",
+    ),
+    "listing-reserve": _says("code reserve nonce signed_at", ""),
+    "listing-registration": _says("listing signed_at", ""),
+    "listing-quote": _says("listing price signed_at", ""),
+    "listing-going-on": _says("listing signed_at", ""),
+    "listing-deal": _says("listing code seller winner number price signed_at", ""),
 }
 
 

@@ -361,6 +361,35 @@ ROUTES: dict[str, Line] = {
         *OWNERS, statement="answer"
     ),
     "GET /objections": ANYONE,
+    # ── the listing hall ──
+    "GET /api/v1/listings": ANYONE,
+    "POST /api/v1/listings": Allowed(Role.TENDEREE, body={"listing": {}}),
+    "GET /api/v1/listings/{listing_id}": ANYONE,
+    "POST /api/v1/listings/{listing_id}/registrations": Allowed(
+        Role.BIDDER, statement="listing-registration"
+    ),
+    "GET /api/v1/listings/{listing_id}/bidders": Allowed(Role.CENTRE_STAFF),
+    "POST /api/v1/listings/{listing_id}/admissions": Allowed(
+        Role.CENTRE_STAFF,
+        body={
+            "bidder_number": 1000,
+            "paid": "2000000.00",
+            "arrived_at": "2026-03-03T01:00:00Z",
+            "reference": "流水1",
+        },
+    ),
+    "POST /api/v1/listings/{listing_id}/quotes": Allowed(Role.BIDDER, statement="listing-quote"),
+    "POST /api/v1/listings/{listing_id}/going-on": Allowed(
+        Role.BIDDER, statement="listing-going-on"
+    ),
+    "POST /api/v1/listings/{listing_id}/deal": Allowed(
+        Role.TENDEREE, Role.BIDDER, statement="listing-deal"
+    ),
+    "GET /api/v1/listings/{listing_id}/deal": ANYONE,
+    "GET /listings": ANYONE,
+    "GET /listings/new": Allowed(Role.TENDEREE),
+    "GET /listings/{listing_id}": ANYONE,
+    "GET /listings/{listing_id}/board": ANYONE,
     # ── the supervision room ──
     "GET /api/v1/supervision": Allowed(Role.SUPERVISOR),
     "GET /supervision": Allowed(Role.SUPERVISOR),

@@ -12,11 +12,12 @@ of. What refuses here is the listing's own published terms, under the law of con
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from kernel.errors import NoCalendar
@@ -43,6 +44,18 @@ TERMS: Final = CIVIL_CODE[509]
 """Everybody keeps to the terms that were published and agreed (全面履行约定的义务)."""
 
 
+class Asset(StrEnum):
+    """What is listed: a right to use state-owned land, or state-owned property."""
+
+    LAND = "land"
+    PROPERTY = "property"
+
+
+ASSET_NAMES: Final[Mapping[Asset, str]] = MappingProxyType(
+    {Asset.LAND: "国有建设用地使用权", Asset.PROPERTY: "国有产权（资产）"}
+)
+
+
 class Phase(StrEnum):
     """Where a listing stands."""
 
@@ -62,7 +75,8 @@ class ListingTerms:
     """What was published: times, starting price, step, and how long each countdown runs.
 
     `asking` is how long everybody is asked whether to go on, `countdown` how long a round of the
-    bidding waits for a higher quote. Amounts are in yuan.
+    bidding waits for a higher quote. Whoever wants to quote registers, and has its security there,
+    before `register_until`; without one that is the end of the listing. Amounts are in yuan.
     """
 
     published_at: datetime
@@ -73,6 +87,12 @@ class ListingTerms:
     security: Decimal
     asking: timedelta = timedelta(minutes=4)
     countdown: timedelta = timedelta(minutes=4)
+    register_until: datetime | None = None
+
+    @property
+    def registers_until(self) -> datetime:
+        """When registration ends."""
+        return self.register_until or self.ends_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +184,16 @@ def quote_refusals(
 def quoted(
     listing: Listing, terms: ListingTerms, *, bidder: PartyId, price: Decimal, received_at: datetime
 ) -> Listing:
-    """The listing after a quote that was not refused; in the bidding the countdown begins anew."""
+    """The listing after a quote that was not refused; in the bidding the countdown begins anew.
+
+    Quotes stand in the order in which they were taken, which of two on their way at once need not
+    be the order in which they arrived; a countdown that was shown is never shortened by that.
+    """
     quote = Quote(len(listing.quotes) + 1, bidder, price, received_at)
     ends_at = listing.phase_ends_at
     if listing.phase is Phase.BIDDING:
-        ends_at = received_at + terms.countdown
+        anew = received_at + terms.countdown
+        ends_at = anew if ends_at is None else max(ends_at, anew)
     return replace(listing, quotes=(*listing.quotes, quote), phase_ends_at=ends_at)
 
 
@@ -227,13 +252,29 @@ def _one_step(listing: Listing, terms: ListingTerms, *, now: datetime) -> Listin
     return listing
 
 
+def opened_late(listing: Listing, *, by: timedelta) -> Listing:
+    """The listing whose phase the platform opened late: it lasts as long as was published.
+
+    Whoever is asked, or waits for a higher quote, is not to lose time by our fault.
+    """
+    if listing.phase not in (Phase.ASKING, Phase.BIDDING) or listing.phase_ends_at is None:
+        return listing
+    return replace(listing, phase_ends_at=listing.phase_ends_at + by)
+
+
 def _ended(listing: Listing) -> Listing:
     return replace(listing, phase=Phase.SOLD if listing.quotes else Phase.UNSOLD)
 
 
 @under(CIVIL_CODE[509], rule="LA-08")
-def outcome(listing: Listing, *, reserve: Decimal | None) -> Outcome | None:
-    """How the listing ended under a reserve that was secret until now; None while it runs."""
+def outcome(
+    listing: Listing, *, reserve: Decimal | None, leader_barred: bool = False
+) -> Outcome | None:
+    """How the listing ended under a reserve that was secret until now; None while it runs.
+
+    A leader who was barred meanwhile wins nothing, and nobody wins in its place: the others never
+    named that price.
+    """
     if listing.phase not in ENDS:
         return None
     highest = listing.highest
@@ -241,6 +282,8 @@ def outcome(listing: Listing, *, reserve: Decimal | None) -> Outcome | None:
         return Outcome(None, None, "没有人报价")
     if reserve is not None and highest.price < reserve:
         return Outcome(None, None, "最高报价低于底价")
+    if leader_barred:
+        return Outcome(None, None, "最高报价人处于禁止期内，不能成交")
     return Outcome(highest.bidder, highest.price, "报价最高且不低于底价")
 
 
@@ -274,6 +317,9 @@ def terms_refusals(terms: ListingTerms) -> list[Refusal]:
     if not terms.published_at <= terms.starts_at < terms.ends_at:
         reason = "公告、挂牌开始与挂牌截止时间应当依次在后"
         refusals.append(Refusal("times_out_of_order", TERMS, reason))
+    if not terms.published_at < terms.registers_until <= terms.ends_at:
+        reason = "报名和缴纳保证金的截止时间应当在公告之后、挂牌截止之前"
+        refusals.append(Refusal("registration_out_of_order", TERMS, reason))
     if terms.starting_price <= 0 or terms.step <= 0:
         refusals.append(Refusal("no_price", TERMS, "起始价和增价幅度应当大于零"))
     if terms.security < 0:
@@ -281,6 +327,68 @@ def terms_refusals(terms: ListingTerms) -> list[Refusal]:
     if terms.asking <= timedelta(0) or terms.countdown <= timedelta(0):
         refusals.append(Refusal("no_countdown", TERMS, "询问和限时竞价的时间应当大于零"))
     return refusals
+
+
+@under(CIVIL_CODE[509], rule="LA-03")
+def reserve_refusals(
+    asset: Asset, terms: ListingTerms, *, reserve: Decimal | None
+) -> list[Refusal]:
+    """Why this reserve cannot be set: property has none but its starting price, which is public.
+
+    A reserve at or below the starting price would keep nothing back.
+    """
+    if reserve is None:
+        return []
+    if asset is Asset.PROPERTY:
+        reason = "产权转让以公布的转让底价为起始价，不另设保密底价"
+        return [Refusal("reserve_not_for_property", TERMS, reason)]
+    if reserve <= terms.starting_price:
+        return [Refusal("reserve_too_low", TERMS, "底价应当高于起始价，否则不必设定")]
+    return []
+
+
+@under(CIVIL_CODE[509], rule="LA-07")
+def registration_refusals(
+    listing: Listing, terms: ListingTerms, *, asked_at: datetime
+) -> list[Refusal]:
+    """Why nobody can register now; who registers at the very end of the time is late."""
+    if listing.phase in (Phase.ANNOUNCED, Phase.LISTED) and asked_at < terms.registers_until:
+        return []
+    reason = f"竞买报名已于{_clock(terms.registers_until)}截止"
+    facts = {"until": terms.registers_until.isoformat(), "asked_at": asked_at.isoformat()}
+    return [Refusal("registration_over", TERMS, reason, facts)]
+
+
+@under(CIVIL_CODE[509], rule="LA-12")
+def admission_refusals(
+    terms: ListingTerms, *, paid: Decimal, arrived_at: datetime, now: datetime
+) -> list[Refusal]:
+    """Why a registered bidder cannot be admitted: its security is short, late, or not there yet."""
+    refusals = []
+    if paid < terms.security:
+        reason = f"竞买保证金应为{yuan_text(terms.security)}元，到账{yuan_text(paid)}元"
+        refusals.append(Refusal("security_short", TERMS, reason))
+    if arrived_at >= terms.registers_until:
+        reason = (
+            f"竞买保证金应于{_clock(terms.registers_until)}前到账，"
+            f"实际到账时间为{_clock(arrived_at)}"
+        )
+        refusals.append(Refusal("security_late", TERMS, reason))
+    if arrived_at > now:
+        refusals.append(Refusal("security_to_come", TERMS, "到账时间不能晚于现在"))
+    return refusals
+
+
+@under(CIVIL_CODE[509], rule="LA-08")
+def deal_refusals(
+    listing: Listing, *, winner: PartyId | None, signer: PartyId, seller: PartyId
+) -> list[Refusal]:
+    """Why somebody cannot sign the deal: there is none, or it is between two others."""
+    if listing.phase is not Phase.SOLD or winner is None:
+        return [Refusal("no_deal", TERMS, "本次挂牌没有成交")]
+    if signer not in (winner, seller):
+        return [Refusal("not_of_the_deal", TERMS, "成交确认书由出让人（转让人）和竞得人签订")]
+    return []
 
 
 @dataclass(frozen=True, slots=True)

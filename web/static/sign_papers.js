@@ -1,9 +1,10 @@
-// Statements signed in the browser and sent as they are: publication, clarification, amendment.
+// Statements signed in the browser and sent as they are: publication, clarification, amendment,
+// and the terms of a listing with the reserve that they only commit to.
 //
 // A form says by its attributes what is signed. The platform proposes the papers of a publication;
 // everything else is made here of what the form holds. The key never leaves the browser.
 
-import { b64u, postJson, postStatement, sha256, signed } from "./passkey.js";
+import { b64u, canonical, postJson, postStatement, sha256, signed } from "./passkey.js";
 import { showRefusal } from "./refusals.js";
 
 const BEIJING = "+08:00";
@@ -63,6 +64,28 @@ async function clarify(form) {
 
 const amend = (form) => postStatement(form.action, "timetable", moved(form));
 
+// A reserve is hidden by a nonce in what the terms say of it, and sent as a statement of its own.
+async function hidden(code, amount) {
+  if (amount === "") return [null, null];
+  const reserve = amount.includes(".") ? amount : `${amount}.00`;
+  const opened = { code, nonce: b64u(crypto.getRandomValues(new Uint8Array(32))), reserve };
+  const commitment = b64u(await sha256(new TextEncoder().encode(canonical(opened))));
+  return [commitment, await envelope("listing-reserve", opened)];
+}
+
+async function list(form) {
+  const said = (name) => form.elements[name].value.trim();
+  const [reserve_commitment, reserve] = await hidden(said("code"), said("reserve"));
+  const terms = { reserve_commitment };
+  for (const name of ["code", "title", "asset", "region", "words"]) terms[name] = said(name);
+  for (const name of ["starting_price", "step", "security"]) terms[name] = said(name);
+  for (const name of ["register_until", "starts_at", "ends_at"]) terms[name] = instant(said(name));
+  for (const name of ["asking_s", "countdown_s"]) terms[name] = Number(said(name));
+  const listing = await envelope("listing", terms);
+  const { id } = await postJson(form.action, { listing, reserve });
+  form.dataset.then = `${form.dataset.place}${id}`;
+}
+
 function told(form) {
   const payload = JSON.parse(form.dataset.payload);
   for (const field of form.elements) {
@@ -86,6 +109,7 @@ const ACTS = [
   ["publish", publish],
   ["clarify", clarify],
   ["amend", amend],
+  ["list", list],
   ["sign", sign],
 ];
 
