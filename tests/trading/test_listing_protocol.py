@@ -17,20 +17,26 @@ from kernel.identifiers import PartyId
 from kernel.working_days import BEIJING, STATE_CALENDAR, end_of_day
 from trading.rules.listing_protocol import (
     ENDS,
+    Asset,
     Listing,
     ListingTerms,
     Phase,
+    admission_refusals,
     days_after,
+    deal_refusals,
     goes_on,
     going_on_refusals,
     listing_cautions,
     next_price,
+    opened_late,
     openness_cautions,
     outcome,
     passed,
     quote_refusals,
     quoted,
+    registration_refusals,
     reserve_may_be_shown,
+    reserve_refusals,
     standing_of_quotes,
     terms_refusals,
 )
@@ -276,3 +282,91 @@ def test_land_for_business_or_wanted_by_two_goes_openly() -> None:
 def test_what_is_listed_or_wanted_by_one_for_no_business_is_not_warned_of() -> None:
     assert openness_cautions(for_business=True, interested=2, listed=True) == []
     assert openness_cautions(for_business=False, interested=1, listed=False) == []
+
+
+@pytest.mark.accepts("LA-03")
+def test_a_reserve_stands_above_the_starting_price() -> None:
+    above = Decimal("10000000.01")
+    assert reserve_refusals(Asset.LAND, TERMS, reserve=above) == []
+    for asset in Asset:
+        assert reserve_refusals(asset, TERMS, reserve=None) == []
+
+
+@pytest.mark.refuses("LA-03")
+def test_property_has_no_reserve_and_land_none_at_its_starting_price() -> None:
+    at_start = reserve_refusals(Asset.LAND, TERMS, reserve=TERMS.starting_price)
+    property_ = reserve_refusals(Asset.PROPERTY, TERMS, reserve=Decimal(20_000_000))
+    assert [one.code for one in (*at_start, *property_)] == [
+        *("reserve_too_low", "reserve_not_for_property"),
+    ]
+
+
+UNTIL = at("2026-03-30T16:00:00")
+WITH_REGISTRATION = replace(TERMS, register_until=UNTIL)
+
+
+@pytest.mark.refuses("LA-07")
+def test_registration_ends_at_its_very_instant_and_with_the_phase_of_the_listing() -> None:
+    for listing, when in ((LISTED, UNTIL), (replace(LISTED, phase=Phase.ASKING), UNTIL - MS)):
+        found = registration_refusals(listing, WITH_REGISTRATION, asked_at=when)
+        assert [one.code for one in found] == ["registration_over"]
+    assert registration_refusals(LISTED, WITH_REGISTRATION, asked_at=UNTIL - MS) == []
+    assert registration_refusals(LISTED, TERMS, asked_at=TERMS.ends_at - MS) == []
+    for until in (TERMS.published_at, TERMS.ends_at + MS):
+        found = terms_refusals(replace(TERMS, register_until=until))
+        assert [one.code for one in found] == ["registration_out_of_order"]
+
+
+@pytest.mark.accepts("LA-12")
+def test_a_security_that_is_whole_and_in_time_admits() -> None:
+    found = admission_refusals(
+        WITH_REGISTRATION, paid=TERMS.security, arrived_at=UNTIL - MS, now=UNTIL
+    )
+    assert found == []
+
+
+@pytest.mark.refuses("LA-12")
+def test_a_security_that_is_short_late_or_yet_to_come_admits_nobody() -> None:
+    found = admission_refusals(
+        WITH_REGISTRATION, paid=TERMS.security - Decimal("0.01"), arrived_at=UNTIL, now=UNTIL - MS
+    )
+    assert [one.code for one in found] == ["security_short", "security_late", "security_to_come"]
+
+
+@pytest.mark.refuses("LA-08")
+def test_a_leader_who_was_barred_wins_nothing_and_nobody_wins_instead() -> None:
+    ended = replace(TWO_BID, phase=Phase.SOLD)
+    told = outcome(ended, reserve=None, leader_barred=True)
+    assert told is not None
+    assert told.winner is None
+
+
+def test_a_deal_is_between_the_seller_and_the_winner() -> None:
+    sold = replace(TWO_BID, phase=Phase.SOLD)
+    for signer, expected in ((TWO, []), (THREE, []), (ONE, ["not_of_the_deal"])):
+        found = deal_refusals(sold, winner=TWO, signer=signer, seller=THREE)
+        assert [one.code for one in found] == expected
+    found = deal_refusals(TWO_BID, winner=None, signer=TWO, seller=THREE)
+    assert [one.code for one in found] == ["no_deal"]
+
+
+def test_a_countdown_that_was_shown_is_never_shortened() -> None:
+    bidding = replace(TWO_BID, phase=Phase.BIDDING, goes_on=frozenset({ONE, TWO}))
+    later = bid(bidding, ONE, 10_200_000, TERMS.ends_at - 2 * MS)
+    assert later.phase_ends_at == TERMS.ends_at - 2 * MS + TERMS.countdown
+    earlier = quoted(
+        later,
+        TERMS,
+        bidder=TWO,
+        price=Decimal(10_300_000),
+        received_at=TERMS.ends_at - timedelta(seconds=1),
+    )
+    assert earlier.phase_ends_at == later.phase_ends_at
+
+
+def test_a_phase_opened_late_lasts_its_time_and_the_listing_itself_does_not() -> None:
+    late = timedelta(minutes=30)
+    asking = passed(TWO_BID, TERMS, now=TERMS.ends_at)
+    moved = opened_late(asking, by=late)
+    assert moved.phase_ends_at == TERMS.ends_at + late + TERMS.asking
+    assert opened_late(LISTED, by=late) == LISTED
