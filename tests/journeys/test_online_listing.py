@@ -35,17 +35,13 @@ from tests.listings import (
     reserve_terms,
 )
 from tests.tenders import NOW, Player, a_player
-from tests.web.careless_senders import CarelessSenders
+from tests.web.careless_senders import SIGNED_FOR_A_LISTING, CarelessSenders
 from tests.web.tender_house import client_of
 from trading import due_listings
 from web.app import create_app
 from web.client import Client, Problem
 
 RESERVE = "10350000.00"
-SIGNED_ON_THE_WAY = {
-    *("listing", "listing-reserve", "listing-registration"),
-    *("listing-quote", "listing-going-on", "listing-deal"),
-}
 
 
 @dataclass(slots=True)
@@ -229,7 +225,7 @@ async def test_three_bid_for_land_and_a_price_in_the_last_millisecond_wins(
         assert {name: said[name] for name in paper["deal"]} == paper["deal"]
     await tick()
     await sound()
-    assert set(journey.careless.spoilt) == SIGNED_ON_THE_WAY
+    assert set(journey.careless.spoilt) == SIGNED_FOR_A_LISTING
 
 
 def _signed(who: Player, kind: str, payload: dict[str, Any]) -> Any:

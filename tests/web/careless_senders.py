@@ -38,6 +38,14 @@ SIGNED_ON_THE_WAY = frozenset(
 )
 """What is signed on the way of a voluntary tender from its draft to its award."""
 
+SIGNED_FOR_A_LISTING = frozenset(
+    {
+        *("listing", "listing-reserve", "listing-registration"),
+        *("listing-quote", "listing-going-on", "listing-deal"),
+    }
+)
+"""What is signed on the way of a listing from its announcement to its deal."""
+
 _TABLES = text(
     "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables"
     " WHERE schemaname IN ('blacklist', 'trading', 'expert_pool', 'evaluation')"

@@ -17,6 +17,7 @@ from playwright.async_api import Browser, Page, expect
 from kernel.access import Role
 from kernel.store.transaction import Store, transaction
 from tests.committees_at_work import KeptCommittees, WorkRoom
+from tests.listings import ListedLand, listed_land
 from tests.tenders import (
     NOW,
     Player,
@@ -49,6 +50,7 @@ SEEN_ELSEWHERE = {
     "GET /draws/{draw_id}/board": "a part of the draw's page, which loads it",
     "GET /evaluation/{committee_id}/board": "a part of the room, which loads it",
     "GET /awards/{lot_id}/board": "a part of the award's page, which loads it",
+    "GET /listings/{listing_id}/board": "a part of the listing's page, which loads it",
     "GET /supervision/board": "a part of the supervision room, which loads it",
     "GET /notices/{lot_id}/documents": "while they are on offer: tests/web/test_public_hall.py",
     "GET /awards/{lot_id}/notice": "there is one after the award: tests/web/test_award_hall.py",
@@ -66,7 +68,7 @@ STATUS = "performance.getEntriesByType('navigation')[0].responseStatus"
 
 @dataclass(slots=True)
 class House:
-    """A lot under evaluation, another open for bids, a third in preparation."""
+    """A lot under evaluation, another open for bids, a third in preparation, and a listing."""
 
     app: FastAPI
     address: str
@@ -74,6 +76,7 @@ class House:
     open_lot: PublishedLot
     draft_id: str
     bidder: Player
+    land: ListedLand
 
     def pages(self) -> dict[str, tuple[Player | None, str]]:
         """Who looks at each page, and its path."""
@@ -113,6 +116,9 @@ class House:
             "GET /evaluation/{committee_id}": (expert, f"/evaluation/{room.committee_id}"),
             "GET /awards": (None, "/awards"),
             "GET /awards/{lot_id}": (None, f"/awards/{lot}"),
+            "GET /listings": (None, "/listings"),
+            "GET /listings/new": (self.land.seller, "/listings/new"),
+            "GET /listings/{listing_id}": (None, f"/listings/{self.land.id}"),
             "GET /objections": (self.bidder, "/objections"),
             "GET /supervision": (room.supervisor, "/supervision"),
             "GET /bars": (None, "/bars"),
@@ -141,8 +147,9 @@ async def house(
             keyless = await drafting.draft_lot(tx, project_id, lot_terms())
             await drafting.name_custodians(tx, keyless, nominations(cast.custodians))
         bidder = await a_player(store, Role.BIDDER)
+        land = await listed_land(store, bidders=0)
         await room.draw.tick()
-        yield House(evaluation.app, address, room, open_lot, str(draft_id), bidder)
+        yield House(evaluation.app, address, room, open_lot, str(draft_id), bidder, land)
 
 
 async def is_whole(page: Page) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from kernel.access import Role
 from kernel.crypto.digests import Malformed, b64u, canonical, instant_text
@@ -40,13 +40,25 @@ NO_STORE: Final = {"Cache-Control": "no-store"}
 QUOTE_MAX: Final = 1 << 16
 
 
+def _plain(value: object) -> object:
+    """JSON that every reader reads alike, so that it has one text of its own."""
+    try:
+        canonical(value)
+    except (TypeError, ValueError) as fault:
+        raise ValueError(str(fault)) from None
+    return value
+
+
+Envelope = Annotated[dict[str, Any], BeforeValidator(_plain)]
+
+
 class ListingAsked(BaseModel):
     """The signed terms, and where there is a reserve the signed reserve that they commit to."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    listing: dict[str, Any]
-    reserve: dict[str, Any] | None = None
+    listing: Envelope
+    reserve: Envelope | None = None
 
 
 class AdmissionAsked(BaseModel):
