@@ -52,7 +52,7 @@ _FRAME: Final = {
     "nav.openings": Words("开标大厅", "Openings"),
     "nav.evaluation": Words("评标", "Evaluation"),
     "nav.awards": Words("公示定标", "Awards"),
-    "nav.listings": Words("挂牌竞价", "Listings"),
+    "nav.listings": Words("挂牌", "Listings"),
     "nav.experts": Words("专家", "Experts"),
     "nav.bars": Words("信用信息", "Credit"),
     "nav.transparency": Words("透明窗口", "Transparency"),

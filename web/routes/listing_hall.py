@@ -5,7 +5,7 @@ names prices and says that it goes on by statements of its own key. The instant 
 when its last byte is there, before anything else is done.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -20,6 +20,7 @@ from kernel.errors import NotPermitted
 from kernel.identifiers import ListingId
 from kernel.money import parse_yuan, yuan_text
 from kernel.store.transaction import Transaction
+from kernel.working_days import beijing_day
 from trading import listing, listing_views
 from trading.reception import Reception
 from trading.rules.listing_protocol import (
@@ -38,6 +39,7 @@ router = APIRouter(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 QUOTE_MAX: Final = 1 << 16
+MOMENT: Final = timedelta(microseconds=1)
 
 
 def _plain(value: object) -> object:
@@ -264,8 +266,21 @@ async def _rendered(
         asset=ASSET_NAMES[Asset(seen.asset)],
         bidders=bidders,
         region=region_name(seen.region_code),
+        due=_due_days(seen),
         price_text=yuan_text,
         digest_text=b64u,
         now=tx.now,
         live_view=f"{listing_id}/public",
     )
+
+
+def _due_days(seen: listing_views.Seen) -> dict[str, str]:
+    """The last days of what follows a deal, each of which ends where the next begins."""
+    if seen.after is None:
+        return {}
+    ends = {
+        "returned": seen.after.returned,
+        "published": seen.after.published,
+        "contract": seen.after.contract,
+    }
+    return {name: f"{beijing_day(at - MOMENT):%Y-%m-%d}" for name, at in ends.items()}
