@@ -295,7 +295,7 @@ async def test_only_who_registered_in_time_and_whose_security_arrived_names_pric
     late = await a_player(store, Role.BIDDER)
     assert await refused(registered(store, land.id, late, REGISTER_UNTIL)) == ["registration_over"]
     assert await refused(land.quote(who, "10000000.00", REGISTER_UNTIL)) == ["not_admitted"]
-    again = {"now": REGISTER_UNTIL + MINUTE}
+    later = REGISTER_UNTIL + MINUTE
     assert await refused(
         admitted(
             store,
@@ -304,10 +304,10 @@ async def test_only_who_registered_in_time_and_whose_security_arrived_names_pric
             number,
             paid="1999999.99",
             arrived_at=REGISTER_UNTIL,
-            **again,
+            now=later,
         )
     ) == ["security_short", "security_late"]
-    await admitted(store, land.id, land.staff, number, arrived_at=REGISTER_UNTIL - MS, **again)
+    await admitted(store, land.id, land.staff, number, arrived_at=REGISTER_UNTIL - MS, now=later)
     await land.quote(who, "10000000.00", REGISTER_UNTIL + 2 * MINUTE)
     with pytest.raises(NotFound):
         await admitted(store, land.id, land.staff, 1)
