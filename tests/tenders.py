@@ -384,6 +384,7 @@ async def cancelled(
         "project": str(lot.project_id),
         "lot": str(lot.lot_id),
         "reason": reason,
+        "promises": ["interest", "return"],
         "signed_at": instant_text(now),
     }
     async with transaction(store, actor=cast.tenderee.actor, now=now) as tx:

@@ -111,6 +111,7 @@ class ClarificationPublished(Event):
     number: int
     title: str
     may_affect_bids: bool
+    version: int
     statement_digest: bytes
 
 
@@ -138,6 +139,8 @@ class LotCancelled(Event):
     audience: ClassVar[Audience] = Audience.PUBLIC
     discloses: ClassVar[bool] = True
     reason: str
+    promises: tuple[str, ...]
+    return_due_at: datetime | None
     statement_digest: bytes
 
 
@@ -624,4 +627,17 @@ class ListingDealSigned(Event):
     audience: ClassVar[Audience] = Audience.PUBLIC
     side: str
     complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionAsked(Event):
+    """Somebody asked about the tender documents; whoever asked sees it, and nobody else ever.
+
+    That a question was asked its readers learn from its text alone. Who asks means to bid, so the
+    entry is not opened for supervisors after the close either.
+    """
+
+    audience: ClassVar[Audience] = Audience.SEALED_UNTIL_CLOSE
+    after_close: ClassVar[Audience] = Audience.NOBODY
+    question_id: UUID
     statement_digest: bytes

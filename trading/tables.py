@@ -944,3 +944,35 @@ EXTRA_STATEMENTS.extend(
         " FOR EACH ROW EXECUTE FUNCTION trading.check_quote()",
     ]
 )
+
+
+class QuestionRow(Row, table=True):
+    """A question about the tender documents. Who asked is for the platform's own records.
+
+    Before the close it is told to nobody, afterwards to the tenderee alone.
+    """
+
+    __tablename__ = "question"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    id: UUID = Field(primary_key=True)
+    lot_id: UUID = Field(foreign_key="trading.lot.id", index=True)
+    asker_id: UUID = Field(foreign_key="kernel.organisation.id")
+    person_id: UUID = Field(foreign_key="kernel.person.id")
+    words: str
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    asked_at: datetime = Field(sa_type=Instant)
+
+
+class QuestionAnswerRow(Row, table=True):
+    """Which published answer a question got: the notice, and the answer's place in it from 0.
+
+    It stands beside the notice and not in it, for how many asked the same is nobody's to know.
+    """
+
+    __tablename__ = "question_answer"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    question_id: UUID = Field(primary_key=True, foreign_key="trading.question.id")
+    lot_id: UUID = Field(foreign_key="trading.lot.id", index=True)
+    notice: int
+    place: int

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -33,7 +34,7 @@ from kernel.crypto.digests import (
     unb64u,
 )
 from kernel.crypto.signing import Envelope
-from kernel.errors import NotFound, Outrun, Refused
+from kernel.errors import NoCalendar, NotFound, Outrun, Refused
 from kernel.money import yuan_text
 from kernel.refusals import Caution, Refusal
 from kernel.statute import BIDDING_LAW, E_BIDDING_MEASURES
@@ -49,6 +50,7 @@ from kernel.store.tables import CapacityRow, PlatformRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
 from trading import drafting, lots
+from trading.document_versions import told_versions
 from trading.drafting import clean_text, file_name, locked_own_lot
 from trading.events import (
     ClarificationPublished,
@@ -58,9 +60,11 @@ from trading.events import (
     TimetableAmended,
 )
 from trading.notice_board import TenderFile, package_digest, tender_files
+from trading.questioning import keep_answers
+from trading.rules.document_changes import Change, change_refusals, changes_in, changes_object
 from trading.rules.document_offer import DocumentRequest, offer_refusals
 from trading.rules.key_custody import custody_refusals, key_refusals
-from trading.rules.lot_lifecycle import LotMove, LotState
+from trading.rules.lot_lifecycle import LotMove, LotState, move_refusals
 from trading.rules.notice_contents import (
     NoticeContents,
     WorkKind,
@@ -70,13 +74,21 @@ from trading.rules.notice_contents import (
 from trading.rules.opening_policy import Vouchers, policy_document, policy_refusals
 from trading.rules.procedures import Procedure, SecurityForm, Switches, switches_of
 from trading.rules.sheet_fields import sheet_refusals
+from trading.rules.tender_ending import (
+    Promise,
+    Termination,
+    return_due_at,
+    termination_refusals,
+)
 from trading.rules.timetable import (
     Clarification,
     Timetable,
     amendment_refusals,
     clarification_refusals,
+    must_move_deadline,
     timetable_refusals,
 )
+from trading.rules.version_difference import Version
 from trading.tables import (
     CustodianKeyRow,
     LotRow,
@@ -90,6 +102,8 @@ from trading.tables import (
 FILES_MAX = 50
 TITLE_MAX = 120
 TEXT_MAX = 20_000
+WORDS_MAX = 4000
+ANSWERS_MAX = 100
 BYTES = "application/octet-stream"
 
 
@@ -532,12 +546,19 @@ def _require_state(lot: LotRow, *states: LotState) -> None:
 
 @by(Role.TENDEREE, Role.AGENCY)
 async def clarify(
-    tx: Transaction, lot_id: UUID, raw: bytes, *, timetable: bytes | None = None
+    tx: Transaction,
+    lot_id: UUID,
+    raw: bytes,
+    *,
+    timetable: bytes | None = None,
+    questions: Sequence[Sequence[UUID]] = (),
 ) -> int:
     """Publish a signed clarification or modification of the tender documents; its notice's number.
 
-    One that may affect bids and comes too late must bring a signed timetable that moves the
-    deadline. Envelopes stay valid, since the opening policy holds no times.
+    It is the next version of the documents, for everybody at once. One that may affect bids and
+    comes too late must bring a signed timetable that moves the deadline. Envelopes stay valid,
+    since the opening policy holds no times. `questions` are, for each answer it gives, those that
+    asked it; they are kept apart, since how many asked is nobody's to know.
     """
     lot, project = await locked_own_lot(tx, lot_id)
     statement = await _own_statement(tx, lot, raw, "clarification")
@@ -546,18 +567,27 @@ async def clarify(
 
     _require_state(lot, LotState.OPEN)
     assert old is not None
-    said = _clarification_in(statement.payload)
+    versions = await told_versions(tx, lot.id)
+    said = _clarification_in(statement.payload, versions[-1])
     if said.number != await _next_number(tx, lot):
         raise Outrun("another notice of this lot was published first")
+    if questions and len(questions) != said.answers:
+        raise Malformed("as many groups of questions as answers were expected", code="questions")
     new = old if amended is None else await _next_timetable(tx, lot, amended)
     switches = switches_of(Procedure(project.procedure), on=beijing_day(old.published_at))
-    refusals = clarification_refusals(
+    refusals = change_refusals(
+        said.changes,
+        replaced=[file.name for file in said.files if file.name in versions[-1].files],
+        may_affect_bids=said.may_affect_bids,
+        switches=switches,
+    )
+    refusals += clarification_refusals(
         Clarification(
             published_at=tx.now,
             may_affect_bids=said.may_affect_bids,
             bids_due_at=old.bids_due_at,
             new_bids_due_at=new.bids_due_at,
-            changes_object=said.changes_object,
+            changes_object=said.changes_object or changes_object(said.changes),
         ),
         switches,
         calendar=tx.settings.calendar,
@@ -588,6 +618,7 @@ async def clarify(
         )
         for file in said.files
     )
+    await keep_answers(tx, lot, notice=said.number, groups=questions)
     if amended is not None:
         await _keep_amendment(tx, lot, amended, old, new)
 
@@ -597,6 +628,7 @@ async def clarify(
             number=said.number,
             title=said.title,
             may_affect_bids=said.may_affect_bids,
+            version=len(versions) + 1,
             statement_digest=statement.digest,
         )
     )
@@ -611,9 +643,11 @@ class _Said:
     may_affect_bids: bool
     changes_object: bool
     files: tuple[TenderFile, ...]
+    changes: tuple[Change, ...]
+    answers: int
 
 
-def _clarification_in(found: Mapping[str, Any]) -> _Said:
+def _clarification_in(found: Mapping[str, Any], in_force: Version) -> _Said:
     title = clean_text(found["title"], at_most=TITLE_MAX)
     clean_text(found["text"], at_most=TEXT_MAX)
     flags = (found["may_affect_bids"], found.get("changes_object", False))
@@ -632,7 +666,30 @@ def _clarification_in(found: Mapping[str, Any]) -> _Said:
                 number,
             )
         )
-    return _Said(number, title, bool(flags[0]), bool(flags[1]), tuple(files))
+    if len({file.name for file in files}) < len(files):
+        raise Malformed("two files have one name", code="file_name")
+    changes = changes_in(found.get("changes", []), in_force.words, at_most=WORDS_MAX)
+    answers = list_of(found.get("answers", []), at_most=ANSWERS_MAX)
+    for one in answers:
+        told = members(one, ("question", "answer"))
+        clean_text(told["question"], at_most=WORDS_MAX)
+        clean_text(told["answer"], at_most=WORDS_MAX)
+    return _Said(number, title, bool(flags[0]), bool(flags[1]), tuple(files), changes, len(answers))
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def deadline_for_changes(tx: Transaction, lot_id: UUID) -> date | None:
+    """The first day to which a change published now would have to move the deadline, if any."""
+    lot, project = await lots.owned(tx, lot_id)
+    if lot.published_at is None or lot.bids_due_at is None:
+        raise NotFound("no such lot")
+    switches = switches_of(Procedure(project.procedure), on=beijing_day(lot.published_at))
+    if not switches.clarification_period.binds:
+        return None
+    try:
+        return must_move_deadline(tx.now, lot.bids_due_at, switches, calendar=tx.settings.calendar)
+    except NoCalendar:
+        return None
 
 
 @by(Role.TENDEREE, Role.AGENCY)
@@ -683,23 +740,62 @@ async def _keep_amendment(
 
 @by(Role.TENDEREE, Role.AGENCY)
 async def cancel_lot(tx: Transaction, lot_id: UUID, raw: bytes) -> None:
-    """End a published tender by a signed notice that gives the reason."""
-    lot, _ = await locked_own_lot(tx, lot_id)
+    """End a published tender by a signed notice that gives the reason and what is given back.
+
+    What is to be given back follows from what the lot asks for and not from what came in, which
+    would tell how many meant to bid (招标投标法 22).
+    """
+    lot, project = await locked_own_lot(tx, lot_id)
     statement = await _own_statement(tx, lot, raw, "notice")
 
     found = members(
-        statement.payload, ("v", "kind", "project", "lot", "reason"), optional=("signed_at",)
+        statement.payload,
+        ("v", "kind", "project", "lot", "reason"),
+        optional=("promises", "signed_at"),
     )
-    reason = clean_text(found["reason"], at_most=TEXT_MAX)
     if found["kind"] != "cancellation":
         raise Malformed("a notice that ends the tender was expected", code="wrong_statement")
     if lot.published_at is None:
         raise NotFound("the lot was never published")
+    reason, promises = _ending_in(found)
+    switches = switches_of(Procedure(project.procedure), on=beijing_day(lot.published_at))
+    refusals = move_refusals(LotState(lot.state), LotMove.CANCEL, suspended=lot.suspended)
+    refusals += termination_refusals(
+        Termination(
+            reason=reason,
+            fees_collected=Decimal(0),
+            securities_collected=lot.bid_security,
+            promises_return=Promise.RETURN in promises,
+            promises_interest=Promise.INTEREST in promises,
+            told_finance=Promise.FINANCE in promises,
+        ),
+        switches,
+    )
+    if refusals:
+        raise Refused(refusals)
 
     await _keep_notice(tx, lot, statement, kind="cancellation", title="终止招标公告")
 
     lots.move(tx, lot, LotMove.CANCEL)
-    tx.record(LotCancelled(lot.id, reason=reason, statement_digest=statement.digest))
+    tx.record(
+        LotCancelled(
+            lot.id,
+            reason=reason,
+            promises=tuple(sorted(promises)),
+            return_due_at=return_due_at(tx.now, switches, calendar=tx.settings.calendar),
+            statement_digest=statement.digest,
+        )
+    )
+
+
+def _ending_in(found: Mapping[str, Any]) -> tuple[str, frozenset[Promise]]:
+    """The reason, which may be empty and is then refused by its article, and the promises."""
+    words = text_of(found["reason"])
+    reason = clean_text(words, at_most=TEXT_MAX) if words.strip() else ""
+    promises = [text_of(one) for one in list_of(found.get("promises", []), at_most=len(Promise))]
+    if not set(promises) <= set(Promise) or len(set(promises)) < len(promises):
+        raise Malformed(f"promises are {', '.join(Promise)}", code="promises")
+    return reason, frozenset(Promise(one) for one in promises)
 
 
 # ── documents ─────────────────────────────────────────────────────────────────────────────────

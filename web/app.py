@@ -30,9 +30,11 @@ from web.routes import (
     evaluation_room,
     expert_desk,
     listing_hall,
+    notice_archive,
     objection_desk,
     opening_hall,
     public_hall,
+    question_board,
     sign_in_gate,
     site_desk,
     statute_wall,
@@ -43,6 +45,8 @@ from web.routes import (
 
 PLACES: tuple[APIRouter, ...] = (
     public_hall.router,
+    notice_archive.router,
+    question_board.router,
     sign_in_gate.router,
     tender_desk.router,
     bid_desk.router,

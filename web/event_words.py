@@ -90,6 +90,7 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "PersonLeft": Words("人员离开单位", "Person left"),
         "PlatformFounded": Words("平台建立", "Platform founded"),
         "ProjectCreated": Words("录入项目", "Project entered"),
+        "QuestionAsked": Words("对招标文件提问", "Question asked"),
         "ReadingBegan": Words("评标开始", "Reading began"),
         "ReadingStopped": Words("有评委离线，评标暂停", "A line was lost: reading stopped"),
         "RejectionDecided": Words("表决否决投标", "Vote on a rejection"),

@@ -51,10 +51,12 @@ FORMS: Final[Mapping[str, Form]] = {
         "project lot version suite envelopes officials escrow log witnesses quorum"
     ),
     # One that publishes says everything; one that ends a tender gives its reason instead.
-    "notice": _says("kind project lot", f"{_TENDER_NOTICE} reason signed_at"),
+    "notice": _says("kind project lot", f"{_TENDER_NOTICE} reason promises signed_at"),
     "clarification": _says(
-        "project lot number title text may_affect_bids", "changes_object documents signed_at"
+        "project lot number title text may_affect_bids",
+        "changes_object documents changes answers signed_at",
     ),
+    "question": _says("lot words signed_at", "project"),
     # the bids
     "submission": _says("project lot bidder seq policy envelopes replaces signed_at", ""),
     "release": _says("lot secrets", "project signed_at"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from kernel.refusals import Refusal
 from kernel.statute import (
@@ -18,6 +19,7 @@ from kernel.statute import (
     E_BIDDING_MEASURES,
     NINGBO_REGULATION,
     PROCUREMENT_TENDER_MEASURES,
+    Article,
     Regime,
     under,
 )
@@ -26,6 +28,14 @@ from trading.rules.lot_lifecycle import UNBRAKED, LotState
 from trading.rules.procedures import Switches
 
 RETURN_WORKING_DAYS = 5
+
+
+class Promise(StrEnum):
+    """What whoever ends a tender promises, and says that it has done, in the notice of it."""
+
+    RETURN = "return"
+    INTEREST = "interest"
+    FINANCE = "finance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,7 @@ class Termination:
 def termination_refusals(termination: Termination, switches: Switches) -> list[Refusal]:
     """Every ground on which a tender may not be ended like this."""
     procurement = switches.regime is Regime.PROCUREMENT
-    article = PROCUREMENT_TENDER_MEASURES[29] if procurement else BIDDING_REGULATION[31]
+    article = return_article(switches)
     refusals = []
     if not termination.reason.strip():
         refusals.append(Refusal("no_reason", article, "终止公告应当写明理由"))
@@ -68,6 +78,18 @@ def return_due_at(ended_at: datetime, switches: Switches, *, calendar: Calendar)
         return None
     day = last_working_day(beijing_day(ended_at), RETURN_WORKING_DAYS, calendar=calendar)
     return end_of_day(day)
+
+
+def return_article(switches: Switches) -> Article:
+    """The article that says what whoever ends a tender gives back."""
+    procurement = switches.regime is Regime.PROCUREMENT
+    return PROCUREMENT_TENDER_MEASURES[29] if procurement else BIDDING_REGULATION[31]
+
+
+def promises_due(switches: Switches, *, security_asked: bool) -> tuple[Promise, ...]:
+    """What the notice that ends a tender has to promise, which says nothing of who had paid."""
+    promises = [Promise.RETURN, Promise.INTEREST] if security_asked else []
+    return (*promises, *([Promise.FINANCE] if switches.regime is Regime.PROCUREMENT else []))
 
 
 @under(BIDDING_REGULATION[23], rule="NO-12")

@@ -33,9 +33,10 @@ from kernel.randomness import random_bytes
 from kernel.store import founding
 from kernel.store.parties import payload_type
 from kernel.store.transaction import Store, transaction
-from trading import bidding, notice_board, reception, uploading
+from trading import bidding, document_versions, notice_board, reception, uploading
 from trading.bidding import Answer, OwnBid
 from trading.reception import Reception
+from trading.rules.document_changes import PLACE_NAMES
 from trading.rules.lot_lifecycle import LotState
 from trading.uploading import Announcement, UploadState, part_count
 from web.pages import render
@@ -255,14 +256,25 @@ async def submission(request: Request, lot_id: UUID, submission_id: UUID) -> JSO
 
 @router.get("/api/v1/lots/{lot_id}/bids/mine")
 async def own_bids(tx: Act, lot_id: UUID) -> JSONResponse:
-    """The bidder's own submissions to a lot, and what its next one must say."""
+    """The bidder's own submissions to a lot, and what its next one must say.
+
+    `bound` says by which version of the documents the standing bid was made, and whether it is old.
+    """
     found = await bidding.own_bids(tx, lot_id)
+    bound = await document_versions.own_bound(tx, lot_id)
     last = found[-1] if found else None
     told = {
         "bids": [_bid_told(one) for one in found],
         "next": {
             "seq": 1 if last is None else last.seq + 1,
             "replaces": None if last is None else b64u(last.submission),
+        },
+        "bound": None
+        if bound is None
+        else {
+            "made_under": bound.made_under.number,
+            "current": bound.current.number,
+            "is_old": bound.is_old,
         },
     }
     return JSONResponse(told, headers=NO_STORE)
@@ -375,6 +387,8 @@ async def bid_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
         bids=bids,
         uploads=await uploading.own_uploads(tx, lot_id),
         standing=bids[-1] if bids and not bids[-1].withdrawn else None,
+        bound=await document_versions.own_bound(tx, lot_id),
+        places=PLACE_NAMES,
         replaces=b64u(bids[-1].submission) if bids else "",
         open=found.line.state is LotState.OPEN and not found.line.suspended,
         bidder_id=tx.actor.party,

@@ -21,9 +21,11 @@ from kernel.identifiers import LotId
 from kernel.money import yuan_text
 from kernel.store.parties import Organisation
 from kernel.store.transaction import transaction
-from trading import award_views, due_lots, notice_board, tendering
+from trading import award_views, document_versions, due_lots, notice_board, tendering
 from trading.notice_board import Found, Notice, NoticeLine, Project, Search, TenderFile, Times
+from trading.rules.document_changes import PLACE_NAMES
 from trading.rules.lot_lifecycle import ENDS, LotState
+from trading.rules.version_difference import difference
 from web.pages import render
 from web.region_names import PROVINCES, region_name
 from web.request_scope import DSSE, Act, ActRoute, StoreDep
@@ -102,10 +104,18 @@ async def notices_page(
 async def notice_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     """One lot: its notice, times, documents, keys, and what was published since."""
     found = await notice_board.notice(tx, lot_id)
+    versions = await document_versions.versions(tx, lot_id)
     return render(
         request,
         "public_hall/notice.html",
         notice=found,
+        versions=versions,
+        changed={
+            change.place: version.number
+            for version in versions[1:]
+            for change in difference(versions, version.number - 1, version.number).words
+        },
+        places=PLACE_NAMES,
         steps=_steps(found, now=tx.now),
         policy=found.policy.document,
         escrow_shares=_escrow_shares(found.policy.document),

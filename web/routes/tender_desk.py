@@ -6,7 +6,8 @@ the owner's own key, and sent back; what stands against it is shown with its art
 
 import json
 import unicodedata
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Self
 from urllib.parse import unquote
@@ -40,7 +41,7 @@ from evaluation.rules.score_scheme import (
 from kernel.access import Role
 from kernel.crypto.digests import Malformed, b64u, canonical, instant_text
 from kernel.errors import NotPermitted
-from kernel.identifiers import PartyId, PersonId
+from kernel.identifiers import LotId, PartyId, PersonId
 from kernel.money import parse_yuan, yuan_text
 from kernel.refusals import Caution, Refusal
 from kernel.statute import BIDDING_LAW, Regime
@@ -48,10 +49,18 @@ from kernel.store.parties import organisation
 from kernel.store.registering import id_of
 from kernel.store.tables import MembershipRow, OrganisationRow, PersonRow
 from kernel.store.transaction import Transaction
-from kernel.working_days import BEIJING
-from trading import award_views, drafting, notice_board, tendering
+from kernel.working_days import BEIJING, beijing_day
+from trading import (
+    award_views,
+    document_versions,
+    drafting,
+    notice_board,
+    questioning,
+    tendering,
+)
 from trading.drafting import LotTerms, Nomination, ProjectTerms
 from trading.notice_board import Draft
+from trading.rules.document_changes import AFFECTING, PLACE_NAMES, STANDING
 from trading.rules.lot_lifecycle import LotMove, article_of, move_refusals
 from trading.rules.notice_contents import AGENCY_WORDS, REQUIRED_WORDS, WorkKind
 from trading.rules.procedures import (
@@ -59,8 +68,11 @@ from trading.rules.procedures import (
     PROCEDURE_NAMES,
     Procedure,
     SecurityForm,
+    switches_of,
 )
 from trading.rules.sheet_fields import SheetKind
+from trading.rules.tender_ending import promises_due, return_article
+from trading.rules.version_difference import Version
 from trading.tendering import Papers, SignedPapers
 from web import lot_course
 from web.lot_course import Step
@@ -295,10 +307,16 @@ class PublicationAsked(Asked):
 
 
 class ClarificationAsked(Asked):
-    """A signed clarification, and the signed timetable that moves the deadline with it."""
+    """A signed clarification, and the signed timetable that moves the deadline with it.
+
+    `questions` says for each of its answers which questions it answers, and is published nowhere.
+    """
 
     clarification: PlainObject
     timetable: PlainObject | None = None
+    questions: Annotated[
+        tuple[Annotated[tuple[UUID, ...], Field(max_length=200)], ...], Field(max_length=100)
+    ] = ()
 
 
 # ── for programs: projects and drafts ─────────────────────────────────────────────────────────
@@ -438,6 +456,7 @@ async def post_clarification(tx: Act, lot_id: UUID, asked: ClarificationAsked) -
         lot_id,
         canonical(asked.clarification),
         timetable=None if asked.timetable is None else canonical(asked.timetable),
+        questions=asked.questions,
     )
     return {"number": number}
 
@@ -564,6 +583,10 @@ async def _published_page(request: Request, tx: Transaction, lot_id: UUID) -> HT
     course = await lot_course.course_of(tx, found)
     steps, line = course.steps, found.line
     may_end = not move_refusals(line.state, LotMove.CANCEL, suspended=line.suspended)
+    versions = await document_versions.versions(tx, lot_id)
+    board = await questioning.board(tx, LotId(lot_id))
+    assert line.published_at is not None
+    switches = switches_of(line.procedure, on=beijing_day(line.published_at))
     draw, committee = None, None
     if Step.ANNOUNCE_DRAW in steps:
         draw = await lot_course.draw_proposed(tx, course)
@@ -573,7 +596,14 @@ async def _published_page(request: Request, tx: Transaction, lot_id: UUID) -> HT
         request,
         "tender_desk/published.html",
         notice=found,
-        timetable=_times_to_sign(found),
+        timetable=times_to_sign(found),
+        form=clarification_form(
+            found, versions, earliest=await tendering.deadline_for_changes(tx, lot_id)
+        ),
+        versions=versions,
+        questions=[one for one in board.desk or () if one.notice is None],
+        promises=promises_due(switches, security_asked=found.bid_security > 0),
+        return_article=return_article(switches),
         course=course,
         steps=[str(step) for step in steps],
         waits=[str(step) for step in lot_course.WAITING],
@@ -938,7 +968,28 @@ def _papers_shown(papers: Papers) -> list[tuple[str, str]]:
     ]
 
 
-def _times_to_sign(found: notice_board.Notice) -> dict[str, Any]:
+def clarification_form(
+    found: notice_board.Notice, versions: Sequence[Version], *, earliest: date | None
+) -> dict[str, Any]:
+    """What the form of a clarification starts from: the times, and the words in force.
+
+    `earliest` is the first day to which a change would have to move the deadline, if it must.
+    """
+    words = versions[-1].words
+    return {
+        "number": len(found.papers) + 1,
+        "version": len(versions) + 1,
+        "timetable": times_to_sign(found),
+        "places": [
+            (place, PLACE_NAMES[place], words[place], place in AFFECTING)
+            for place in PLACE_NAMES
+            if place in words and place not in STANDING
+        ],
+        "earliest": earliest,
+    }
+
+
+def times_to_sign(found: notice_board.Notice) -> dict[str, Any]:
     """The next version of the timetable, as an amendment begins."""
     times = found.times
     return {

@@ -1,0 +1,146 @@
+"""The tender documents, version by version, told from the signed notices themselves.
+
+Nothing is stored of a version but the notice that made it: the tender notice, and every signed
+clarification or modification since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from kernel.access import Role, by
+from kernel.crypto.digests import unb64u
+from kernel.errors import NotFound
+from kernel.store.transaction import Transaction
+from trading.rules.version_difference import (
+    Answer,
+    Difference,
+    KeptFile,
+    Version,
+    difference,
+    version_at,
+)
+from trading.tables import BidRow, LotRow, NoticeRow, TimetableRow
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """By which version of the documents a standing bid was made, and what came since."""
+
+    made_under: Version
+    current: Version
+    since: Difference
+
+    @property
+    def is_old(self) -> bool:
+        """Whether something was published since that may affect how bids are made."""
+        return self.since.may_affect_bids
+
+
+@by(*Role)
+async def versions(tx: Transaction, lot_id: UUID) -> tuple[Version, ...]:
+    """Every version of a published lot's documents, the first one first."""
+    lot = await tx.session.get(LotRow, lot_id)
+    if lot is None or lot.published_at is None:
+        raise NotFound("no such lot")
+    return await told_versions(tx, lot_id)
+
+
+@by(*Role)
+async def compared(tx: Transaction, lot_id: UUID, old: int, new: int) -> Difference:
+    """Two versions of a published lot's documents held side by side; `NotFound` for no such two."""
+    found = await versions(tx, lot_id)
+    if not 1 <= old < new <= len(found):
+        raise NotFound("no such versions")
+    return difference(found, old, new)
+
+
+@by(Role.BIDDER)
+async def own_bound(tx: Transaction, lot_id: UUID) -> Bound | None:
+    """By which version the acting bidder's standing bid was made; None where it has none."""
+    found = await versions(tx, lot_id)
+    bid = await tx.session.scalar(
+        select(BidRow)
+        .where(col(BidRow.lot_id) == lot_id, col(BidRow.bidder_id) == tx.actor.party)
+        .order_by(col(BidRow.seq).desc())
+        .limit(1)
+    )
+    if bid is None or bid.withdrawn:
+        return None
+    made_under = version_at(found, bid.received_at)
+    return Bound(made_under, found[-1], difference(found, made_under.number, len(found)))
+
+
+async def told_versions(tx: Transaction, lot_id: UUID) -> tuple[Version, ...]:
+    """The versions of a lot whose notice is known to be published."""
+    notices = (
+        await tx.session.scalars(
+            select(NoticeRow)
+            .where(
+                col(NoticeRow.lot_id) == lot_id,
+                col(NoticeRow.kind).in_(["tender", "clarification"]),
+            )
+            .order_by(col(NoticeRow.number))
+        )
+    ).all()
+    timetables = (
+        await tx.session.scalars(
+            select(TimetableRow)
+            .where(col(TimetableRow.lot_id) == lot_id)
+            .order_by(col(TimetableRow.version))
+        )
+    ).all()
+    words: dict[str, str] = {}
+    files: dict[str, KeptFile] = {}
+    found = []
+    for place, notice in enumerate(notices):
+        body = notice.body
+        words = {**words, **_words_in(body)}
+        files = {**files, **_files_in(body)}
+        until = notices[place + 1].published_at if place + 1 < len(notices) else None
+        times = _times_until(timetables, until)
+        found.append(
+            Version(
+                number=place + 1,
+                notice=notice.number,
+                title=notice.title,
+                text=body.get("text", ""),
+                published_at=notice.published_at,
+                may_affect_bids=bool(body.get("may_affect_bids", False)),
+                words=words,
+                files=files,
+                answers=tuple(
+                    Answer(one["question"], one["answer"]) for one in body.get("answers", [])
+                ),
+                documents_until=times.documents_until,
+                bids_due_at=times.bids_due_at,
+            )
+        )
+    return tuple(found)
+
+
+def _words_in(body: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        **body.get("words", {}),
+        **{change["place"]: change["text"] for change in body.get("changes", [])},
+    }
+
+
+def _files_in(body: Mapping[str, Any]) -> dict[str, KeptFile]:
+    return {
+        file["name"]: KeptFile(unb64u(file["sha256"], 32), file["size"])
+        for file in body.get("documents", [])
+    }
+
+
+def _times_until(timetables: Sequence[TimetableRow], until: datetime | None) -> TimetableRow:
+    """The last timetable in force before the next version was published; now, where none was."""
+    before = [one for one in timetables if until is None or one.recorded_at < until]
+    return before[-1] if before else timetables[0]

@@ -1,0 +1,223 @@
+"""Two versions of the tender documents held side by side: every place, file and time that differs.
+
+The notice is the first version; each clarification or modification makes the next, for it is part
+of the documents (招标投标法 23). Everything here is reckoned from what was signed, so that anybody
+can reckon it again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import SequenceMatcher
+from enum import StrEnum
+from typing import Final
+
+from kernel.working_days import beijing_day
+
+_PIECES: Final = re.compile(r"[0-9][0-9,.]*|[A-Za-z]+|\s+|.", re.DOTALL)
+_PIECES_MAX: Final = 1_500
+"""Above so many pieces that differ, a text is shown as replaced: telling more would take long."""
+_KEPT_MIN: Final = 2
+"""Fewer signs in common between two changes than this are no help to a reader."""
+
+
+class Edit(StrEnum):
+    """What became of a piece of text."""
+
+    KEPT = "kept"
+    DELETED = "deleted"
+    INSERTED = "inserted"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of text that was kept, deleted or inserted."""
+
+    edit: Edit
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file as one version has it: by its digest."""
+
+    digest: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A question as it was published, and its answer."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The tender documents as one notice left them.
+
+    `notice` is the number of that notice among everything published about the lot. The times are
+    the last ones in force while this version was.
+    """
+
+    number: int
+    notice: int
+    title: str
+    text: str
+    published_at: datetime
+    may_affect_bids: bool
+    words: Mapping[str, str]
+    files: Mapping[str, KeptFile]
+    answers: tuple[Answer, ...]
+    documents_until: datetime
+    bids_due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedWords:
+    """One place of the notice whose words differ."""
+
+    place: str
+    old: str
+    new: str
+    segments: tuple[Segment, ...]
+
+    def without(self, edit: Edit) -> tuple[Segment, ...]:
+        """One side of it: the old text is what remains without what was inserted."""
+        return tuple(one for one in self.segments if one.edit is not edit)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """One file that was added or took another's place; `old` is None for one that was added."""
+
+    name: str
+    old: KeptFile | None
+    new: KeptFile
+
+
+@dataclass(frozen=True, slots=True)
+class MovedTime:
+    """A time that moved, and by how many days of the calendar."""
+
+    what: str
+    old: datetime
+    new: datetime
+
+    @property
+    def days(self) -> int:
+        return (beijing_day(self.new) - beijing_day(self.old)).days
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Everything in which a later version differs from an earlier one."""
+
+    old: Version
+    new: Version
+    words: tuple[ChangedWords, ...]
+    files: tuple[ChangedFile, ...]
+    times: tuple[MovedTime, ...]
+    notices: tuple[Version, ...]
+
+    @property
+    def may_affect_bids(self) -> bool:
+        """Whether anything published in between may affect how bids are made."""
+        return any(one.may_affect_bids for one in self.notices)
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """Every answer published in between, in order."""
+        return tuple(answer for one in self.notices for answer in one.answers)
+
+
+def difference(versions: Sequence[Version], old: int, new: int) -> Difference:
+    """How version `new` differs from version `old`; the earlier one comes first."""
+    before, after = versions[old - 1], versions[new - 1]
+    words = tuple(
+        ChangedWords(place, before.words.get(place, ""), text, segments(before.words[place], text))
+        for place, text in after.words.items()
+        if before.words.get(place, "") != text
+    )
+    files = tuple(
+        ChangedFile(name, before.files.get(name), file)
+        for name, file in after.files.items()
+        if before.files.get(name) != file
+    )
+    times = tuple(
+        MovedTime(what, getattr(before, what), getattr(after, what))
+        for what in ("documents_until", "bids_due_at")
+        if getattr(before, what) != getattr(after, what)
+    )
+    return Difference(before, after, words, files, times, tuple(versions[old:new]))
+
+
+def version_at(versions: Sequence[Version], instant: datetime) -> Version:
+    """The version in force at an instant; what was published at that very instant is in force."""
+    return [one for one in versions if one.published_at <= instant][-1]
+
+
+def segments(old: str, new: str) -> tuple[Segment, ...]:
+    """How the new text comes of the old one, numbers and foreign words whole."""
+    before, after = _PIECES.findall(old), _PIECES.findall(new)
+    head = _alike(before, after)
+    tail = _alike(before[head:][::-1], after[head:][::-1])
+    left = before[head : len(before) - tail]
+    right = after[head : len(after) - tail]
+    found = [
+        Segment(Edit.KEPT, "".join(before[:head])),
+        *_middle(left, right),
+        Segment(Edit.KEPT, "".join(before[len(before) - tail :])),
+    ]
+    return tuple(_joined(one for one in found if one.text))
+
+
+def _alike(one: Sequence[str], other: Sequence[str]) -> int:
+    count = 0
+    for mine, yours in zip(one, other, strict=False):
+        if mine != yours:
+            break
+        count += 1
+    return count
+
+
+def _middle(left: list[str], right: list[str]) -> Iterator[Segment]:
+    if len(left) + len(right) > _PIECES_MAX:
+        yield Segment(Edit.DELETED, "".join(left))
+        yield Segment(Edit.INSERTED, "".join(right))
+        return
+    matcher = SequenceMatcher(None, left, right, autojunk=False)
+    for what, from_, to, from_new, to_new in matcher.get_opcodes():
+        gone, come = "".join(left[from_:to]), "".join(right[from_new:to_new])
+        if what == "equal" and len(gone) >= _KEPT_MIN:
+            yield Segment(Edit.KEPT, gone)
+        else:
+            yield Segment(Edit.DELETED, gone)
+            yield Segment(Edit.INSERTED, come)
+
+
+def _joined(found: Iterator[Segment]) -> Iterator[Segment]:
+    """Neighbours of one kind made one; between two kept pieces, first what went, then what came."""
+    gone = come = ""
+    kept = ""
+    for one in found:
+        if one.edit is Edit.KEPT:
+            if gone or come:
+                yield from _changed(kept, gone, come)
+                kept = gone = come = ""
+            kept += one.text
+        elif one.edit is Edit.DELETED:
+            gone += one.text
+        else:
+            come += one.text
+    yield from _changed(kept, gone, come)
+
+
+def _changed(kept: str, gone: str, come: str) -> Iterator[Segment]:
+    for edit, text in ((Edit.KEPT, kept), (Edit.DELETED, gone), (Edit.INSERTED, come)):
+        if text:
+            yield Segment(edit, text)

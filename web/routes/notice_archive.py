@@ -1,0 +1,167 @@
+"""What is kept behind a notice: its versions, what changed between two of them, and how it ended."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import HTMLResponse
+
+from kernel.crypto.digests import instant_text
+from kernel.money import yuan_text
+from trading import document_versions, endings, notice_board
+from trading.endings import Ending
+from trading.rules.document_changes import PLACE_NAMES
+from trading.rules.version_difference import Answer, Difference, Edit, KeptFile, Version
+from web.pages import render
+from web.request_scope import Act, ActRoute
+
+router = APIRouter(route_class=ActRoute)
+
+VERSION_MAX: Final = 10_000
+Number = Annotated[int, Path(ge=1, le=VERSION_MAX)]
+
+
+@router.get("/notices/{lot_id}/diff/{old}..{new}", response_class=HTMLResponse)
+async def difference_page(
+    request: Request, tx: Act, lot_id: UUID, old: Number, new: Number
+) -> HTMLResponse:
+    """Two versions of the tender documents side by side."""
+    found = await document_versions.compared(tx, lot_id, old, new)
+    return render(
+        request,
+        "notice_archive/difference.html",
+        notice=await notice_board.notice(tx, lot_id),
+        found=found,
+        versions=await document_versions.versions(tx, lot_id),
+        places=PLACE_NAMES,
+        edits=Edit,
+        now=tx.now,
+    )
+
+
+@router.get("/notices/{lot_id}/termination", response_class=HTMLResponse)
+async def termination_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
+    """The notice that ended the tender: why, what is given back, and what becomes of the bids."""
+    found = await endings.ending(tx, lot_id)
+    return render(
+        request,
+        "notice_archive/termination.html",
+        notice=await notice_board.notice(tx, lot_id),
+        ending=found,
+        signer=notice_board.signed_by(found.statement),
+        now=tx.now,
+    )
+
+
+# ── for programs ──────────────────────────────────────────────────────────────────────────────
+
+
+@router.get("/api/v1/lots/{lot_id}/versions")
+async def get_versions(tx: Act, lot_id: UUID) -> dict[str, Any]:
+    """Every version of the tender documents, the first one first."""
+    found = await document_versions.versions(tx, lot_id)
+    return {"versions": [_version_told(one) for one in found]}
+
+
+@router.get("/api/v1/lots/{lot_id}/versions/{old}..{new}")
+async def get_difference(tx: Act, lot_id: UUID, old: Number, new: Number) -> dict[str, Any]:
+    """Everything in which a later version differs from an earlier one."""
+    return difference_told(await document_versions.compared(tx, lot_id, old, new))
+
+
+@router.get("/api/v1/lots/{lot_id}/termination")
+async def get_termination(tx: Act, lot_id: UUID) -> dict[str, Any]:
+    """How the tender was ended; 404 for one that was not."""
+    return _ending_told(lot_id, await endings.ending(tx, lot_id))
+
+
+# ── how answers are told ──────────────────────────────────────────────────────────────────────
+
+
+def _version_told(one: Version) -> dict[str, Any]:
+    return {
+        "version": one.number,
+        "notice": one.notice,
+        "title": one.title,
+        "text": one.text,
+        "published_at": instant_text(one.published_at),
+        "may_affect_bids": one.may_affect_bids,
+        "words": dict(one.words),
+        "documents": [{"name": name, **_file_told(file)} for name, file in one.files.items()],
+        "answers": [_answer_told(answer) for answer in one.answers],
+        "documents_until": instant_text(one.documents_until),
+        "bids_due_at": instant_text(one.bids_due_at),
+    }
+
+
+def difference_told(found: Difference) -> dict[str, Any]:
+    """A difference as it is told to programs, and to a bidder whose bid follows an old version."""
+    return {
+        "from": found.old.number,
+        "to": found.new.number,
+        "may_affect_bids": found.may_affect_bids,
+        "words": [
+            {
+                "place": one.place,
+                "label": PLACE_NAMES.get(one.place, one.place),
+                "old": one.old,
+                "new": one.new,
+                "segments": [{"edit": str(part.edit), "text": part.text} for part in one.segments],
+            }
+            for one in found.words
+        ],
+        "documents": [
+            {
+                "name": one.name,
+                "old": None if one.old is None else _file_told(one.old),
+                "new": _file_told(one.new),
+            }
+            for one in found.files
+        ],
+        "times": [
+            {
+                "what": one.what,
+                "old": instant_text(one.old),
+                "new": instant_text(one.new),
+                "days": one.days,
+            }
+            for one in found.times
+        ],
+        "answers": [_answer_told(answer) for answer in found.answers],
+        "notices": [
+            {"version": one.number, "notice": one.notice, "title": one.title, "text": one.text}
+            for one in found.notices
+        ],
+    }
+
+
+def _file_told(file: KeptFile) -> dict[str, Any]:
+    return {"sha256": file.digest.hex(), "size": file.size}
+
+
+def _answer_told(one: Answer) -> dict[str, str]:
+    return {"question": one.question, "answer": one.answer}
+
+
+def _ending_told(lot_id: UUID, found: Ending) -> dict[str, Any]:
+    return {
+        "notice": found.notice,
+        "reason": found.reason,
+        "ended_at": instant_text(found.ended_at),
+        "ended_in": str(found.ended_in),
+        "article": str(found.article),
+        "returns": {
+            "article": str(found.return_article),
+            "promises": [str(one) for one in found.promises],
+            "bid_security": yuan_text(found.bid_security),
+            "due_at": _instant(found.return_due_at),
+        },
+        "bids_read_out": found.read_out,
+        "hash": found.digest.hex(),
+        "statement": f"/api/v1/lots/{lot_id}/notices/{found.notice}",
+    }
+
+
+def _instant(at: datetime | None) -> str | None:
+    return None if at is None else instant_text(at)
