@@ -158,8 +158,7 @@ async def _own_questions(tx: Transaction, lot_id: LotId) -> tuple[OwnQuestion, .
         .order_by(col(QuestionRow.asked_at).desc(), col(QuestionRow.id))
     )
     return tuple(
-        OwnQuestion(row.id, row.words, row.asked_at, answer and answer.notice)
-        for row, answer in rows
+        OwnQuestion(row.id, row.words, row.asked_at, _notice_of(answer)) for row, answer in rows
     )
 
 
@@ -177,9 +176,13 @@ async def _desk_questions(tx: Transaction, lot: LotRow) -> tuple[DeskQuestion, .
     if was_closed(lot.path) and tx.actor.role is Role.TENDEREE:
         names = await organisation_names(tx.session, [row.asker_id for row, _ in rows])
     return tuple(
-        DeskQuestion(row.id, row.words, answer and answer.notice, names.get(row.asker_id))
+        DeskQuestion(row.id, row.words, _notice_of(answer), names.get(row.asker_id))
         for row, answer in rows
     )
+
+
+def _notice_of(answer: QuestionAnswerRow | None) -> int | None:
+    return None if answer is None else answer.notice
 
 
 def _with_answers() -> Select[QuestionRow, QuestionAnswerRow]:

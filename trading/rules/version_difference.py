@@ -86,9 +86,15 @@ class ChangedWords:
     new: str
     segments: tuple[Segment, ...]
 
-    def without(self, edit: Edit) -> tuple[Segment, ...]:
-        """One side of it: the old text is what remains without what was inserted."""
-        return tuple(one for one in self.segments if one.edit is not edit)
+    @property
+    def old_side(self) -> tuple[Segment, ...]:
+        """The old text: what was kept and what was deleted."""
+        return tuple(one for one in self.segments if one.edit is not Edit.INSERTED)
+
+    @property
+    def new_side(self) -> tuple[Segment, ...]:
+        """The new text: what was kept and what was inserted."""
+        return tuple(one for one in self.segments if one.edit is not Edit.DELETED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,9 @@ def difference(versions: Sequence[Version], old: int, new: int) -> Difference:
     """How version `new` differs from version `old`; the earlier one comes first."""
     before, after = versions[old - 1], versions[new - 1]
     words = tuple(
-        ChangedWords(place, before.words.get(place, ""), text, segments(before.words[place], text))
+        ChangedWords(
+            place, before.words.get(place, ""), text, segments(before.words.get(place, ""), text)
+        )
         for place, text in after.words.items()
         if before.words.get(place, "") != text
     )

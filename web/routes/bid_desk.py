@@ -36,7 +36,6 @@ from kernel.store.transaction import Store, transaction
 from trading import bidding, document_versions, notice_board, reception, uploading
 from trading.bidding import Answer, OwnBid
 from trading.reception import Reception
-from trading.rules.document_changes import PLACE_NAMES
 from trading.rules.lot_lifecycle import LotState
 from trading.uploading import Announcement, UploadState, part_count
 from web.pages import render
@@ -388,7 +387,6 @@ async def bid_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
         uploads=await uploading.own_uploads(tx, lot_id),
         standing=bids[-1] if bids and not bids[-1].withdrawn else None,
         bound=await document_versions.own_bound(tx, lot_id),
-        places=PLACE_NAMES,
         replaces=b64u(bids[-1].submission) if bids else "",
         open=found.line.state is LotState.OPEN and not found.line.suspended,
         bidder_id=tx.actor.party,

@@ -1,4 +1,4 @@
-"""What is kept behind a notice: its versions, what changed between two of them, and how it ended."""
+"""What is kept behind a notice: its versions, what changed between them, and how it ended."""
 
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -12,7 +12,7 @@ from kernel.money import yuan_text
 from trading import document_versions, endings, notice_board
 from trading.endings import Ending
 from trading.rules.document_changes import PLACE_NAMES
-from trading.rules.version_difference import Answer, Difference, Edit, KeptFile, Version
+from trading.rules.version_difference import Answer, Difference, KeptFile, Version
 from web.pages import render
 from web.request_scope import Act, ActRoute
 
@@ -35,7 +35,6 @@ async def difference_page(
         found=found,
         versions=await document_versions.versions(tx, lot_id),
         places=PLACE_NAMES,
-        edits=Edit,
         now=tx.now,
     )
 

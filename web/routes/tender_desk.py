@@ -602,6 +602,7 @@ async def _published_page(request: Request, tx: Transaction, lot_id: UUID) -> HT
         ),
         versions=versions,
         questions=[one for one in board.desk or () if one.notice is None],
+        switches=switches,
         promises=promises_due(switches, security_asked=found.bid_security > 0),
         return_article=return_article(switches),
         course=course,

@@ -44,10 +44,36 @@ async function kept(form, file) {
   };
 }
 
+const plain = (text) => text.replace(/\r\n?/g, "\n").trim();
+
+// The places of the notice whose words were changed, each with its new words whole.
+const changed = (form) =>
+  [...form.querySelectorAll("[data-place]")]
+    .filter((one) => plain(one.value) !== "" && plain(one.value) !== plain(one.defaultValue))
+    .map((one) => ({ place: one.dataset.place, text: plain(one.value) }));
+
+// What is answered, and beside it which questions each answer is for; only the first is published.
+function answered(form) {
+  const groups = new Map();
+  const asked = [...form.querySelectorAll("[data-question]")];
+  const joins = (one) => one.querySelector("[data-joins]")?.value ?? "";
+  for (const one of asked) {
+    const answer = plain(one.querySelector("[data-answer]").value);
+    if (joins(one) !== "" || answer === "") continue;
+    const question = plain(one.querySelector("[data-words]").value);
+    groups.set(one.dataset.question, { said: { question, answer }, ids: [one.dataset.question] });
+  }
+  for (const one of asked) groups.get(joins(one))?.ids.push(one.dataset.question);
+  const found = [...groups.values()];
+  return { answers: found.map((one) => one.said), questions: found.map((one) => one.ids) };
+}
+
 async function clarify(form) {
   const { project, lot } = JSON.parse(form.dataset.timetable);
   const documents = [];
   for (const file of form.elements.files.files) documents.push(await kept(form, file));
+  const changes = changed(form);
+  const { answers, questions } = answered(form);
   const clarification = await envelope("clarification", {
     project,
     lot,
@@ -56,10 +82,12 @@ async function clarify(form) {
     text: form.elements.text.value.trim(),
     may_affect_bids: form.elements.may_affect_bids.value === "yes",
     documents,
+    ...(changes.length ? { changes } : {}),
+    ...(answers.length ? { answers } : {}),
   });
   const moves = form.elements.bids_due_at.value !== "";
   const timetable = moves ? await envelope("timetable", moved(form)) : null;
-  await postJson(form.action, { clarification, timetable });
+  await postJson(form.action, { clarification, timetable, questions });
 }
 
 const amend = (form) => postStatement(form.action, "timetable", moved(form));
