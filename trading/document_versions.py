@@ -6,28 +6,35 @@ clarification or modification since.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlmodel import col
 
 from kernel.access import Role, by
-from kernel.crypto.digests import unb64u
+from kernel.crypto.digests import Malformed, strict_json, unb64u
 from kernel.errors import NotFound
 from kernel.store.transaction import Transaction
+from trading.rules.tender_file import parse_tender_file
 from trading.rules.version_difference import (
     Answer,
+    ChangedContents,
+    ChangedFile,
     Difference,
     KeptFile,
     Version,
+    contents_difference,
     difference,
     version_at,
 )
 from trading.tables import BidRow, LotRow, NoticeRow, TimetableRow
+
+FILE_MAX: Final = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,23 @@ async def compared(tx: Transaction, lot_id: UUID, old: int, new: int) -> Differe
     found = await versions(tx, lot_id)
     if not 1 <= old < new <= len(found):
         raise NotFound("no such versions")
-    return difference(found, old, new)
+    between = difference(found, old, new)
+    contents = [await _contents(tx, file) for file in between.files]
+    return replace(between, contents=tuple(one for one in contents if one is not None))
+
+
+async def _contents(tx: Transaction, file: ChangedFile) -> ChangedContents | None:
+    """What changed inside a file, where both are tender files of blocks; None for all others."""
+    if file.old is None or not file.name.endswith(".json"):
+        return None
+    try:
+        before, after = [
+            parse_tender_file(strict_json(await tx.documents.read(one.digest), FILE_MAX))
+            for one in (file.old, file.new)
+        ]
+    except Malformed:
+        return None
+    return await asyncio.to_thread(contents_difference, file.name, before, after)
 
 
 @by(Role.BIDDER)
@@ -116,9 +139,7 @@ async def told_versions(tx: Transaction, lot_id: UUID) -> tuple[Version, ...]:
                 may_affect_bids=bool(body.get("may_affect_bids", False)),
                 words=words,
                 files=files,
-                answers=tuple(
-                    Answer(one["question"], one["answer"]) for one in body.get("answers", [])
-                ),
+                answers=_answers_in(notice),
                 documents_until=times.documents_until,
                 bids_due_at=times.bids_due_at,
             )
@@ -131,6 +152,12 @@ def _words_in(body: Mapping[str, Any]) -> dict[str, str]:
         **body.get("words", {}),
         **{change["place"]: change["text"] for change in body.get("changes", [])},
     }
+
+
+def _answers_in(notice: NoticeRow) -> tuple[Answer, ...]:
+    if notice.kind != "clarification":
+        return ()
+    return tuple(Answer(one["question"], one["answer"]) for one in notice.body.get("answers", []))
 
 
 def _files_in(body: Mapping[str, Any]) -> dict[str, KeptFile]:

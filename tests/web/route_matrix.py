@@ -132,6 +132,15 @@ ROUTES: dict[str, Line] = {
     "POST /demo/clock": Line(
         frozenset({Role.CENTRE_STAFF}), body={"to": "2000-01-01T00:00:00Z"}, demo_only=True
     ),
+    # ── what is kept behind a notice, and the question board ──
+    "GET /notices/{lot_id}/diff/{old}..{new}": ANYONE,
+    "GET /notices/{lot_id}/termination": ANYONE,
+    "GET /api/v1/lots/{lot_id}/versions": ANYONE,
+    "GET /api/v1/lots/{lot_id}/versions/{old}..{new}": ANYONE,
+    "GET /api/v1/lots/{lot_id}/termination": ANYONE,
+    "GET /notices/{lot_id}/questions": ANYONE,
+    "GET /api/v1/lots/{lot_id}/questions": ANYONE,
+    "POST /api/v1/lots/{lot_id}/questions": Allowed(Role.BIDDER, statement="question"),
     # ── the tender desk ──
     "POST /api/v1/projects": Allowed(
         *OWNERS,

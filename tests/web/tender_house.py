@@ -24,7 +24,14 @@ from tests.web.browser import open_page, served
 from web import frame, live, problems, request_scope, same_origin, security_headers, visitor_choices
 from web.client import Client
 from web.pages import STATIC
-from web.routes import blacklist_register, public_hall, sign_in_gate, tender_desk
+from web.routes import (
+    blacklist_register,
+    notice_archive,
+    public_hall,
+    question_board,
+    sign_in_gate,
+    tender_desk,
+)
 
 HTML = {"Accept": "text/html"}
 
@@ -40,7 +47,14 @@ def tender_house(store: Store, settings: Settings) -> FastAPI:
 
     app = FastAPI(lifespan=open_house, dependencies=[Depends(request_scope.known_parameters)])
     app.state.store, app.state.settings = store, settings
-    for place in (public_hall, sign_in_gate, tender_desk, blacklist_register):
+    for place in (
+        public_hall,
+        notice_archive,
+        question_board,
+        sign_in_gate,
+        tender_desk,
+        blacklist_register,
+    ):
         app.include_router(place.router)
     app.include_router(live.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

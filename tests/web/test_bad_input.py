@@ -143,6 +143,9 @@ async def test_what_is_signed_and_spoilt_is_refused_and_leaves_nothing(
     answer = {"lot": lot, "objection": raised["id"], "words": "已修改。"}
     await agency.post_statement(f"{path}/objections/{raised['id']}/answer", "answer", answer)
 
+    question = {"lot": lot, "words": "业绩年限从何时起算？"}
+    await objector.post_statement(f"{path}/questions", "question", question)
+
     clarification = {
         "project": str(tender.lot.project_id),
         "lot": lot,

@@ -52,6 +52,8 @@ SEEN_ELSEWHERE = {
     "GET /awards/{lot_id}/board": "a part of the award's page, which loads it",
     "GET /listings/{listing_id}/board": "a part of the listing's page, which loads it",
     "GET /supervision/board": "a part of the supervision room, which loads it",
+    "GET /notices/{lot_id}/diff/{old}..{new}": "of two versions: tests/web/test_notice_archive.py",
+    "GET /notices/{lot_id}/termination": "of a lot that ended: tests/web/test_notice_archive.py",
     "GET /notices/{lot_id}/documents": "while they are on offer: tests/web/test_public_hall.py",
     "GET /awards/{lot_id}/notice": "there is one after the award: tests/web/test_award_hall.py",
 }
@@ -93,6 +95,10 @@ class House:
             "GET /transparency": (None, "/transparency"),
             "GET /notices": (None, "/notices"),
             "GET /notices/{lot_id}": (None, f"/notices/{lot}"),
+            "GET /notices/{lot_id}/questions": (
+                self.bidder,
+                f"/notices/{self.open_lot.lot_id}/questions",
+            ),
             "GET /projects/{project_id}": (None, f"/projects/{project}"),
             "GET /desk": (agency, "/desk"),
             "GET /desk/projects/new": (agency, "/desk/projects/new"),

@@ -38,6 +38,7 @@ from tests.web.whole_house import chosen, fixed, forms_of, names_in, open_whole_
 from trading import handover
 from trading.rules.lot_lifecycle import LAWFUL_MOVES, LotMove, LotState
 from trading.tables import LotRow
+from web.client import Problem
 from web.lot_course import Course, Step
 from web.pages import environment
 from web.words import Language
@@ -275,7 +276,12 @@ async def cancelled(app: FastAPI, hall: Hall, article: str, loss: str) -> None:
     assert loss in form.text
     said = {"kind": "cancellation", "project": str(hall.tender.lot.project_id), "lot": str(lot_id)}
     client = await client_of(app, agency)
-    await client.post_statement(action, "notice", {**said, "reason": "项目取消"})
+    with pytest.raises(Problem) as refused:
+        await client.post_statement(action, "notice", {**said, "reason": "项目取消"})
+    assert refused.value.codes == {"no_return", "no_interest"}
+    promises = [one.get("value") for one in form.all("input") if one.get("name") == "promises"]
+    told = {**said, "reason": "项目取消", "promises": sorted(promises)}
+    await client.post_statement(action, "notice", told)
     assert await state_of(hall.store, lot_id) == "cancelled"
     shown = await page(app, desk(lot_id), agency)
     assert action not in shown

@@ -566,7 +566,7 @@ async def test_a_clarification_is_refused_and_then_moves_the_deadline_in_the_bro
         await shown.goto(f"{address}/desk/lots/{lot.lot_id}")
         form = shown.locator("form[data-clarify]")
         await form.get_by_label("标题").fill("第1号澄清")
-        await form.get_by_label("内容").fill("工程量清单第12项数量更正。")
+        await form.get_by_label("内容", exact=True).fill("工程量清单第12项数量更正。")
         await form.get_by_label("附件").set_input_files(
             FilePayload(name="更正.txt", mimeType="text/plain", buffer=b"3200")
         )

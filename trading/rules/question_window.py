@@ -81,8 +81,8 @@ def _names(words: str, name: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """The text as it reads: full and half width alike, in one case, without spaces."""
-    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """The text's letters and digits alone: full and half width alike, in one case."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).casefold()))
 
 
 def _clock(at: datetime) -> str:

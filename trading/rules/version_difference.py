@@ -16,10 +16,13 @@ from enum import StrEnum
 from typing import Final
 
 from kernel.working_days import beijing_day
+from trading.rules.tender_file import TenderDocument, tender_file_document
 
 _PIECES: Final = re.compile(r"[0-9][0-9,.]*|[A-Za-z]+|\s+|.", re.DOTALL)
-_PIECES_MAX: Final = 1_500
+_PIECES_MAX: Final = 1_000
 """Above so many pieces that differ, a text is shown as replaced: telling more would take long."""
+_COMPARED_MAX: Final = 200
+"""So many parts of a file are compared sign by sign; the rest are shown whole, old and new."""
 _KEPT_MIN: Final = 2
 """Fewer signs in common between two changes than this are no help to a reader."""
 
@@ -107,6 +110,39 @@ class ChangedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedPart:
+    """A block, a line of the bill or a figure of a tender file; empty text where it is not there.
+
+    `kind` is `block`, `item` or `term`; `number` is what the file numbers or names it by.
+    """
+
+    kind: str
+    number: str
+    title: str
+    old: str
+    new: str
+    segments: tuple[Segment, ...]
+
+    @property
+    def old_side(self) -> tuple[Segment, ...]:
+        """The old text: what was kept and what was deleted."""
+        return tuple(one for one in self.segments if one.edit is not Edit.INSERTED)
+
+    @property
+    def new_side(self) -> tuple[Segment, ...]:
+        """The new text: what was kept and what was inserted."""
+        return tuple(one for one in self.segments if one.edit is not Edit.DELETED)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedContents:
+    """What differs inside a tender file of blocks that took another's place."""
+
+    name: str
+    parts: tuple[ChangedPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MovedTime:
     """A time that moved, and by how many days of the calendar."""
 
@@ -129,6 +165,7 @@ class Difference:
     files: tuple[ChangedFile, ...]
     times: tuple[MovedTime, ...]
     notices: tuple[Version, ...]
+    contents: tuple[ChangedContents, ...] = ()
 
     @property
     def may_affect_bids(self) -> bool:
@@ -164,6 +201,40 @@ def difference(versions: Sequence[Version], old: int, new: int) -> Difference:
     return Difference(before, after, words, files, times, tuple(versions[old:new]))
 
 
+def contents_difference(name: str, old: TenderDocument, new: TenderDocument) -> ChangedContents:
+    """What differs between two tender files of blocks: blocks, lines of the bill, figures."""
+    before, after = _parts(old), _parts(new)
+    changed = []
+    for key in [*after, *(one for one in before if one not in after)]:
+        (was_title, was), (title, now) = before.get(key, ("", "")), after.get(key, ("", ""))
+        if (was_title, was) != (title, now):
+            whole = len(changed) >= _COMPARED_MAX
+            found = _replaced(was, now) if whole else segments(was, now)
+            changed.append(ChangedPart(*key, title or was_title, was, now, found))
+    return ChangedContents(name, tuple(changed))
+
+
+def _parts(file: TenderDocument) -> dict[tuple[str, str], tuple[str, str]]:
+    """Everything a tender file says, by its kind and number: a title, and the text."""
+    found = {
+        ("block", block.number): (
+            block.title,
+            f"{block.text}\n（实质性要求）" if block.essential else block.text,
+        )
+        for block in file.blocks
+    }
+    found |= {
+        ("item", item.number): (item.name, f"{item.quantity.normalize():f} {item.unit}")
+        for item in file.bill
+    }
+    terms = tender_file_document(file)["terms"]
+    assert isinstance(terms, dict)
+    for name, value in terms.items():
+        text = "、".join(map(str, value)) if isinstance(value, list) else str(value)
+        found["term", name] = (name, "" if value is None else text)
+    return found
+
+
 def version_at(versions: Sequence[Version], instant: datetime) -> Version:
     """The version in force at an instant; what was published at that very instant is in force."""
     return [one for one in versions if one.published_at <= instant][-1]
@@ -195,8 +266,7 @@ def _alike(one: Sequence[str], other: Sequence[str]) -> int:
 
 def _middle(left: list[str], right: list[str]) -> Iterator[Segment]:
     if len(left) + len(right) > _PIECES_MAX:
-        yield Segment(Edit.DELETED, "".join(left))
-        yield Segment(Edit.INSERTED, "".join(right))
+        yield from _replaced("".join(left), "".join(right))
         return
     matcher = SequenceMatcher(None, left, right, autojunk=False)
     for what, from_, to, from_new, to_new in matcher.get_opcodes():
@@ -206,6 +276,11 @@ def _middle(left: list[str], right: list[str]) -> Iterator[Segment]:
         else:
             yield Segment(Edit.DELETED, gone)
             yield Segment(Edit.INSERTED, come)
+
+
+def _replaced(old: str, new: str) -> tuple[Segment, ...]:
+    both = (Segment(Edit.DELETED, old), Segment(Edit.INSERTED, new))
+    return tuple(one for one in both if one.text)
 
 
 def _joined(found: Iterator[Segment]) -> Iterator[Segment]:

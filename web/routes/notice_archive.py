@@ -12,7 +12,7 @@ from kernel.money import yuan_text
 from trading import document_versions, endings, notice_board
 from trading.endings import Ending
 from trading.rules.document_changes import PLACE_NAMES
-from trading.rules.version_difference import Answer, Difference, KeptFile, Version
+from trading.rules.version_difference import Answer, Difference, KeptFile, Segment, Version
 from web.pages import render
 from web.request_scope import Act, ActRoute
 
@@ -66,7 +66,7 @@ async def get_versions(tx: Act, lot_id: UUID) -> dict[str, Any]:
 @router.get("/api/v1/lots/{lot_id}/versions/{old}..{new}")
 async def get_difference(tx: Act, lot_id: UUID, old: Number, new: Number) -> dict[str, Any]:
     """Everything in which a later version differs from an earlier one."""
-    return difference_told(await document_versions.compared(tx, lot_id, old, new))
+    return _difference_told(await document_versions.compared(tx, lot_id, old, new))
 
 
 @router.get("/api/v1/lots/{lot_id}/termination")
@@ -94,8 +94,7 @@ def _version_told(one: Version) -> dict[str, Any]:
     }
 
 
-def difference_told(found: Difference) -> dict[str, Any]:
-    """A difference as it is told to programs, and to a bidder whose bid follows an old version."""
+def _difference_told(found: Difference) -> dict[str, Any]:
     return {
         "from": found.old.number,
         "to": found.new.number,
@@ -118,6 +117,23 @@ def difference_told(found: Difference) -> dict[str, Any]:
             }
             for one in found.files
         ],
+        "contents": [
+            {
+                "name": one.name,
+                "parts": [
+                    {
+                        "kind": part.kind,
+                        "number": part.number,
+                        "title": part.title,
+                        "old": part.old,
+                        "new": part.new,
+                        "segments": _segments_told(part.segments),
+                    }
+                    for part in one.parts
+                ],
+            }
+            for one in found.contents
+        ],
         "times": [
             {
                 "what": one.what,
@@ -133,6 +149,10 @@ def difference_told(found: Difference) -> dict[str, Any]:
             for one in found.notices
         ],
     }
+
+
+def _segments_told(segments: tuple[Segment, ...]) -> list[dict[str, str]]:
+    return [{"edit": str(one.edit), "text": one.text} for one in segments]
 
 
 def _file_told(file: KeptFile) -> dict[str, Any]:
