@@ -19,6 +19,7 @@ from kernel.statute import Article
 from kernel.store.transaction import Transaction
 from trading.handover import switches_for
 from trading.rules.lot_lifecycle import LotMove, LotState, article_of, was_closed
+from trading.rules.question_window import secrecy_article
 from trading.rules.tender_ending import Promise, return_article, return_due_at
 from trading.tables import LotRow, NoticeRow
 
@@ -40,6 +41,7 @@ class Ending:
     return_due_at: datetime | None
     article: Article
     return_article: Article
+    secrecy_article: Article
     closed: bool
     read_out: bool
     digest: bytes
@@ -70,6 +72,7 @@ async def ending(tx: Transaction, lot_id: UUID) -> Ending:
         return_due_at(row.published_at, switches, calendar=tx.settings.calendar),
         article_of(before, LotMove.CANCEL, regime=switches.regime),
         return_article(switches),
+        secrecy_article(switches),
         closed=was_closed(lot.path),
         read_out=LotState.OPENED in lot.path,
         digest=row.digest,

@@ -16,6 +16,7 @@ from kernel.statute import (
     BIDDING_LAW,
     BIDDING_REGULATION,
     PROCUREMENT_TENDER_MEASURES,
+    Article,
     Regime,
     under,
 )
@@ -70,10 +71,16 @@ def question_refusals(question: Question, switches: Switches) -> list[Refusal]:
         article = PROCUREMENT_TENDER_MEASURES[27] if procurement else BIDDING_REGULATION[22]
         refusals.append(Refusal("not_open", article, "标段不在投标阶段，不再就招标文件提问"))
     if _names(question.words, question.asker_name) or _names(question.words, question.asker_uscc):
-        article = PROCUREMENT_TENDER_MEASURES[28] if procurement else BIDDING_LAW[22]
+        article = secrecy_article(switches)
         reason = "问题中不得写明提问单位的名称或者代码，潜在投标人的名称应当保密"
         refusals.append(Refusal("names_asker", article, reason))
     return refusals
+
+
+def secrecy_article(switches: Switches) -> Article:
+    """The article that keeps secret who means to bid."""
+    procurement = switches.regime is Regime.PROCUREMENT
+    return PROCUREMENT_TENDER_MEASURES[28] if procurement else BIDDING_LAW[22]
 
 
 def _names(words: str, name: str) -> bool:

@@ -204,7 +204,7 @@ def difference(versions: Sequence[Version], old: int, new: int) -> Difference:
 def contents_difference(name: str, old: TenderDocument, new: TenderDocument) -> ChangedContents:
     """What differs between two tender files of blocks: blocks, lines of the bill, figures."""
     before, after = _parts(old), _parts(new)
-    changed = []
+    changed: list[ChangedPart] = []
     for key in [*after, *(one for one in before if one not in after)]:
         (was_title, was), (title, now) = before.get(key, ("", "")), after.get(key, ("", ""))
         if (was_title, was) != (title, now):

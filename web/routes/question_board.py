@@ -17,6 +17,7 @@ from kernel.working_days import beijing_day
 from trading import document_versions, notice_board, questioning, tendering
 from trading.questioning import Board
 from trading.rules.procedures import switches_of
+from trading.rules.question_window import secrecy_article
 from trading.rules.version_difference import Version
 from web.pages import render
 from web.request_scope import Act, ActRoute, Signed
@@ -51,6 +52,7 @@ async def board_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     answering = board.desk is not None and board.takes_answers
     published_at = found.line.published_at
     assert published_at is not None
+    switches = switches_of(found.line.procedure, on=beijing_day(published_at))
     return render(
         request,
         "question_board/board.html",
@@ -59,7 +61,8 @@ async def board_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
         versions=versions,
         waiting=[one for one in board.desk or () if one.notice is None],
         done=[one for one in board.desk or () if one.notice is not None],
-        switches=switches_of(found.line.procedure, on=beijing_day(published_at)),
+        switches=switches,
+        secrecy=secrecy_article(switches),
         asks=tx.actor.role is Role.BIDDER,
         role=tx.actor.role,
         now=tx.now,
