@@ -88,7 +88,7 @@ class Board:
 @by(Role.BIDDER)
 async def ask_question(tx: Transaction, lot_id: LotId, raw: bytes) -> Asked:
     """Ask about the documents of an open lot. The same statement again is the same question."""
-    lot = await _published(tx, lot_id)
+    lot = _published(await lots.hold(tx, lot_id))
     own = await require_verified(tx)
     statement = await verified_statement(tx, raw, "question", lot=lot_id, project=lot.project_id)
     words = clean_text(statement.payload["words"], at_most=WORDS_MAX)
@@ -135,7 +135,8 @@ async def ask_question(tx: Transaction, lot_id: LotId, raw: bytes) -> Asked:
 @by(*Role)
 async def board(tx: Transaction, lot_id: LotId) -> Board:
     """The question board of a published lot, as far as whoever looks may read it."""
-    lot = await _published(tx, lot_id)
+    # Nothing is held for those who only look: they would keep the closing waiting.
+    lot = _published(await tx.session.get(LotRow, lot_id))
     assert lot.bids_due_at is not None
     project = await tx.session.get_one(ProjectRow, lot.project_id)
     until = question_until(lot.bids_due_at, await switches_for(tx, lot))
@@ -144,7 +145,7 @@ async def board(tx: Transaction, lot_id: LotId) -> Board:
     return Board(
         until,
         takes_questions=open_still and tx.now <= until,
-        takes_answers=open_still and not lot.suspended,
+        takes_answers=open_still,
         own=await _own_questions(tx, lot_id) if tx.actor.role is Role.BIDDER else (),
         desk=await _desk_questions(tx, lot) if lots.owns(tx, project) else None,
     )
@@ -219,8 +220,7 @@ async def keep_answers(
     )
 
 
-async def _published(tx: Transaction, lot_id: LotId) -> LotRow:
-    lot = await lots.hold(tx, lot_id)
-    if lot.published_at is None or lot.bids_due_at is None:
+def _published(lot: LotRow | None) -> LotRow:
+    if lot is None or lot.published_at is None or lot.bids_due_at is None:
         raise NotFound("no such lot")
     return lot
