@@ -627,6 +627,10 @@ class ListingDealSigned(Event):
     audience: ClassVar[Audience] = Audience.PUBLIC
     side: str
     complete: bool
+    statement_digest: bytes
+
+
+# ── questions ─────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 """Ask about documents: questions of potential bidders, and which published answer each got.
 
-Revision ID: 2026_11_29_1815
+Revision ID: 2026_11_29_1850
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "2026_11_29_1815"
-down_revision = "2026_11_23_1200"
+revision = "2026_11_29_1850"
+down_revision = "2026_11_29_1840"
 branch_labels = None
 depends_on = None
 
