@@ -33,12 +33,11 @@ from kernel.crypto.signing import PrivateKey
 from kernel.identifiers import BidId, CommitteeId, LotId, PersonId, SeatId, SiteId
 from kernel.randomness import random_bytes, random_id
 from kernel.settings import Settings
-from kernel.store.embedded_postgres import EmbeddedPostgres
 from kernel.store.parties import payload_type
 from kernel.store.transaction import Store, transaction
 from tests.awards import a_sheet, a_zip, handed_over, record_signed
 from tests.draw_cast import EAST, HOST, SOUTH, DrawHouse, a_pool
-from tests.kept_stores import Tick, founded_store, settings_in, store_over, witnessed
+from tests.kept_stores import Lines, Tick, founded_store, settings_in, store_over, witnessed
 from tests.opened_lots import (
     Hall,
     a_hall,
@@ -544,7 +543,7 @@ async def a_seat_of(room: WorkRoom, site_id: SiteId) -> tuple[SeatId, PrivateKey
 class KeptCommittees:
     """Rooms made once in this process, each in a database that is copied for every test."""
 
-    server: EmbeddedPostgres
+    lines: Lines
     folder: Path
     template: str
     rooms: dict[str, tuple[WorkRoom, Settings, str]] = field(default_factory=dict)
@@ -562,13 +561,13 @@ class KeptCommittees:
         room, settings, source = self.rooms[kind]
         self.copies += 1
         name = f"room_{self.copies}"
-        await self.server.create_database(name, template=source)
+        await self.lines.server.create_database(name, template=source)
         return room, settings, name
 
     async def _make(self, kind: str) -> None:
         name = f"kept_{kind}"
         settings = witnessed(settings_in(self.folder / kind))
-        async with founded_store(self.server, name, self.template, settings) as (store, tick):
+        async with founded_store(self.lines, name, self.template, settings) as (store, tick):
             room = await a_room(store, tick, kind)
             await room.convene()
             await tick()
@@ -576,7 +575,7 @@ class KeptCommittees:
 
     async def _score(self, kind: str, procedure: str) -> None:
         made, settings, name = await self.copied(procedure)
-        async with store_over(self.server, name, settings) as (store, tick):
+        async with store_over(self.lines, name, settings) as (store, tick):
             room = made.over(store, tick)
             await room.sit()
             await room.reject()
@@ -585,7 +584,7 @@ class KeptCommittees:
 
 
 @asynccontextmanager
-async def committees_kept(server: EmbeddedPostgres, template: str) -> AsyncIterator[KeptCommittees]:
+async def committees_kept(lines: Lines, template: str) -> AsyncIterator[KeptCommittees]:
     """What keeps rooms for a test process."""
     with tempfile.TemporaryDirectory(prefix="sunbid-rooms-") as folder:
-        yield KeptCommittees(server, Path(folder), template)
+        yield KeptCommittees(lines, Path(folder), template)

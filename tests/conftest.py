@@ -5,14 +5,17 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import import_module
 from itertools import count
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -20,7 +23,6 @@ import pytest
 import structlog
 from fastapi import FastAPI
 from hypothesis import settings as dice
-from sqlalchemy import event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel.crypto.notes import LogSigner
@@ -34,7 +36,7 @@ from kernel.store.transaction import Store
 from kernel.store.transparency_log import disclose_fillers, integrate_once, publish_once
 from tests.awards import Evaluated
 from tests.committees_at_work import KeptCommittees, WorkRoom, committees_kept
-from tests.kept_stores import START, cosign, settings_in, store_over
+from tests.kept_stores import START, Lines, clock_turned, cosign, settings_in, store_over
 from tests.kept_stories import KeptStories, Told, continued
 from tests.opened_lots import Hall
 from tests.sealed_bids import Tender
@@ -103,10 +105,16 @@ class Database:
 
 
 @pytest.fixture(scope="session")
-def kept_stories(postgres: EmbeddedPostgres) -> Iterator[KeptStories]:
+def role_lines(postgres: EmbeddedPostgres) -> Lines:
+    """The engines of this test process."""
+    return Lines(postgres)
+
+
+@pytest.fixture(scope="session")
+def kept_stories(role_lines: Lines) -> Iterator[KeptStories]:
     """Stories told once in this process."""
     with tempfile.TemporaryDirectory(prefix="sunbid-stories-") as folder:
-        yield KeptStories(postgres, Path(folder), TEMPLATE)
+        yield KeptStories(role_lines, Path(folder), TEMPLATE)
 
 
 @pytest.fixture
@@ -122,38 +130,6 @@ async def database(postgres: EmbeddedPostgres, told: Told | None) -> AsyncIterat
     await postgres.create_database(name, template=told.database if told else TEMPLATE)
     yield Database(postgres, name)
     await postgres.drop_database(name)
-
-
-@dataclass(slots=True)
-class Lines:
-    """One engine for each role, led from database to database.
-
-    An engine keeps the statements it has compiled; a new one for each test would spend a third of
-    the time on compiling them again.
-    """
-
-    server: EmbeddedPostgres
-    engines: dict[str, AsyncEngine] = field(default_factory=dict)
-
-    def to(self, database: Database, role: str, *, pool_size: int) -> AsyncEngine:
-        """The role's engine, from now on leading to this database."""
-        url = make_url(database.url(role))
-        if role not in self.engines:
-            engine = self.engines[role] = connect(database.url(role), pool_size=pool_size)
-
-            @event.listens_for(engine.sync_engine, "do_connect")
-            def lead(_: object, __: object, ___: object, where: dict[str, object]) -> None:
-                where["database"] = engine.url.database
-
-        engine = self.engines[role]
-        engine.sync_engine.url = url
-        return engine
-
-
-@pytest.fixture(scope="session")
-def role_lines(postgres: EmbeddedPostgres) -> Lines:
-    """The engines of this test process."""
-    return Lines(postgres)
 
 
 @pytest.fixture
@@ -174,13 +150,11 @@ async def store(
     if told:
         continued(told, tmp_path)
     else:
-        owner = role_lines.to(database, OWNER, pool_size=1)
         keys = founding.make_keys(settings)
-        await founding.found(owner, settings, keys, demo=True, start=START)
-        await owner.dispose()
-    engine = role_lines.to(database, APP, pool_size=10)
-    yield Store(session_factory(engine), Documents("", folder=tmp_path / "documents"), settings)
-    await engine.dispose()
+        async with role_lines.lent(OWNER, database.name, pool_size=1) as owner:
+            await founding.found(owner, settings, keys, demo=True, start=START)
+    async with role_lines.lent(APP, database.name, pool_size=10) as engine:
+        yield Store(session_factory(engine), Documents("", folder=tmp_path / "documents"), settings)
 
 
 def _gone_on_with(told: Told | None, store: Store) -> Any:
@@ -219,9 +193,8 @@ def evaluated(told: Told | None, store: Store) -> Evaluated:
 @pytest.fixture
 async def log_line(database: Database, role_lines: Lines) -> AsyncIterator[AsyncEngine]:
     """The log's own line to the database."""
-    engine = role_lines.to(database, LOG, pool_size=1)
-    yield engine
-    await engine.dispose()
+    async with role_lines.lent(LOG, database.name, pool_size=1) as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -242,35 +215,22 @@ def tick(store: Store, log_line: AsyncEngine, settings: Settings) -> Callable[[]
 
 
 @pytest.fixture
-def sound(store: Store, database: Database) -> Callable[[], Awaitable[None]]:
+def sound(store: Store, database: Database, role_lines: Lines) -> Callable[[], Awaitable[None]]:
     """Ask every invariant of the platform, and look at every file it keeps."""
 
     async def asked() -> None:
-        owner = connect(database.url(OWNER), pool_size=1)
-        try:
+        async with role_lines.lent(OWNER, database.name, pool_size=1) as owner:
             assert await faults_of(owner, store.documents) == []
-        finally:
-            await owner.dispose()
 
     return asked
 
 
 @pytest.fixture
-def clock_to(database: Database) -> Callable[[datetime], Awaitable[None]]:
+def clock_to(database: Database, role_lines: Lines) -> Callable[[datetime], Awaitable[None]]:
     """Turn the platform's clock forward to an instant, by hand."""
 
     async def turn(to: datetime) -> None:
-        engine = connect(database.url(OWNER), pool_size=1)
-        async with engine.begin() as connection:
-            await connection.execute(
-                text(
-                    "INSERT INTO kernel.clock_jump (offset_by, reason, jumped_at)"
-                    " VALUES (CAST(:to AS timestamptz) - clock_timestamp(), 'test',"
-                    " clock_timestamp())"
-                ),
-                {"to": to},
-            )
-        await engine.dispose()
+        await clock_turned(role_lines, database.name, to)
 
     return turn
 
@@ -285,9 +245,9 @@ async def one_chromium() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-async def kept_committees(postgres: EmbeddedPostgres) -> AsyncIterator[KeptCommittees]:
+async def kept_committees(role_lines: Lines) -> AsyncIterator[KeptCommittees]:
     """Committees at work, made once in this process and copied for each test that asks."""
-    async with committees_kept(postgres, TEMPLATE) as kept:
+    async with committees_kept(role_lines, TEMPLATE) as kept:
         yield kept
 
 
@@ -298,9 +258,9 @@ async def room(
     """A committee that was just convened for a mandatory tender, unless the test names another."""
     kind = getattr(request, "param", "tendering")
     made, settings, name = await kept_committees.copied(kind)
-    async with store_over(kept_committees.server, name, settings) as (store, tick):
+    async with store_over(kept_committees.lines, name, settings) as (store, tick):
         yield made.over(store, tick, name)
-    await kept_committees.server.drop_database(name)
+    await kept_committees.lines.server.drop_database(name)
 
 
 @pytest.fixture
@@ -319,6 +279,21 @@ async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C be answered here.
+
+    In place of Python's own handler asyncio puts one for every fixture and every test it runs, and
+    to take it back Python writes out the task it belongs to, with all that a fixture made: half of
+    the time of the whole suite. Where somebody else answers it leaves things as they are.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, _interrupted)
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def pytest_collection_finish() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import event, make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kernel.clock import machine_clock
 from kernel.crypto.digests import sha256
@@ -78,41 +80,87 @@ async def cosign(connection: AsyncConnection, settings: Settings) -> None:
             )
 
 
+@dataclass(slots=True)
+class Lines:
+    """Engines that are lent out, each time to another database.
+
+    An engine keeps the statements it has compiled; a new one for each test would spend a third of
+    the time on compiling them again.
+    """
+
+    server: EmbeddedPostgres
+    idle: dict[tuple[str, int], list[AsyncEngine]] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def lent(self, role: str, database: str, *, pool_size: int) -> AsyncIterator[AsyncEngine]:
+        """An engine that leads the role to this database until the block ends."""
+        url = self.server.url(role=role, database=database)
+        idle = self.idle.setdefault((role, pool_size), [])
+        engine = idle.pop() if idle else _led_engine(url, pool_size)
+        engine.sync_engine.url = make_url(url)
+        try:
+            yield engine
+        finally:
+            await engine.dispose()
+            idle.append(engine)
+
+
+def _led_engine(url: str, pool_size: int) -> AsyncEngine:
+    """An engine whose connections follow its address when that changes."""
+    engine = connect(url, pool_size=pool_size)
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def lead(_: object, __: object, ___: object, where: dict[str, object]) -> None:
+        where["database"] = engine.url.database
+
+    return engine
+
+
+async def clock_turned(lines: Lines, database: str, to: datetime) -> None:
+    """Turn a demo platform's clock forward to an instant, by hand."""
+    async with lines.lent(OWNER, database, pool_size=1) as engine, engine.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO kernel.clock_jump (offset_by, reason, jumped_at)"
+                " VALUES (CAST(:to AS timestamptz) - clock_timestamp(), 'test',"
+                " clock_timestamp())"
+            ),
+            {"to": to},
+        )
+
+
 @asynccontextmanager
 async def founded_store(
-    server: EmbeddedPostgres, name: str, template: str, settings: Settings
+    lines: Lines, name: str, template: str, settings: Settings
 ) -> AsyncIterator[tuple[Store, Tick]]:
     """A founded store in a new database of that name; the database stays."""
     settings.data.mkdir()
-    await server.create_database(name, template=template)
-    owner = connect(server.url(role=OWNER, database=name), pool_size=1)
-    keys = founding.make_keys(settings)
-    await founding.found(owner, settings, keys, demo=True, start=START)
-    await owner.dispose()
-    async with store_over(server, name, settings) as (store, tick):
+    await lines.server.create_database(name, template=template)
+    async with lines.lent(OWNER, name, pool_size=1) as owner:
+        keys = founding.make_keys(settings)
+        await founding.found(owner, settings, keys, demo=True, start=START)
+    async with store_over(lines, name, settings) as (store, tick):
         yield store, tick
 
 
 @asynccontextmanager
 async def store_over(
-    server: EmbeddedPostgres, name: str, settings: Settings
+    lines: Lines, name: str, settings: Settings
 ) -> AsyncIterator[tuple[Store, Tick]]:
     """A store over a database, and the log's hand beside it."""
-    engine = connect(server.url(role=APP, database=name), pool_size=10)
-    log = connect(server.url(role=LOG, database=name), pool_size=1)
     signer = founding.read_keys(settings).log_signer
+    async with (
+        lines.lent(APP, name, pool_size=10) as engine,
+        lines.lent(LOG, name, pool_size=1) as log,
+    ):
 
-    async def tick() -> None:
-        async with log.connect() as connection:
-            while await sequence_once(connection):
-                pass
-            await integrate_once(connection, epoch_length=timedelta(days=1))
-            await publish_once(connection, signer)
-            await cosign(connection, settings)
+        async def tick() -> None:
+            async with log.connect() as connection:
+                while await sequence_once(connection):
+                    pass
+                await integrate_once(connection, epoch_length=timedelta(days=1))
+                await publish_once(connection, signer)
+                await cosign(connection, settings)
 
-    documents = Documents("", folder=settings.data / "documents")
-    try:
+        documents = Documents("", folder=settings.data / "documents")
         yield Store(session_factory(engine), documents, settings), tick
-    finally:
-        await log.dispose()
-        await engine.dispose()

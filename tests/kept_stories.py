@@ -14,10 +14,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from kernel.store.embedded_postgres import EmbeddedPostgres
 from kernel.store.transaction import Store
 from tests.awards import a_recorded_lot, an_evaluated_lot
-from tests.kept_stores import founded_store, settings_in, witnessed
+from tests.kept_stores import Lines, founded_store, settings_in, witnessed
 from tests.opened_lots import Hall, a_closed_lot
 from tests.sealed_bids import a_tender
 
@@ -65,7 +64,7 @@ class Told:
 class KeptStories:
     """The stories of this process, each told when it is first asked for."""
 
-    server: EmbeddedPostgres
+    lines: Lines
     folder: Path
     template: str
     told: dict[str, Told] = field(default_factory=dict)
@@ -82,7 +81,7 @@ class KeptStories:
     async def _tell(self, name: str) -> Told:
         folder, database = self.folder / name, f"story_{name}"
         settings = witnessed(settings_in(folder))
-        async with founded_store(self.server, database, self.template, settings) as (store, _):
+        async with founded_store(self.lines, database, self.template, settings) as (store, _):
             result = await STORIES[name].tell(store)
         self.told[name] = Told(name, result, database, folder)
         return self.told[name]

@@ -28,6 +28,7 @@ from kernel.crypto.receipts import verify_proof
 from kernel.settings import Settings
 from kernel.store import founding
 from kernel.store.transaction import Store
+from kernel.store.trusted_authorities import trusted_authorities
 from tests.sealed_bids import SealedFile, Tender, a_bidder, a_sealed_bid, a_submission, a_tender
 from tests.tenders import NOW, Player
 from web import premises
@@ -85,7 +86,10 @@ class Programs:
         it is.
         """
         server = self.running[SERVE]
-        async with asyncio.timeout(READY_S), httpx.AsyncClient(timeout=2) as client:
+        async with (
+            asyncio.timeout(READY_S),
+            httpx.AsyncClient(timeout=2, verify=trusted_authorities()) as client,
+        ):
             while server.returncode is None:
                 with contextlib.suppress(httpx.HTTPError):
                     answer = await client.get(f"{self.place.settings.origin}/healthz")

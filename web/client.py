@@ -27,6 +27,7 @@ from kernel.clock import machine_clock
 from kernel.crypto.digests import b64, b64u, canonical, instant_text
 from kernel.crypto.signing import PrivateKey
 from kernel.store.parties import payload_type
+from kernel.store.trusted_authorities import trusted_authorities
 
 PART: Final = 8 * 1024 * 1024
 DSSE: Final = "application/vnd.dsse+json"
@@ -110,6 +111,7 @@ class Client:
         self._http = httpx.AsyncClient(
             base_url=self.origin,
             transport=transport,
+            verify=trusted_authorities(),
             timeout=patience_s,
             headers={"Accept": "application/json", "User-Agent": "sunbid-client"},
             trust_env=False,

@@ -34,6 +34,7 @@ from kernel.store.documents import Documents
 from kernel.store.embedded_postgres import EmbeddedPostgres, PostgresUnavailable
 from kernel.store.registering import is_installed
 from kernel.store.transaction import Store
+from kernel.store.trusted_authorities import trusted_authorities
 
 log = structlog.get_logger()
 
@@ -169,7 +170,10 @@ class Premises:
 
     async def wait_ready(self) -> None:
         """Return when the platform answers; `TimeoutError` when it does not within a minute."""
-        async with asyncio.timeout(READY_PATIENCE_S), httpx.AsyncClient(timeout=2) as client:
+        async with (
+            asyncio.timeout(READY_PATIENCE_S),
+            httpx.AsyncClient(timeout=2, verify=trusted_authorities()) as client,
+        ):
             while True:
                 for watcher in self._watchers:
                     if watcher.done():

@@ -25,6 +25,7 @@ from kernel.crypto.notes import (
 )
 from kernel.errors import BrokenSeal
 from kernel.store.transparency_log import keep_cosignature, with_nodes
+from kernel.store.trusted_authorities import trusted_authorities
 
 log = structlog.get_logger()
 
@@ -37,7 +38,7 @@ async def ask_all(
     """Ask every witness for the newest checkpoint it has not signed yet."""
     if not witnesses:
         return
-    async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE_S, verify=trusted_authorities()) as client:
         await asyncio.gather(
             *(_ask(engine, client, vkey, url, quorum=quorum) for vkey, url in witnesses)
         )

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from evaluation.sound_committees import committee_faults
-from kernel.store.database import OWNER, connect
+from kernel.store.database import OWNER
 from tests.committees_at_work import KeptCommittees, WorkRoom
 
 SPOILT = {
@@ -68,15 +68,15 @@ async def test_whatever_is_spoilt_behind_the_platforms_back_is_found(
     room: WorkRoom, kept_committees: KeptCommittees
 ) -> None:
     await room.reported()
-    engine = connect(kept_committees.server.url(role=OWNER, database=room.database), pool_size=1)
+    lent = kept_committees.lines.lent(OWNER, room.database, pool_size=1)
     missed = []
-    for statements, words in SPOILT.items():
-        async with engine.connect() as connection, connection.begin() as spoiling:
-            for statement in statements.split("; "):
-                await connection.execute(text(statement))
-            found = " ".join(await committee_faults(connection))
-            await spoiling.rollback()
-        if words not in found:
-            missed.append((statements, found))
-    await engine.dispose()
+    async with lent as engine:
+        for statements, words in SPOILT.items():
+            async with engine.connect() as connection, connection.begin() as spoiling:
+                for statement in statements.split("; "):
+                    await connection.execute(text(statement))
+                found = " ".join(await committee_faults(connection))
+                await spoiling.rollback()
+            if words not in found:
+                missed.append((statements, found))
     assert missed == []

@@ -67,7 +67,7 @@ async def found_after(connection: AsyncConnection, tampering: str) -> list[str]:
 
 async def test_every_spoilt_draw_is_found(room: WorkRoom, kept_committees: KeptCommittees) -> None:
     engine: AsyncEngine = connect(
-        kept_committees.server.url(role=OWNER, database=room.database), pool_size=1
+        kept_committees.lines.server.url(role=OWNER, database=room.database), pool_size=1
     )
     try:
         async with engine.connect() as connection:

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fastapi import FastAPI
-from sqlalchemy import text
 
-from kernel.store.database import OWNER, connect
 from tests.committees_at_work import KeptCommittees, Sitter, WorkRoom
+from tests.kept_stores import clock_turned
 from tests.tenders import Player
 from tests.web.tender_house import client_of
 from web.app import create_app
@@ -45,17 +44,7 @@ async def evaluation_house(
     room: WorkRoom, kept: KeptCommittees, database: str, *, origin: str = "http://localhost"
 ) -> AsyncIterator[EvaluationHouse]:
     """The platform over this room, with its lifespan running, at the room's own time."""
-    owner = connect(kept.server.url(role=OWNER, database=database), pool_size=1)
-    async with owner.begin() as connection:
-        await connection.execute(
-            text(
-                "INSERT INTO kernel.clock_jump (offset_by, reason, jumped_at)"
-                " VALUES (CAST(:to AS timestamptz) - clock_timestamp(), 'test',"
-                " clock_timestamp())"
-            ),
-            {"to": room.now},
-        )
-    await owner.dispose()
+    await clock_turned(kept.lines, database, room.now)
     settings = room.store.settings.model_copy(update={"origin": origin})
     app = create_app(replace(room.store, settings=settings), settings)
     async with app.router.lifespan_context(app):

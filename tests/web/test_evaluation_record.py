@@ -49,11 +49,11 @@ async def kept(kept_committees: KeptCommittees) -> Kept:
     made = []
     for changes in (False, True):
         room, settings, name = await kept_committees.copied("tendering, scored")
-        async with store_over(kept_committees.server, name, settings) as (store, tick):
+        async with store_over(kept_committees.lines, name, settings) as (store, tick):
             room = room.over(store, tick)
             await _evaluated(room, changes=changes)
             made.append(await record_of(room))
-        await kept_committees.server.drop_database(name)
+        await kept_committees.lines.server.drop_database(name)
     return Kept(*made)
 
 

@@ -30,6 +30,7 @@ from kernel.store.parties import take_part
 from kernel.store.sequencer import sequence_once
 from kernel.store.signing_in import sign_out_everywhere
 from kernel.store.transaction import Store, transaction
+from kernel.store.trusted_authorities import trusted_authorities
 from kernel.store.views import PUBLIC_FEED, SUPERVISORS_FEED, own_acts
 from kernel.store.views import room as room_view
 from tests.committees_at_work import WorkRoom
@@ -92,7 +93,7 @@ class House:
         )
 
     async def polled(self, view: str, after: int = 0, *, who: Player | None = None) -> Any:
-        async with httpx.AsyncClient(base_url=self.address) as client:
+        async with httpx.AsyncClient(base_url=self.address, verify=trusted_authorities()) as client:
             return await client.get(
                 f"/api/v1/views/{view}/entries",
                 params={"after": after},

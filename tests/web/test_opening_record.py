@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.access import PLATFORM
 from kernel.crypto import merkle, sealing
@@ -22,12 +23,11 @@ from kernel.crypto.receipts import leaf_data, verify_proof, write_proof
 from kernel.crypto.signing import Envelope
 from kernel.settings import Settings
 from kernel.store import founding
-from kernel.store.database import LOG, connect
-from kernel.store.embedded_postgres import EmbeddedPostgres
+from kernel.store.database import LOG
 from kernel.store.transaction import Store, transaction
 from kernel.store.transparency_log import proof_of
 from tests.conftest import TEMPLATE
-from tests.kept_stores import WITNESSES, Tick, founded_store, settings_in, witnessed
+from tests.kept_stores import WITNESSES, Lines, Tick, founded_store, settings_in, witnessed
 from tests.log_story import write_export
 from tests.opened_lots import (
     Entry,
@@ -69,40 +69,34 @@ class Kept:
 
 
 @pytest.fixture(scope="module")
-async def kept(
-    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Kept]:
+async def kept(role_lines: Lines, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Kept]:
     """An opening in which everything happened that can happen; made once."""
     folder, name = tmp_path_factory.mktemp("kept") / "opening", "kept_opening"
     settings = witnessed(settings_in(folder.parent / "store"))
-    async with founded_store(postgres, name, TEMPLATE, settings) as (store, tick):
+    async with founded_store(role_lines, name, TEMPLATE, settings) as (store, tick):
         hall = await a_hall_opened(store, tick)
         await an_export(hall, store, settings, folder)
         signer = founding.read_keys(settings).log_signer
         whole_log = folder.parent / "log"
         async with (
-            log_line(postgres, name) as line,
+            log_line(role_lines, name) as line,
             transaction(store, actor=PLATFORM, now=await hall.window_ends_at()) as tx,
         ):
             await write_export(line, whole_log, settings)
             # A platform that would have another record stand beside the first.
             tx.record(OpeningRecorded(hall.lot_id, record_digest=sha256(b"another record")))
         await tick()
-        async with log_line(postgres, name) as line:
+        async with log_line(role_lines, name) as line:
             await write_export(line, folder.parent / "log-told-twice", settings)
         names = [entry.player.organisation for entry in hall.entries]
         yield Kept(folder, hall, signer, whole_log, names)
-    await postgres.drop_database(name)
+    await role_lines.server.drop_database(name)
 
 
 @asynccontextmanager
-async def log_line(postgres: EmbeddedPostgres, name: str) -> AsyncIterator[Any]:
-    engine = connect(postgres.url(role=LOG, database=name), pool_size=1)
-    try:
-        async with engine.connect() as line:
-            yield line
-    finally:
-        await engine.dispose()
+async def log_line(lines: Lines, name: str) -> AsyncIterator[AsyncConnection]:
+    async with lines.lent(LOG, name, pool_size=1) as engine, engine.connect() as line:
+        yield line
 
 
 @pytest.fixture
