@@ -34,6 +34,7 @@ from trading.handover import READABLE_OUTCOMES, switches_for
 from trading.objecting import Objectable
 from trading.rules.lot_lifecycle import LotState, was_closed
 from trading.rules.objection_window import ObjectionKind
+from trading.rules.paper_numbers import PaperKind, PaperNumber
 from trading.rules.procedures import Procedure
 from trading.rules.winner_choice import names_first
 from trading.tables import (
@@ -219,6 +220,12 @@ class OwnNotice:
     entry_id: UUID
     own_rank: int | None
     own_total: Decimal | None
+
+    @property
+    def number(self) -> str:
+        """The number by which the award notice is known and checked."""
+        told = self.result
+        return str(PaperNumber(told.project_code, told.number, PaperKind.AWARD_NOTICE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -630,6 +630,148 @@ class ListingDealSigned(Event):
     statement_digest: bytes
 
 
+# ── the contract and after ────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class AwardReported(Event):
+    """The written report on the tender and its award reached the supervising department."""
+
+    audience: ClassVar[Audience] = Audience.SUPERVISORS
+    statement_digest: bytes
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DutyOverdue(Event):
+    """A duty after the award was not done in its days; those who supervise are told."""
+
+    audience: ClassVar[Audience] = Audience.SUPERVISORS
+    duty: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDutyOverdue(Event):
+    """A duty after the award was not done in its days; one of those who owe it is told."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    duty: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContractOffered(Event):
+    """The tenderee signed the contract; the winner is told that it waits for its signature."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    version: int
+    contract_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ContractConcluded(Event):
+    """Both sides signed the contract, and with that it is public."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    number: str
+    winner_id: UUID
+    winner: str
+    price: Decimal
+    contract_digest: bytes
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentsHandedOn(Event):
+    """From the award to its performance: what the winner promised in its bid, to be held to it."""
+
+    audience: ClassVar[Audience] = Audience.PARTICIPANTS
+    award_digest: bytes
+    contract_digest: bytes
+    winner_id: UUID
+    price: Decimal
+    quality: str
+    period: str
+    manager: str
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceReturned(Event):
+    """From performance back to the award: how the winner keeps what it promised there.
+
+    `what` is a change, a report or the settlement; `price` and `period` are as they stand now,
+    `late` says that something came after its day.
+    """
+
+    audience: ClassVar[Audience] = Audience.SUPERVISORS
+    award_digest: bytes
+    winner_id: UUID
+    what: str
+    statement_digest: bytes
+    price: Decimal
+    period: str
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContractFiled(Event):
+    """The contract's copy was filed."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    authority: str
+    reference: str
+    statement_digest: bytes
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContractChangeOffered(Event):
+    """One side signed a change of the contract; the other is told."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    number: int
+    change_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ContractChanged(Event):
+    """Both sides signed a change; `price` is what the contract comes to with all changes so far."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    number: int
+    reason: str
+    amount: Decimal
+    price: Decimal
+    change_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceReported(Event):
+    """One side reported progress, a payment or a milestone of the contract."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    side: str
+    what: str
+    on: date
+    late: bool
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ContractSettled(Event):
+    """The audited settlement was published, and by how much it differs from the award price."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    awarded: Decimal
+    settled: Decimal
+    difference: Decimal
+    statement_digest: bytes
+
+
 # ── questions ─────────────────────────────────────────────────────────────────────────────────
 
 

@@ -1,7 +1,8 @@
-"""Whether what is stored of reports, objections and awards agrees with itself and the journal.
+"""Whether what is stored of reports, objections, awards and contracts agrees with the journal.
 
 A report accounts for exactly the bids that were opened; an objection that waits holds its lot; an
-award has one winner, and all who bid were told of it at its very moment.
+award has one winner, and all who bid were told of it at its very moment; a contract costs what was
+awarded, and bears two signatures, as each of its changes does.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import json
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from kernel.crypto.digests import sha256
+from kernel.crypto.signing import Envelope
 from kernel.store.journal import records_by_id
 from trading.counted_bids import counted_bids
 
@@ -45,6 +48,13 @@ _AWARDS = text(
 _NOTICES = text(
     "SELECT bidder_id, won, entry_id, noticed_at FROM trading.award_notice WHERE lot_id = :lot"
 )
+_CONTRACTS = text(
+    "SELECT c.lot_id, c.statement, c.entry_id, c.digest, c.price = a.price AS as_awarded,"
+    " s.awarded = a.price AS settled_so FROM trading.contract c"
+    " JOIN trading.award a ON a.lot_id = c.lot_id"
+    " LEFT JOIN trading.settlement s ON s.lot_id = c.lot_id"
+)
+_CHANGES = text("SELECT lot_id, number, statement, digest FROM trading.contract_change")
 
 
 async def award_faults(connection: AsyncConnection) -> list[str]:
@@ -53,6 +63,7 @@ async def award_faults(connection: AsyncConnection) -> list[str]:
         *await _reports(connection),
         *await _objections(connection),
         *await _awards(connection),
+        *await _contracts(connection),
     ]
 
 
@@ -103,3 +114,26 @@ async def _awards(connection: AsyncConnection) -> list[str]:
         if kinds != due or any(row.won != (row.bidder_id == award.winner_id) for row in notices):
             faults.append(f"the journal tells the award of lot {award.id} otherwise")
     return faults
+
+
+async def _contracts(connection: AsyncConnection) -> list[str]:
+    faults = []
+    rows = (await connection.execute(_CONTRACTS)).all()
+    records = await records_by_id(connection, [row.entry_id for row in rows])
+    for row in rows:
+        if not row.as_awarded or row.settled_so is False:
+            faults.append(f"the contract of lot {row.lot_id} is not for the price awarded")
+        if not _signed_by_two(row.statement, row.digest):
+            faults.append(f"the contract of lot {row.lot_id} does not bear two signatures")
+        told = json.loads(records[row.entry_id]) if row.entry_id in records else {}
+        if told.get("kind") != "ContractConcluded":
+            faults.append(f"the journal does not tell of the contract of lot {row.lot_id}")
+    for row in await connection.execute(_CHANGES):
+        if not _signed_by_two(row.statement, row.digest):
+            faults.append(f"change {row.number} of lot {row.lot_id} does not bear two signatures")
+    return faults
+
+
+def _signed_by_two(statement: bytes, digest: bytes) -> bool:
+    envelope = Envelope.from_bytes(statement)
+    return len(envelope.signatures) == 2 and sha256(envelope.payload) == digest

@@ -20,8 +20,10 @@ from kernel.access import Role, by
 from kernel.identifiers import LotId
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
+from trading.alarming import Duty, overdue
 from trading.rules.lot_lifecycle import ENDS, LotState, was_closed
 from trading.tables import (
+    AwardReportRow,
     AwardRow,
     BidRow,
     CustodianKeyRow,
@@ -71,6 +73,7 @@ class OverseenLot:
     open_objections: int
     overdue_objections: int
     report_due_on: date | None
+    overdue_duties: tuple[Duty, ...]
 
     @property
     def live(self) -> bool:
@@ -97,8 +100,8 @@ class Oversight:
 
     @property
     def overdue(self) -> tuple[OverseenLot, ...]:
-        """Lots in which an objection was not answered in its days."""
-        return tuple(lot for lot in self.lots if lot.overdue_objections)
+        """Lots in which an objection was not answered, or a duty not done, in its days."""
+        return tuple(lot for lot in self.lots if lot.overdue_objections or lot.overdue_duties)
 
 
 @by(Role.SUPERVISOR)
@@ -119,6 +122,8 @@ async def oversight(tx: Transaction) -> Oversight:
     ids = [lot.id for lot, *_ in rows]
     waiting = await _waiting_objections(tx, ids)
     closed = [lot for lot, *_ in rows if was_closed(lot.path)]
+    reported = await _reported(tx, ids)
+    duties = await _overdue_duties(tx)
     progress = await _openings(tx, [lot.id for lot in closed if lot.state not in UNOPENED])
 
     found = tuple(
@@ -137,7 +142,8 @@ async def oversight(tx: Transaction) -> Oversight:
             progress.get(lot.id),
             len(waiting.get(lot.id, ())),
             sum(due_at <= tx.now for due_at in waiting.get(lot.id, ())),
-            _report_due(award, tx.now),
+            None if lot.id in reported else _report_due(award, tx.now),
+            tuple(duties.get(lot.id, ())),
         )
         for lot, project, award in rows
     )
@@ -150,6 +156,22 @@ def _report_due(award: AwardRow | None, now: datetime) -> date | None:
     if award is None or award.report_due_on is None or award.report_due_on < beijing_day(now):
         return None
     return award.report_due_on
+
+
+async def _reported(tx: Transaction, lot_ids: Sequence[UUID]) -> set[UUID]:
+    """Those lots whose award was reported in writing."""
+    found = await tx.session.scalars(
+        select(col(AwardReportRow.lot_id)).where(col(AwardReportRow.lot_id).in_(lot_ids))
+    )
+    return set(found)
+
+
+async def _overdue_duties(tx: Transaction) -> dict[UUID, list[Duty]]:
+    """What was to be done after each award and is overdue."""
+    found: dict[UUID, list[Duty]] = {}
+    for one in await overdue(tx):
+        found.setdefault(one.lot_id, []).append(one.duty)
+    return found
 
 
 async def _waiting_objections(

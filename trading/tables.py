@@ -976,3 +976,169 @@ class QuestionAnswerRow(Row, table=True):
     lot_id: UUID = Field(foreign_key="trading.lot.id", index=True)
     notice: int
     place: int
+
+
+class AwardReportRow(Row, table=True):
+    """The written report on a tender and its award, as the supervising department got it."""
+
+    __tablename__ = "award_report"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.award.lot_id")
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    reported_by: UUID = Field(foreign_key="kernel.person.id")
+    reported_at: datetime = Field(sa_type=Instant)
+    late: bool
+
+
+class ContractOfferRow(Row, table=True):
+    """A contract as the tenderee signed it; the newest version waits for the winner's signature.
+
+    `digest` is the SHA-256 of the signed words, which both sides sign alike.
+    """
+
+    __tablename__ = "contract_offer"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.award.lot_id")
+    version: int = Field(primary_key=True)
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    offered_by: UUID = Field(foreign_key="kernel.person.id")
+    offered_at: datetime = Field(sa_type=Instant)
+
+
+class ContractRow(Row, table=True):
+    """A contract that both sides have signed: `statement` carries both signatures.
+
+    `public_due_at` and `file_due_at` are there where a law sets such a day.
+    """
+
+    __tablename__ = "contract"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.award.lot_id")
+    number: str = Field(unique=True)
+    version: int
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    price: Decimal = Field(sa_type=MONEY)
+    performance_security: Decimal = Field(sa_type=MONEY)
+    signed_by: UUID = Field(foreign_key="kernel.person.id")
+    signed_at: datetime = Field(sa_type=Instant)
+    entry_id: UUID = Field(unique=True)
+    public_due_at: datetime | None = Field(default=None, sa_type=Instant)
+    file_due_at: datetime | None = Field(default=None, sa_type=Instant)
+    cautions: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+
+
+class ContractFilingRow(Row, table=True):
+    """That a contract's copy was filed, with whom and under which number."""
+
+    __tablename__ = "contract_filing"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.contract.lot_id")
+    authority: str
+    reference: str
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    filed_by: UUID = Field(foreign_key="kernel.person.id")
+    filed_at: datetime = Field(sa_type=Instant)
+    late: bool
+
+
+class ContractChangeOfferRow(Row, table=True):
+    """A change of a contract as one side signed it; the newest of its number waits for the other.
+
+    `amount` is what it adds to the price, negative where it takes away; `period` the new period,
+    empty where that stays.
+    """
+
+    __tablename__ = "contract_change_offer"
+    __table_args__ = (
+        Index(None, "lot_id", "number"),
+        CheckConstraint("number > 0", name="numbered_from_one"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    digest: bytes = Field(primary_key=True)
+    lot_id: UUID = Field(foreign_key="trading.contract.lot_id")
+    number: int
+    side: str
+    reason: str
+    words: str
+    amount: Decimal = Field(sa_type=MONEY)
+    period: str
+    statement: bytes
+    offered_by: UUID = Field(foreign_key="kernel.person.id")
+    offered_at: datetime = Field(sa_type=Instant)
+
+
+class ContractChangeRow(Row, table=True):
+    """A change that both sides have signed: `statement` carries both signatures."""
+
+    __tablename__ = "contract_change"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.contract.lot_id")
+    number: int = Field(primary_key=True)
+    digest: bytes = Field(unique=True, foreign_key="trading.contract_change_offer.digest")
+    statement: bytes
+    agreed_by: UUID = Field(foreign_key="kernel.person.id")
+    agreed_at: datetime = Field(sa_type=Instant)
+
+
+class PerformanceReportRow(Row, table=True):
+    """What one side reported of a contract's performance: progress, a payment, a milestone."""
+
+    __tablename__ = "performance_report"
+    __table_args__ = (
+        Index(None, "lot_id"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    digest: bytes = Field(primary_key=True)
+    lot_id: UUID = Field(foreign_key="trading.contract.lot_id")
+    side: str
+    kind: str
+    words: str
+    amount: Decimal | None = Field(default=None, sa_type=MONEY)
+    share: int | None = None
+    on: date
+    due_on: date | None = None
+    late: bool
+    statement: bytes
+    reported_by: UUID = Field(foreign_key="kernel.person.id")
+    reported_at: datetime = Field(sa_type=Instant)
+    cautions: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+
+
+class SettlementRow(Row, table=True):
+    """What a finished contract cost by its audit, beside what was awarded and last agreed."""
+
+    __tablename__ = "settlement"
+    __table_args__ = (
+        CheckConstraint("awarded > 0 AND settled >= 0", name="amounts_make_sense"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.contract.lot_id")
+    awarded: Decimal = Field(sa_type=MONEY)
+    agreed: Decimal = Field(sa_type=MONEY)
+    settled: Decimal = Field(sa_type=MONEY)
+    auditor: str
+    document: str
+    completed_on: date
+    audited_on: date
+    words: str
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    settled_by: UUID = Field(foreign_key="kernel.person.id")
+    settled_at: datetime = Field(sa_type=Instant)
+    entry_id: UUID = Field(unique=True)
+    cautions: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+
+
+class OverdueDutyRow(Row, table=True):
+    """A duty that was not done in its days, and when the alarm rang; it rings once."""
+
+    __tablename__ = "overdue_duty"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.award.lot_id")
+    duty: str = Field(primary_key=True)
+    due_at: datetime = Field(sa_type=Instant)
+    alarmed_at: datetime = Field(sa_type=Instant)

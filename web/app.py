@@ -26,6 +26,7 @@ from web.routes import (
     blacklist_register,
     centre_desk,
     component_gallery,
+    contract_hall,
     custodian_desk,
     evaluation_room,
     expert_desk,
@@ -41,6 +42,7 @@ from web.routes import (
     supervision_room,
     tender_desk,
     transparency_window,
+    verification_desk,
 )
 
 PLACES: tuple[APIRouter, ...] = (
@@ -59,6 +61,8 @@ PLACES: tuple[APIRouter, ...] = (
     objection_desk.router,
     award_hall.router,
     listing_hall.router,
+    contract_hall.router,
+    verification_desk.router,
     supervision_room.router,
     blacklist_register.router,
     statute_wall.router,

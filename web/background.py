@@ -27,13 +27,14 @@ from kernel.store.sequencer import lead, sequence_once
 from kernel.store.transaction import Store
 from kernel.store.transparency_log import disclose_fillers, integrate_once, publish_once
 from kernel.store.witnesses import ask_all
-from trading import due_listings, due_lots, uploading
+from trading import alarming, due_listings, due_lots, uploading
 from web import reactions
 
 log = structlog.get_logger()
 
 PATIENCE_S = 1.0
 OVERDUE_DRAWS_EVERY_S = 5
+ALARMS_EVERY_S = 10
 SWEEP_EVERY_S = 600
 
 
@@ -72,6 +73,14 @@ async def run(
         _woken(lambda: drawing.void_overdue(store)),
         "interval",
         seconds=OVERDUE_DRAWS_EVERY_S,
+        max_instances=1,
+        coalesce=True,
+        misfire_grace_time=None,
+    )
+    metronome.add_job(
+        _woken(lambda: alarming.ring(store)),
+        "interval",
+        seconds=ALARMS_EVERY_S,
         max_instances=1,
         coalesce=True,
         misfire_grace_time=None,

@@ -73,6 +73,22 @@ FORMS: Final[Mapping[str, Form]] = {
     "objection": _says("lot about words signed_at", "project interest"),
     "answer": _says("lot objection words signed_at", "project"),
     "award": _says("lot winner signed_at", "project report set_aside"),
+    # the contract; both sides sign the very same words
+    "award-report": _says("project lot award content words signed_at", ""),
+    "contract": _says(
+        "project lot number award tenderee winner terms scope manager clauses documents"
+        " performance_security security_forms signed_at",
+        "",
+    ),
+    "contract-filing": _says("lot contract authority reference signed_at", "project"),
+    "contract-change": _says("lot contract number reason words amount period signed_at", "project"),
+    "performance-report": _says(
+        "lot contract kind words on signed_at",
+        "project amount share due_on delivered_on marks",
+    ),
+    "settlement": _says(
+        "lot contract amount auditor document completed_on audited_on words signed_at", "project"
+    ),
     # the draw
     "draw-commit": _says("draw party commitment share_key"),
     "draw-shares": _says("draw party shares"),

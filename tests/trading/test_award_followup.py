@@ -15,7 +15,9 @@ from trading.rules.award_followup import (
     benchmark_after_recheck,
     procurement_days,
     recheck_refusals,
+    report_cautions,
     report_due_at,
+    report_refusals,
     silence_decides,
 )
 from trading.rules.procedures import Procedure, switches_of
@@ -62,6 +64,25 @@ def test_the_report_is_late_from_the_end_of_its_last_day_which_moves_over_holida
 def test_a_voluntary_tender_is_reported_to_nobody() -> None:
     awarded = datetime(2026, 3, 2, 10, tzinfo=BEIJING)
     assert report_due_at(awarded, VOLUNTARY, calendar=STATE_CALENDAR) is None
+
+
+@pytest.mark.accepts("AW-09")
+@pytest.mark.refuses("AW-09")
+def test_a_report_is_handed_in_once_where_one_is_due_and_says_when_it_is_late() -> None:
+    assert report_refusals(reported_before=False, switches=MANDATORY) == []
+    for before, switches, code in (
+        (True, MANDATORY, "reported_already"),
+        (False, VOLUNTARY, "no_report_due"),
+    ):
+        (no,) = report_refusals(reported_before=before, switches=switches)
+        assert no.code == code
+    awarded = datetime(2026, 3, 2, 10, tzinfo=BEIJING)
+    due = end_of_day(date(2026, 3, 17))
+    for at, codes in ((due - timedelta(microseconds=1), []), (due, ["report_late"])):
+        found = report_cautions(
+            awarded_at=awarded, reported_at=at, switches=MANDATORY, calendar=STATE_CALENDAR
+        )
+        assert [one.code for one in found] == codes
 
 
 @pytest.mark.accepts("AW-10", "NB-07")

@@ -16,16 +16,18 @@ from web import frame, live, problems, request_scope, same_origin, security_head
 from web.pages import STATIC
 from web.routes import (
     award_hall,
+    contract_hall,
     objection_desk,
     opening_hall,
     public_hall,
     sign_in_gate,
     supervision_room,
+    verification_desk,
 )
 
 
 def award_house(store: Store, settings: Settings) -> FastAPI:
-    """Results, objections and supervision, with the halls their pages point to."""
+    """Results, objections, contracts and supervision, with the halls their pages point to."""
 
     @asynccontextmanager
     async def open_house(app: FastAPI) -> AsyncIterator[None]:
@@ -41,6 +43,8 @@ def award_house(store: Store, settings: Settings) -> FastAPI:
         sign_in_gate,
         objection_desk,
         award_hall,
+        contract_hall,
+        verification_desk,
         supervision_room,
     ):
         app.include_router(place.router)

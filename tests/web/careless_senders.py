@@ -46,6 +46,14 @@ SIGNED_FOR_A_LISTING = frozenset(
 )
 """What is signed on the way of a listing from its announcement to its deal."""
 
+AFTER_THE_AWARD = frozenset(
+    {
+        *("award-report", "contract", "contract-filing", "contract-change"),
+        *("performance-report", "settlement"),
+    }
+)
+"""What is signed between an award and the settlement of its contract."""
+
 _TABLES = text(
     "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables"
     " WHERE schemaname IN ('blacklist', 'trading', 'expert_pool', 'evaluation')"

@@ -399,6 +399,33 @@ ROUTES: dict[str, Line] = {
     "GET /listings/new": Allowed(Role.TENDEREE),
     "GET /listings/{listing_id}": ANYONE,
     "GET /listings/{listing_id}/board": ANYONE,
+    # ── contracts ──
+    "GET /api/v1/lots/{lot_id}/award-report/draft": Allowed(*OWNERS),
+    "POST /api/v1/lots/{lot_id}/award-report": Allowed(*OWNERS, statement="award-report"),
+    "GET /api/v1/lots/{lot_id}/award-report": Allowed(*OWNERS, Role.SUPERVISOR),
+    "GET /api/v1/lots/{lot_id}/contract/draft": Allowed(Role.TENDEREE),
+    "POST /api/v1/lots/{lot_id}/contract": Allowed(Role.TENDEREE, statement="contract"),
+    "POST /api/v1/lots/{lot_id}/contract/signature": Allowed(Role.BIDDER, statement="contract"),
+    "GET /api/v1/lots/{lot_id}/contract": ANYONE,
+    "POST /api/v1/lots/{lot_id}/contract/filing": Allowed(*OWNERS, statement="contract-filing"),
+    "POST /api/v1/lots/{lot_id}/contract/changes": Allowed(
+        Role.TENDEREE, Role.BIDDER, statement="contract-change"
+    ),
+    "POST /api/v1/lots/{lot_id}/contract/changes/{number}/signature": Allowed(
+        Role.TENDEREE, Role.BIDDER, statement="contract-change"
+    ),
+    "POST /api/v1/lots/{lot_id}/performance-reports": Allowed(
+        Role.TENDEREE, Role.BIDDER, statement="performance-report"
+    ),
+    "POST /api/v1/lots/{lot_id}/settlement": Allowed(Role.TENDEREE, statement="settlement"),
+    "GET /api/v1/contracts": ANYONE,
+    "GET /api/v1/settlement-statistics": ANYONE,
+    "GET /contracts": ANYONE,
+    "GET /settlements": ANYONE,
+    "GET /contracts/{lot_id}": ANYONE,
+    "GET /contracts/{lot_id}/board": ANYONE,
+    "GET /api/v1/verification": ANYONE,
+    "GET /verify": ANYONE,
     # ── the supervision room ──
     "GET /api/v1/supervision": Allowed(Role.SUPERVISOR),
     "GET /supervision": Allowed(Role.SUPERVISOR),

@@ -25,7 +25,12 @@ from tests.decisions import a_bar
 from tests.newcomers import GOOD_USCC, a_membership, a_registration
 from tests.opened_lots import Hall
 from tests.sealed_bids import Tender, a_bidder
-from tests.web.careless_senders import SIGNED_FOR_A_LISTING, SIGNED_ON_THE_WAY, CarelessSenders
+from tests.web.careless_senders import (
+    AFTER_THE_AWARD,
+    SIGNED_FOR_A_LISTING,
+    SIGNED_ON_THE_WAY,
+    CarelessSenders,
+)
 from tests.web.every_route import Cast, a_cast, path_names, path_of, query_names, routes_of
 from tests.web.route_matrix import NOBODY_KNOWN, ROUTES, Line
 from tests.web.tender_house import client_of
@@ -157,7 +162,7 @@ async def test_what_is_signed_and_spoilt_is_refused_and_leaves_nothing(
     signed = json.loads(agency.statement("clarification", clarification))
     await agency.post(f"{path}/clarifications", {"clarification": signed})
 
-    elsewhere = SIGNED_ON_THE_WAY | SIGNED_FOR_A_LISTING | {"fallback"}
+    elsewhere = SIGNED_ON_THE_WAY | SIGNED_FOR_A_LISTING | AFTER_THE_AWARD | {"fallback"}
     assert set(careless.spoilt) | elsewhere == set(FORMS)
     assert min(careless.spoilt.values()) > 8
 

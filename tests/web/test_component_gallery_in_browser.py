@@ -99,7 +99,8 @@ class Newsroom:
 
     async def part(self) -> HTMLResponse:
         self.parts_made += 1
-        return HTMLResponse(f"<p id='made'>part {self.parts_made}</p>")
+        folded = "<details id='more'><summary></summary></details>"
+        return HTMLResponse(f"<p id='made'>part {self.parts_made}</p>{folded}")
 
 
 @pytest.fixture
@@ -330,6 +331,21 @@ async def test_news_arrives_in_order_and_refreshes_only_what_it_concerns(
         await _heard(page, 3, 4)
         await expect(page.locator("#board")).to_have_text("part 1")
         await expect(page.locator("#other")).to_have_text("other 0")
+
+
+async def test_what_a_reader_has_unfolded_stays_so_when_its_part_is_fetched_again(
+    chromium: Browser, newsroom: tuple[Newsroom, str]
+) -> None:
+    room, address = newsroom
+    async with open_page(chromium, address + "/watched") as page:
+        await expect(page.locator("[data-live-state]")).to_have_text("连接正常")
+        await room.say("BidsOpened")
+        await expect(page.locator("#board")).to_have_text("part 1")
+        assert await page.locator("#more").evaluate("(fold) => fold.open") is False
+        await page.locator("#more").evaluate("(fold) => { fold.open = true; }")
+        await room.say("BidsOpened")
+        await expect(page.locator("#board")).to_have_text("part 2")
+        assert await page.locator("#more").evaluate("(fold) => fold.open") is True
 
 
 async def test_a_lost_line_is_taken_up_after_the_last_number(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from kernel.refusals import Refusal
+from kernel.refusals import Caution, Refusal
 from kernel.statute import (
     BIDDING_LAW,
     BIDDING_REGULATION,
@@ -65,6 +65,29 @@ def report_due_at(
     return end_of_day(
         switches.award_report_period.ends_on(beijing_day(awarded_at), calendar=calendar)
     )
+
+
+@under(BIDDING_LAW[47], rule="AW-09")
+def report_refusals(*, reported_before: bool, switches: Switches) -> list[Refusal]:
+    """Why no written report is taken in: none is due, or there is one."""
+    if switches.award_report_period is None:
+        reason = "依法必须进行招标的项目才应当提交书面报告，本项目无须提交"
+        return [Refusal("no_report_due", BIDDING_LAW[47], reason)]
+    if reported_before:
+        return [Refusal("reported_already", BIDDING_LAW[47], "书面报告已经提交")]
+    return []
+
+
+@under(BIDDING_LAW[47], rule="AW-09", severity=Severity.WARN)
+def report_cautions(
+    *, awarded_at: datetime, reported_at: datetime, switches: Switches, calendar: Calendar
+) -> list[Caution]:
+    """A report that comes late is taken in all the same, and says that it is late."""
+    due_at = report_due_at(awarded_at, switches, calendar=calendar)
+    if due_at is None or reported_at < due_at:
+        return []
+    reason = f"应当自确定中标人之日起{switches.award_report_period}内提交书面报告，已逾期"
+    return [Caution("report_late", BIDDING_LAW[47], reason, {"until": due_at.isoformat()})]
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,10 +204,15 @@ function put(part, html) {
   const typed = [...part.querySelectorAll('textarea[id], input[id]')]
     .filter((field) => field.value !== field.defaultValue)
     .map((field) => [field.id, field.value]);
+  const unfolded = [...part.querySelectorAll('details[id][open]')].map((fold) => fold.id);
   part.replaceChildren(...own.childNodes);
   for (const [id, value] of typed) {
     const field = document.getElementById(id);
     if (field && part.contains(field)) field.value = value;
+  }
+  for (const id of unfolded) {
+    const fold = document.getElementById(id);
+    if (fold && part.contains(fold)) fold.open = true;
   }
   [...part.querySelectorAll('[role=region]')].forEach((box, n) => {
     if (scrolled[n]) [box.scrollLeft, box.scrollTop] = scrolled[n];

@@ -1,0 +1,42 @@
+"""The numbers that papers of a lot are known by, and how one is read back.
+
+A project's code is unique and a lot's number is unique in its project, so that a paper of which a
+lot has one is numbered by both, with letters for its kind: `JC2026-GC-0001-2-TZ`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+_FORM: Final = re.compile(r"(?P<code>.{1,200})-(?P<lot>[1-9][0-9]{0,5})-(?P<kind>[A-Z]{2})")
+
+
+class PaperKind(StrEnum):
+    """A paper of which a lot has one: the award notice, the contract, the settlement."""
+
+    AWARD_NOTICE = "TZ"
+    CONTRACT = "HT"
+    SETTLEMENT = "JS"
+
+
+@dataclass(frozen=True, slots=True)
+class PaperNumber:
+    """A paper's number, taken apart."""
+
+    project_code: str
+    lot_number: int
+    kind: PaperKind
+
+    def __str__(self) -> str:
+        return f"{self.project_code}-{self.lot_number}-{self.kind}"
+
+
+def read_paper_number(text: str) -> PaperNumber | None:
+    """The number that a text writes; None where no paper is numbered so."""
+    found = _FORM.fullmatch(text.strip())
+    if found is None or found["kind"] not in list(PaperKind):
+        return None
+    return PaperNumber(found["code"], int(found["lot"]), PaperKind(found["kind"]))
