@@ -26,10 +26,12 @@ from kernel.access import Role, by
 from kernel.crypto import fair_draw
 from kernel.crypto.digests import Malformed, instant_text, parse_instant, text_of
 from kernel.errors import NotFound, Outrun, Refused
-from kernel.identifiers import DrawId, ExpertId
+from kernel.identifiers import DrawId, EntryId, ExpertId, PartyId, PersonId
 from kernel.randomness import random_bytes, random_id
 from kernel.refusals import Refusal
 from kernel.statute import BIDDING_REGULATION, CONDUCT_OPINIONS, under
+from kernel.store import outbox
+from kernel.store.outbox import Channel, Message, Recipient
 from kernel.store.parties import take_part, verified_statement
 from kernel.store.transaction import Transaction
 
@@ -37,6 +39,10 @@ ANSWER_WITHIN: Final = timedelta(minutes=15)
 """How long after its delivery a call waits for an answer before silence may be noted."""
 
 REASON_MAX: Final = 500
+
+CALL_TOPIC: Final = "call"
+CALL_CHANNELS: Final = (Channel.INBOX, Channel.SMS)
+"""How a called expert is told; what does not arrive as a text is followed by a voice call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +236,10 @@ async def call_on(tx: Transaction, file: DrawFile) -> None:
             if call.outcome == CallOutcome.CALLED:
                 expert = await tx.session.get_one(ExpertRow, call.expert_id)
                 if not await _barred_since(tx, file, call, expert):
-                    tx.record(
+                    entry_id = tx.record(
                         ExpertCalled(file.row.lot_id, file.id, call.stratum, call.place, call.label)
                     )
+                    await _tell(tx, entry_id, call, expert)
 
 
 async def vacate(
@@ -342,6 +349,13 @@ def _call(
         outcome=outcome,
         called_at=tx.now,
     )
+
+
+async def _tell(tx: Transaction, entry_id: EntryId, call: CallRow, expert: ExpertRow) -> None:
+    """Tell the called expert that there is a call, and neither for whom nor with whom."""
+    message = Message(CALL_TOPIC, call.id, must=True, channels=CALL_CHANNELS, facts={})
+    to = Recipient(PartyId(expert.pool_id), Role.EXPERT, PersonId(expert.person_id))
+    await outbox.post(tx, entry_id, message, [to])
 
 
 async def _barred_since(tx: Transaction, file: DrawFile, call: CallRow, expert: ExpertRow) -> bool:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from kernel.working_days import STATE_CALENDAR, Calendar, read_calendar
+
+ENCRYPTED = frozenset({"smtps", "smtp+starttls", "https"})
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Settings(BaseSettings):
@@ -53,6 +57,16 @@ class Settings(BaseSettings):
     site_police: str = "（公安备案号）"
     site_phone: str = "000-0000-0000"
     site_hours: str = "09:00–17:30"
+    mail_server: str = ""
+    """`smtps://host:465`, `smtp+starttls://host:587`, or `smtp://` on this machine's loopback."""
+    mail_from: str = ""
+    mail_user: str = ""
+    mail_password_file: Path | None = None
+    gateway_url: str = ""
+    """Where texts and calls are asked for, by Standard Webhooks; `https://` but on the loopback."""
+    gateway_secret_file: Path | None = None
+    """One `whsec_…` a line; with two, both sign, so that the gateway can change from one to the
+    other."""
     failpoints: str = ""
     testing: bool = False
     calendar: Annotated[Calendar, NoDecode] = STATE_CALENDAR
@@ -64,6 +78,17 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(";") if part.strip())
+        return value
+
+    @field_validator("mail_server", "gateway_url")
+    @classmethod
+    def _travels_in_secret(cls, value: str) -> str:
+        if value:
+            parts = urlsplit(value)
+            if parts.hostname is None:
+                raise ValueError("an address begins with its scheme and names a host")
+            if parts.scheme not in ENCRYPTED and parts.hostname not in LOOPBACK_HOSTS:
+                raise ValueError(f"{parts.scheme}:// would go out in the clear")
         return value
 
     @field_validator("calendar", mode="before")

@@ -34,6 +34,8 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "ContractFiled": Words("合同备案", "Contract filed"),
         "ContractOffered": Words("招标人签署合同文本", "Contract signed by the tenderee"),
         "ContractSettled": Words("公布审计结算价及差额", "Settlement and difference published"),
+        "ContactForgotten": Words("删除联系方式", "Contact erased"),
+        "ContactVerified": Words("验证联系方式", "Contact verified"),
         "CredentialAdded": Words("登记密钥", "Key added"),
         "CredentialRevoked": Words("注销密钥", "Key revoked"),
         "CustodianKeyRegistered": Words("保管人登记密钥", "Custodian's key registered"),

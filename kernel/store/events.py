@@ -184,3 +184,22 @@ class CapacityTaken(Event):
     audience: ClassVar[Audience] = Audience.PARTY
     person_id: UUID
     role: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContactVerified(Event):
+    """A person, the subject, showed that a kind of address is his; nobody may know.
+
+    Around a call, what an expert does with his addresses would tell that he was called.
+    """
+
+    audience: ClassVar[Audience] = Audience.NOBODY
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContactForgotten(Event):
+    """A kind of address of a person, the subject, was erased; nobody may know."""
+
+    audience: ClassVar[Audience] = Audience.NOBODY
+    kind: str

@@ -351,5 +351,114 @@ class DocumentRow(Row, table=True):
     kept_at: datetime = Field(sa_type=Instant)
 
 
+class ContactRow(Row, table=True):
+    """Where a person can be reached for one organisation: sealed, and empty once forgotten.
+
+    The key of the sealed address follows from the platform's pepper and the row's own salt, so
+    that emptying the row erases the address for good. `code_salt` makes the code that was sent
+    there last, and `code_tries` counts what was answered to it.
+    """
+
+    __tablename__ = "contact"
+    __table_args__ = (
+        UniqueConstraint("person_id", "party_id", "kind"),
+        Index(None, "party_id"),
+        {"schema": "kernel", "info": {"secret": True}},
+    )
+    id: UUID = Field(primary_key=True)
+    person_id: UUID = Field(foreign_key="kernel.person.id")
+    party_id: UUID = Field(foreign_key="kernel.organisation.id")
+    kind: str
+    salt: bytes
+    sealed: bytes
+    kept_at: datetime = Field(sa_type=Instant)
+    verified_at: datetime | None = Field(default=None, sa_type=Instant)
+    code_salt: bytes
+    code_tries: int = 0
+    code_asked_at: datetime = Field(sa_type=Instant)
+    codes_today: int = 0
+
+
+class NotificationRow(Row, table=True):
+    """What somebody must be told, kept for good; it goes to whoever acts there in that capacity.
+
+    Its id follows from the entry it tells of and from whom it is for, so that the same thing is
+    told to the same people once however often it is posted.
+    """
+
+    __tablename__ = "notification"
+    __table_args__ = (
+        Index(None, "party_id", "role"),
+        Index(None, "subject_id"),
+        {"schema": "kernel", "info": {"append_only": True, "secret": True}},
+    )
+    id: UUID = Field(primary_key=True)
+    entry_id: UUID
+    topic: str
+    subject_id: UUID
+    facts: dict[str, Any] = Field(sa_type=JSONB)
+    must: bool
+    party_id: UUID = Field(foreign_key="kernel.organisation.id")
+    role: str
+    person_id: UUID | None = Field(default=None, foreign_key="kernel.person.id")
+    posted_at: datetime = Field(sa_type=Instant)
+
+
+class NotificationReadRow(Row, table=True):
+    """A person has read what his organisation was told."""
+
+    __tablename__ = "notification_read"
+    __table_args__ = ({"schema": "kernel", "info": {"append_only": True, "secret": True}},)
+    notification_id: UUID = Field(primary_key=True, foreign_key="kernel.notification.id")
+    person_id: UUID = Field(primary_key=True, foreign_key="kernel.person.id")
+    read_at: datetime = Field(sa_type=Instant)
+
+
+class DeliveryRow(Row, table=True):
+    """One way out of the house for one notification, or for a code to a contact that gave itself.
+
+    `due_at` is when it is tried next, by the unshifted clock; nothing is due once it is settled.
+    """
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        Index(None, "due_at"),
+        Index(None, "notification_id"),
+        {"schema": "kernel", "info": {"secret": True}},
+    )
+    id: UUID = Field(primary_key=True)
+    notification_id: UUID | None = Field(default=None, foreign_key="kernel.notification.id")
+    contact_id: UUID = Field(foreign_key="kernel.contact.id")
+    channel: str
+    fallback: bool = False
+    state: str = "waiting"
+    tries: int = 0
+    due_at: datetime | None = Field(default=None, sa_type=Instant)
+    settled_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class DeliveryAttemptRow(Row, table=True):
+    """One try at a delivery, and what the other side answered, by a code that names nobody."""
+
+    __tablename__ = "delivery_attempt"
+    __table_args__ = ({"schema": "kernel", "info": {"append_only": True, "secret": True}},)
+    delivery_id: UUID = Field(primary_key=True, foreign_key="kernel.delivery.id")
+    number: int = Field(primary_key=True)
+    outcome: str
+    answer: str
+    tried_at: datetime = Field(sa_type=Instant)
+
+
+class MutedRow(Row, table=True):
+    """A person does not want to hear of a topic by a channel; what must arrive comes still."""
+
+    __tablename__ = "muted"
+    __table_args__ = ({"schema": "kernel"},)
+    person_id: UUID = Field(primary_key=True, foreign_key="kernel.person.id")
+    party_id: UUID = Field(primary_key=True, foreign_key="kernel.organisation.id")
+    topic: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+
+
 JsonObject = dict[str, Any]
 JSON = JSONB

@@ -21,8 +21,9 @@ from kernel.errors import BrokenSeal, NotFound, NotPermitted, Outrun, Refused
 from kernel.identifiers import DecisionId, DrawId
 from kernel.randomness import random_id
 from kernel.settings import Settings
+from kernel.store import outbox
 from kernel.store.tables import CapacityRow
-from kernel.store.transaction import Store
+from kernel.store.transaction import Store, transaction
 from tests.draw_cast import (
     CIVIL,
     COST,
@@ -71,6 +72,20 @@ async def test_when_two_decline_the_next_in_the_list_are_called(house: DrawHouse
     ]
     await house.seat_everybody()
     assert (await house.view()).state is DrawState.SEATED
+    await every_called_expert_alone_was_told(house)
+
+
+async def every_called_expert_alone_was_told(house: DrawHouse) -> None:
+    """Each finds his call in his inbox, without the lot's name; his pool and colleagues do not."""
+    called = {call.expert_id for call in await house.calls()}
+    for who, calls in [
+        (house.pool, 0),
+        *((expert.player, int(expert.expert_id in called)) for expert in house.experts),
+    ]:
+        async with transaction(house.store, actor=who.actor) as tx:
+            found = (await outbox.inbox(tx)).notifications
+        assert [one.topic for one in found] == [calling.CALL_TOPIC] * calls
+        assert all(one.facts == {} and one.subject_id != house.lot_id for one in found)
 
 
 async def test_an_expert_who_declines_says_why_and_signs_it(house: DrawHouse) -> None:
