@@ -1,4 +1,4 @@
-"""The other process: the metronome, the log, the witnesses and the reactions.
+"""The other process: the metronome, the log, the witnesses, the reactions and the deliveries.
 
 Everything here may die at any moment and be started again: what is due stands in the database,
 positions are kept with the effects they stand for, and leadership is a lock of the connection that
@@ -28,7 +28,7 @@ from kernel.store.transaction import Store
 from kernel.store.transparency_log import disclose_fillers, integrate_once, publish_once
 from kernel.store.witnesses import ask_all
 from trading import alarming, due_listings, due_lots, uploading
-from web import reactions
+from web import delivering, reactions
 
 log = structlog.get_logger()
 
@@ -99,6 +99,7 @@ async def run(
             tasks.create_task(_keep_log(log_engine, signer, settings))
             tasks.create_task(_keep_witnessed(log_engine, settings))
             tasks.create_task(reactions.follow(store))
+            tasks.create_task(delivering.deliver(store))
     finally:
         metronome.shutdown(wait=False)
 

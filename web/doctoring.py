@@ -25,6 +25,7 @@ from kernel.store import founding
 from kernel.store.database import connect, is_trusted_release
 from kernel.store.registering import is_installed
 from kernel.working_days import beijing_day
+from web.carriers import carriers_of
 from web.premises import documents_of, reached
 from web.soundness import faults_of
 from web.terminal_words import shown
@@ -48,7 +49,7 @@ class Finding:
 
 async def examine(settings: Settings, *, as_json: bool, talk: Console) -> int:
     """Look at everything, print it, and leave with 5 where something is wrong."""
-    findings = [_space(settings.data), _keys(settings), _cryptography()]
+    findings = [_space(settings.data), _keys(settings), _cryptography(), _ways_out(settings)]
     if settings.database_url or (settings.data / "postgres").exists():
         findings += await _database(settings)
     else:
@@ -122,6 +123,16 @@ def _keys(settings: Settings) -> Finding:
 
 def _cryptography() -> Finding:
     return Finding("cryptography", True, version("cryptography"))
+
+
+def _ways_out(settings: Settings) -> Finding:
+    """Notices that must arrive stay in the inbox where nothing carries them out of the house."""
+    try:
+        ways = sorted(carriers_of(settings, demo=False))
+    except (OSError, ValueError) as error:
+        remedy = "SUNBID_MAIL_PASSWORD_FILE and SUNBID_GATEWAY_SECRET_FILE name files to be read"
+        return Finding("mail and texts", False, type(error).__name__, remedy)
+    return Finding("mail and texts", True, ", ".join(ways) or "none; notices stay in the inbox")
 
 
 async def _server(engine: AsyncEngine, _: Settings) -> Finding:

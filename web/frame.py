@@ -85,6 +85,8 @@ class Frame:
     moment: Moment | None
     role: Role
     site: Settings
+    unread: int = 0
+    """How much waits in the reader's own inbox."""
 
     @property
     def site_name(self) -> str:
@@ -128,6 +130,7 @@ def frame_of(request: Request, *, now: datetime | None = None) -> Frame:
         moment=moment,
         role=actor.role if isinstance(actor, Actor) else Role.PUBLIC,
         site=settings,
+        unread=getattr(request.state, "unread", 0),
     )
 
 

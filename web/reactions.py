@@ -25,6 +25,8 @@ from kernel.store.journal import Entry, read_after
 from kernel.store.transaction import Store, Transaction, transaction
 from trading.events import LotMoved
 from trading.rules.lot_lifecycle import LotState
+from web.notifications import TOLD_OF
+from web.posting import post_notifications
 
 log = structlog.get_logger()
 
@@ -45,9 +47,11 @@ async def replace_barred_members(tx: Transaction, entry: Entry) -> None:
 
 
 REACTIONS: Final[Mapping[type[Event], Sequence[Reaction]]] = {
-    LotMoved: (end_draws,),
+    **dict.fromkeys(TOLD_OF, (post_notifications,)),
+    LotMoved: (end_draws, post_notifications),
     PersonBarred: (replace_barred_members,),
 }
+"""Whom each event is told to is a table of its own, `notifications.py`."""
 
 PATIENCE_S: Final = 0.25
 FAILED_PATIENCE_S: Final = 5.0

@@ -26,7 +26,7 @@ from kernel.access import Actor, Role
 from kernel.clock import unshifted_clock
 from kernel.crypto.digests import Malformed, sha256
 from kernel.errors import NotSignedIn
-from kernel.store import signing_in
+from kernel.store import outbox, signing_in
 from kernel.store.database import lock_key
 from kernel.store.tables import RequestRow
 from kernel.store.transaction import Store, Transaction, transaction
@@ -120,12 +120,20 @@ async def actor_of(connection: HTTPConnection) -> Actor:
         found = await signing_in.actor_behind(store_of(connection), token, address=address)
         if found is not None:
             actor = found
+            await _count_unread(connection, actor)
         elif bearer is not None or connection.scope.get("method", "GET") not in READING:
             raise NotSignedIn("the session has ended")
         else:
             connection.state.cookie_is_dead = True
     connection.state.actor = actor
     return actor
+
+
+async def _count_unread(connection: HTTPConnection, actor: Actor) -> None:
+    """Let the frame of a page say how much waits for its reader; programs ask for themselves."""
+    if "text/html" in connection.headers.get("accept", ""):
+        async with store_of(connection).sessions() as session:
+            connection.state.unread = await outbox.unread(session, actor)
 
 
 ActorDep = Annotated[Actor, Depends(actor_of)]

@@ -79,6 +79,8 @@ _FRAME: Final = {
     "display.other_language": Words("English", "中文"),
     "account.sign_in": Words("登录", "Sign in"),
     "account.mine": Words("{role}", "{role}"),
+    "account.inbox": Words("信箱", "Inbox"),
+    "account.unread": Words("信箱，{count} 条未读", "Inbox, {count} unread"),
     "account.label": Words("当前身份：{role}，查看账户", "Signed in as {role}; see the account"),
     "demo.label": Words("演示提示", "Demonstration"),
     "demo.site": Words("演示站点", "Demonstration"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
@@ -83,6 +84,8 @@ def path_of(context: RouteContext, **told: str) -> str:
             return "7"
         if isinstance(kind, type) and issubclass(kind, Role):
             return str(Role.BIDDER)
+        if isinstance(kind, type) and issubclass(kind, StrEnum):
+            return str(next(iter(kind)))
         return "nothing" if kind is str else str(uuid4())
 
     return re.sub(r"\{([a-z_]+)\}", example, path)

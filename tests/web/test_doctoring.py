@@ -98,6 +98,14 @@ async def test_keys_that_cannot_be_read_are_found(
     assert unwell["platform keys"] == "not readable"
 
 
+async def test_a_gateway_whose_secret_cannot_be_read_is_found(
+    store: Store, tmp_path: Path, here: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = {"gateway_url": "https://gateway.example.cn/", "gateway_secret_file": tmp_path / "no"}
+    code, unwell = await seen(here.model_copy(update=named), capsys)
+    assert (code, unwell) == (5, {"mail and texts": "FileNotFoundError"})
+
+
 async def test_a_broken_invariant_is_found(
     store: Store,
     tick: Tick,

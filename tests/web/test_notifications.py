@@ -1,0 +1,179 @@
+"""UX 12.2 and N-01..N-04: who is told of what, by which channel, in what words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from kernel.events import Audience
+from kernel.settings import Settings
+from kernel.store.outbox import FALLBACKS, Channel
+from web.notification_texts import SMS_PART, Letter, code_letter, letter_of
+from web.notifications import BY_KEY, TOLD_OF, TOPICS, Circle, Topic, quiet_until
+
+BEIJING = ZoneInfo("Asia/Shanghai")
+SUBJECT = UUID(int=7)
+LOT = "江城市第三水厂扩建工程施工一标段"
+FACTS = {
+    "kind": "ClarificationPublished",
+    "project": "A420100-2026-0301",
+    "number": 1,
+    "lot": LOT,
+}
+POSTED = datetime(2026, 3, 2, 9, 31, 2, tzinfo=BEIJING)
+TABLE = {
+    "change": {"bidders": "inbox email sms", "owners": "inbox", "supervisors": "inbox",
+               "centre": "inbox"},
+    "receipt": {"one_bidder": "inbox email"},
+    "opening": {"bidders": "inbox sms", "owners": "inbox", "supervisors": "inbox",
+                "centre": "inbox"},
+    "result": {"bidders": "inbox email sms", "owners": "inbox", "supervisors": "inbox"},
+    "notice": {"one_bidder": "inbox email sms"},
+    "objection": {"bidders": "inbox sms", "owners": "inbox sms", "supervisors": "inbox email",
+                  "centre": "inbox"},
+    "suspension": {"bidders": "inbox email sms", "owners": "inbox email sms",
+                   "supervisors": "inbox email sms", "centre": "inbox email sms"},
+    "call": {"called_expert": "inbox sms"},
+}  # fmt: skip
+
+
+def a_letter(topic: str, channel: Channel, **facts: object) -> Letter:
+    return letter_of(
+        topic,
+        FACTS | facts if topic != "call" else {},
+        id=UUID(int=9),
+        channel=channel,
+        address="+8613800005678",
+        subject_id=SUBJECT,
+        posted_at=POSTED,
+        settings=Settings(),
+    )
+
+
+def test_the_table_is_the_one_that_was_asked_for() -> None:
+    assert {
+        topic.key: {str(circle): " ".join(ways) for circle, ways in topic.to.items()}
+        for topic in TOPICS
+    } == TABLE
+    assert {topic.key for topic in TOPICS if topic.must} == {
+        "change",
+        "notice",
+        "suspension",
+        "call",
+    }
+
+
+def test_a_wide_circle_is_told_of_public_facts_alone() -> None:
+    """Bidding Law 22: what only one party may know is told to that party."""
+    for topic in TOPICS:
+        wide = set(topic.to) - {Circle.ONE_BIDDER}
+        for event in topic.events:
+            assert event.audience is Audience.PUBLIC or not wide, (topic.key, event)
+
+
+def test_what_one_bidder_did_goes_to_nobody_else() -> None:
+    sealed = [one for one in TOLD_OF if one.audience is not Audience.PUBLIC]
+    assert {one.__name__ for one in sealed} == {
+        "AwardNoticed",
+        "BidRefused",
+        "BidSubmitted",
+        "BidWithdrawn",
+        "ResultNoticed",
+        "SubmissionFailedByPlatform",
+    }
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda one: one.key)
+def test_every_mail_says_what_when_what_to_do_where_and_whom_to_ask(topic: Topic) -> None:
+    """UX N-03."""
+    text = a_letter(topic.key, Channel.EMAIL).text
+    settings = Settings()
+    for needed in (
+        topic.words.zh,
+        topic.words.en,
+        "2026年3月2日 09:31:02（北京时间）",
+        topic.todo.zh,
+        topic.todo.en,
+        settings.origin + topic.path.format(subject=SUBJECT),
+        settings.site_phone,
+    ):
+        assert needed in text
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda one: one.key)
+@pytest.mark.parametrize("lot", ["一标段", "很长的标段名称" * 17])
+def test_every_text_is_one_part_with_the_word_first_and_a_link_that_is_no_secret(
+    topic: Topic, lot: str
+) -> None:
+    """UX 12.2: at most 70 characters, code word first, no amounts."""
+    text = a_letter(topic.key, Channel.SMS, lot=lot).text
+    assert len(text) <= SMS_PART
+    assert text.startswith(f"【阳光交易】{topic.words.zh}")
+    assert text.endswith("登录查看 http://localhost:8000/inbox")
+    assert str(SUBJECT) not in text
+
+
+def test_a_letter_says_no_more_than_the_topic_and_the_lot() -> None:
+    """N-03: whatever else an entry holds stays in the house."""
+    told = {"price": "118600000.00", "winner": "江城建工", "bidder_id": "8e1f", "reason": "围标"}
+    for topic in TOPICS:
+        for channel in (Channel.EMAIL, Channel.SMS, Channel.VOICE):
+            letter = a_letter(topic.key, channel, **told)
+            for secret in told.values():
+                assert secret not in f"{letter.title} {letter.text} {letter.filled}"
+
+
+def test_an_expert_is_told_neither_for_whom_nor_where() -> None:
+    """Bidding Law 37."""
+    for channel in (Channel.SMS, Channel.VOICE):
+        assert LOT not in a_letter("call", channel).text
+
+
+def test_a_code_says_how_long_it_holds_and_leads_to_no_act_of_anybody_else() -> None:
+    letter = code_letter(
+        "493021",
+        id=UUID(int=9),
+        channel=Channel.SMS,
+        address="+8613800005678",
+        at=POSTED,
+        settings=Settings(),
+    )
+    assert "493021" in letter.text
+    assert "15 分钟" in letter.text
+    assert len(letter.text) <= SMS_PART
+
+
+@pytest.mark.parametrize(
+    ("at", "until"),
+    [
+        ((2, 21, 59), None),
+        ((2, 22, 0), (3, 7)),
+        ((2, 23, 59), (3, 7)),
+        ((3, 0, 0), (3, 7)),
+        ((3, 6, 59), (3, 7)),
+        ((3, 7, 0), None),
+    ],
+)
+def test_a_text_that_can_wait_waits_for_the_morning(
+    at: tuple[int, int, int], until: tuple[int, int] | None
+) -> None:
+    """UX N-01."""
+    day, hour, minute = at
+    then = datetime(2026, 3, day, hour, minute, tzinfo=BEIJING)
+    morning = None if until is None else datetime(2026, 3, until[0], until[1], tzinfo=BEIJING)
+    assert quiet_until(Channel.SMS, must=False, at=then) == morning
+    assert quiet_until(Channel.SMS, must=True, at=then) is None
+    assert quiet_until(Channel.EMAIL, must=False, at=then) is None
+
+
+def test_a_text_falls_back_to_a_call_and_to_the_second_mobile() -> None:
+    """UX N-04."""
+    assert FALLBACKS == {Channel.SMS: ((Channel.VOICE, "mobile"), (Channel.SMS, "second_mobile"))}
+    assert all(Channel.VOICE not in ways for one in TOPICS for ways in one.to.values())
+
+
+def test_every_topic_is_found_by_its_key() -> None:
+    assert len(BY_KEY) == len(TOPICS)

@@ -1,0 +1,247 @@
+"""Who is told of what, by which channels: one table.
+
+A row is a topic with the events it tells of, whether it must arrive, and for each circle of people
+the channels by which they hear. Who belongs to a circle is found out in `posting.py`; before a
+lot's close the circle of its bidders is known to the platform alone, and each hears for himself.
+
+The inbox always has it all. What goes out of the house names the topic and the lot and leads to
+the platform; what is sealed, who is concerned besides, and every figure stay inside. Voice is no
+channel of its own: it is where a text that must arrive falls back to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from expert_pool.calling import CALL_CHANNELS, CALL_TOPIC
+from kernel.events import Event
+from kernel.store.outbox import Channel
+from trading.events import (
+    AwardNoticed,
+    AwardPublished,
+    BidRefused,
+    BidSubmitted,
+    BidWithdrawn,
+    CandidatesPublished,
+    ClarificationPublished,
+    LotCancelled,
+    LotFailed,
+    LotMoved,
+    LotResumed,
+    LotSuspended,
+    ObjectionAnswered,
+    ObjectionRaised,
+    ResultNoticed,
+    SubmissionFailedByPlatform,
+    TimetableAmended,
+)
+from trading.rules.lot_lifecycle import LotState
+from web.words import Words
+
+BEIJING: Final = ZoneInfo("Asia/Shanghai")
+QUIET_FROM, QUIET_UNTIL = time(22), time(7)
+"""When nobody is woken for what can wait: from ten in the evening to seven in the morning."""
+
+LOUD: Final = frozenset({Channel.SMS, Channel.VOICE})
+
+INBOX, EMAIL, SMS = Channel.INBOX, Channel.EMAIL, Channel.SMS
+
+
+class Circle(StrEnum):
+    """The people a notification can be for."""
+
+    BIDDERS = "bidders"
+    """Those who take part in the lot; from its close on, those whose bids count."""
+
+    ONE_BIDDER = "one_bidder"
+    """The one bidder whom the event is about, and nobody else."""
+
+    OWNERS = "owners"
+    SUPERVISORS = "supervisors"
+    CENTRE = "centre"
+    CALLED_EXPERT = "called_expert"
+
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One row of the table."""
+
+    key: str
+    words: Words
+    todo: Words
+    """What whoever reads it can do now."""
+
+    path: str
+    """Where on the platform it is done; `{subject}` is what the notification is about."""
+
+    events: tuple[type[Event], ...]
+    must: bool
+    to: Mapping[Circle, tuple[Channel, ...]]
+    moves_to: LotState | None = None
+    """Only where a lot went to this state, for the event that tells of every move."""
+
+    def is_told_by(self, kind: str, facts: Facts) -> bool:
+        """Whether an entry of this kind is told under this topic."""
+        if all(kind != event.__name__ for event in self.events):
+            return False
+        return self.moves_to is None or facts["went_to"] == self.moves_to
+
+
+TOPICS: Final[tuple[Topic, ...]] = (
+    Topic(
+        "change",
+        Words("招标文件澄清修改或者时间变更", "Documents changed or times moved"),
+        Words(
+            "请查看变更内容；已经递交的，请确认投标文件是否需要更新。",
+            "Read the change; if you submitted already, see whether your bid needs an update.",
+        ),
+        "/notices/{subject}",
+        (ClarificationPublished, TimetableAmended),
+        must=True,
+        to={
+            Circle.BIDDERS: (INBOX, EMAIL, SMS),
+            Circle.OWNERS: (INBOX,),
+            Circle.SUPERVISORS: (INBOX,),
+            Circle.CENTRE: (INBOX,),
+        },
+    ),
+    Topic(
+        "receipt",
+        Words("您办理的事项已有结果", "What you did has its answer"),
+        Words("请登录查看回执并妥善保存。", "Sign in, see the receipt and keep it."),
+        "/lots/{subject}/bid",
+        (BidSubmitted, BidWithdrawn, BidRefused, SubmissionFailedByPlatform),
+        must=False,
+        to={Circle.ONE_BIDDER: (INBOX, EMAIL)},
+    ),
+    Topic(
+        "opening",
+        Words("开标", "Opening"),
+        Words(
+            "请进入开标大厅；投标人请在规定时间内完成解密。",
+            "Enter the hall; bidders release their bids within the time given.",
+        ),
+        "/openings/{subject}",
+        (LotMoved,),
+        must=False,
+        to={
+            Circle.BIDDERS: (INBOX, SMS),
+            Circle.OWNERS: (INBOX,),
+            Circle.SUPERVISORS: (INBOX,),
+            Circle.CENTRE: (INBOX,),
+        },
+        moves_to=LotState.OPENING,
+    ),
+    Topic(
+        "result",
+        Words("候选人公示或者结果公告", "Candidates or result published"),
+        Words(
+            "请查看公示内容；有异议的，请在公示期内提出。",
+            "Read what is published; object, if you do, while it is.",
+        ),
+        "/awards/{subject}",
+        (CandidatesPublished, AwardPublished),
+        must=False,
+        to={
+            Circle.BIDDERS: (INBOX, EMAIL, SMS),
+            Circle.OWNERS: (INBOX,),
+            Circle.SUPERVISORS: (INBOX,),
+        },
+    ),
+    Topic(
+        "notice",
+        Words("中标通知书或者结果通知书", "Award notice or result notice"),
+        Words("请登录查看通知书。", "Sign in and read the notice."),
+        "/awards/{subject}",
+        (AwardNoticed, ResultNoticed),
+        must=True,
+        to={Circle.ONE_BIDDER: (INBOX, EMAIL, SMS)},
+    ),
+    Topic(
+        "objection",
+        Words("异议提出或者答复", "Objection raised or answered"),
+        Words("请查看办理情况和期限。", "See how it stands and until when."),
+        "/objections",
+        (ObjectionRaised, ObjectionAnswered),
+        must=False,
+        to={
+            Circle.BIDDERS: (INBOX, SMS),
+            Circle.OWNERS: (INBOX, SMS),
+            Circle.SUPERVISORS: (INBOX, EMAIL),
+            Circle.CENTRE: (INBOX,),
+        },
+    ),
+    Topic(
+        "suspension",
+        Words("暂停、恢复、终止或者流标", "Suspended, resumed, ended or failed"),
+        Words("请查看原因和后续安排。", "See why, and what comes next."),
+        "/notices/{subject}",
+        (LotSuspended, LotResumed, LotCancelled, LotFailed),
+        must=True,
+        to={
+            Circle.BIDDERS: (INBOX, EMAIL, SMS),
+            Circle.OWNERS: (INBOX, EMAIL, SMS),
+            Circle.SUPERVISORS: (INBOX, EMAIL, SMS),
+            Circle.CENTRE: (INBOX, EMAIL, SMS),
+        },
+    ),
+    Topic(
+        CALL_TOPIC,
+        Words("评标邀请", "Call to an evaluation"),
+        Words(
+            "请登录查看时间、地点并答复能否参加。",
+            "Sign in, see when and where, and answer whether you come.",
+        ),
+        "/experts",
+        (),  # posted with the call itself, which alone knows whom it is for
+        must=True,
+        to={Circle.CALLED_EXPERT: CALL_CHANNELS},
+    ),
+)
+
+BY_KEY: Final[Mapping[str, Topic]] = MappingProxyType({one.key: one for one in TOPICS})
+
+TOLD_OF: Final[tuple[type[Event], ...]] = tuple(
+    dict.fromkeys(event for topic in TOPICS for event in topic.events)
+)
+"""Every event that anybody is told of."""
+
+CIRCLE_WORDS: Final[Mapping[Circle, Words]] = MappingProxyType(
+    {
+        Circle.BIDDERS: Words("投标人", "Bidders"),
+        Circle.ONE_BIDDER: Words("投标人本人", "The bidder itself"),
+        Circle.OWNERS: Words("招标人、代理", "Tenderee, agency"),
+        Circle.SUPERVISORS: Words("监督部门", "Supervisors"),
+        Circle.CENTRE: Words("交易中心", "Centre"),
+        Circle.CALLED_EXPERT: Words("被通知的专家", "The called expert"),
+    }
+)
+
+CHANNEL_WORDS: Final[Mapping[Channel, Words]] = MappingProxyType(
+    {
+        Channel.INBOX: Words("站内信", "Inbox"),
+        Channel.EMAIL: Words("邮件", "E-mail"),
+        Channel.SMS: Words("短信", "Text message"),
+        Channel.VOICE: Words("语音电话", "Voice call"),
+    }
+)
+
+
+def quiet_until(channel: Channel, *, must: bool, at: datetime) -> datetime | None:
+    """Until when a message has to wait for the morning; None where it may go at once."""
+    if must or channel not in LOUD:
+        return None
+    here = at.astimezone(BEIJING)
+    if QUIET_UNTIL <= here.time() < QUIET_FROM:
+        return None
+    morning = here.date() if here.time() < QUIET_UNTIL else here.date() + timedelta(days=1)
+    return datetime.combine(morning, QUIET_UNTIL, BEIJING)
