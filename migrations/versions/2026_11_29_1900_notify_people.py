@@ -1,14 +1,14 @@
 """Notify people: contacts, notifications, their readers, deliveries and what is silent.
 
-Revision ID: 2026_11_29_1850
+Revision ID: 2026_11_29_1900
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "2026_11_29_1850"
-down_revision = "2026_11_29_1840"
+revision = "2026_11_29_1900"
+down_revision = "2026_11_29_1855"
 branch_labels = None
 depends_on = None
 
