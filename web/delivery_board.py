@@ -25,6 +25,9 @@ from web.posting import Facts, bidders_that_count, facts_of_first
 PRIVATE_TOPICS: Final = frozenset({"receipt"})
 """What passes between one bidder and the platform, and is no message of the lot's owners."""
 
+SUPERVISORS_TOPICS: Final = frozenset({"overdue"})
+"""What supervisors alone are told."""
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -92,7 +95,7 @@ def visible(
     return tuple(
         one
         for one in told
-        if one.role is not Role.BIDDER
+        if (one.role is not Role.BIDDER and one.topic not in SUPERVISORS_TOPICS)
         or (one.party_id in known and one.topic not in PRIVATE_TOPICS)
     )
 

@@ -30,6 +30,10 @@ from trading.events import (
     BidWithdrawn,
     CandidatesPublished,
     ClarificationPublished,
+    ContractChangeOffered,
+    ContractConcluded,
+    ContractOffered,
+    DutyOverdue,
     LotCancelled,
     LotFailed,
     LotMoved,
@@ -37,6 +41,7 @@ from trading.events import (
     LotSuspended,
     ObjectionAnswered,
     ObjectionRaised,
+    OwnDutyOverdue,
     ResultNoticed,
     SubmissionFailedByPlatform,
     TimetableAmended,
@@ -59,8 +64,8 @@ class Circle(StrEnum):
     BIDDERS = "bidders"
     """Those who take part in the lot; from its close on, those whose bids count."""
 
-    ONE_BIDDER = "one_bidder"
-    """The one bidder whom the event is about, and nobody else."""
+    ONE_PARTY = "one_party"
+    """The one organisation whom the event is about, and nobody else."""
 
     OWNERS = "owners"
     SUPERVISORS = "supervisors"
@@ -121,7 +126,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         "/lots/{subject}/bid",
         (BidSubmitted, BidWithdrawn, BidRefused, SubmissionFailedByPlatform),
         must=False,
-        to={Circle.ONE_BIDDER: (INBOX, EMAIL)},
+        to={Circle.ONE_PARTY: (INBOX, EMAIL)},
     ),
     Topic(
         "opening",
@@ -143,13 +148,13 @@ TOPICS: Final[tuple[Topic, ...]] = (
     ),
     Topic(
         "result",
-        Words("候选人公示或者结果公告", "Candidates or result published"),
+        Words("候选人公示、结果或者合同公开", "Candidates, result or contract published"),
         Words(
             "请查看公示内容；有异议的，请在公示期内提出。",
             "Read what is published; object, if you do, while it is.",
         ),
         "/awards/{subject}",
-        (CandidatesPublished, AwardPublished),
+        (CandidatesPublished, AwardPublished, ContractConcluded),
         must=False,
         to={
             Circle.BIDDERS: (INBOX, EMAIL, SMS),
@@ -164,7 +169,34 @@ TOPICS: Final[tuple[Topic, ...]] = (
         "/awards/{subject}",
         (AwardNoticed, ResultNoticed),
         must=True,
-        to={Circle.ONE_BIDDER: (INBOX, EMAIL, SMS)},
+        to={Circle.ONE_PARTY: (INBOX, EMAIL, SMS)},
+    ),
+    Topic(
+        "contract",
+        Words("合同或者合同变更待您签署", "A contract or a change waits for your signature"),
+        Words("请登录核对文本并签署。", "Sign in, check the text and sign it."),
+        "/awards/{subject}",
+        (ContractOffered, ContractChangeOffered),
+        must=False,
+        to={Circle.ONE_PARTY: (INBOX, EMAIL, SMS)},
+    ),
+    Topic(
+        "own_overdue",
+        Words("您有法定事项逾期未办", "Something the law asks of you is overdue"),
+        Words("请登录查看是什么事项并尽快办理。", "Sign in, see what it is and do it soon."),
+        "/awards/{subject}",
+        (OwnDutyOverdue,),
+        must=False,
+        to={Circle.ONE_PARTY: (INBOX, SMS)},
+    ),
+    Topic(
+        "overdue",
+        Words("法定事项逾期未办", "Something the law asks for is overdue"),
+        Words("请在监督室查看。", "See it in the supervision room."),
+        "/supervision",
+        (DutyOverdue,),
+        must=False,
+        to={Circle.SUPERVISORS: (INBOX, EMAIL)},
     ),
     Topic(
         "objection",
@@ -218,7 +250,7 @@ TOLD_OF: Final[tuple[type[Event], ...]] = tuple(
 CIRCLE_WORDS: Final[Mapping[Circle, Words]] = MappingProxyType(
     {
         Circle.BIDDERS: Words("投标人", "Bidders"),
-        Circle.ONE_BIDDER: Words("投标人本人", "The bidder itself"),
+        Circle.ONE_PARTY: Words("当事单位", "The party concerned"),
         Circle.OWNERS: Words("招标人、代理", "Tenderee, agency"),
         Circle.SUPERVISORS: Words("监督部门", "Supervisors"),
         Circle.CENTRE: Words("交易中心", "Centre"),

@@ -93,9 +93,10 @@ async def _bidders(tx: Transaction, entry: Entry, lot: Facts) -> list[Recipient]
     return [Recipient(PartyId(one), Role.BIDDER) for one in sorted(count)]
 
 
-async def _one_bidder(tx: Transaction, entry: Entry, lot: Facts) -> list[Recipient]:
-    bidder = entry.facts.get("addressee_id") or entry.facts["bidder_id"]
-    return [Recipient(PartyId(UUID(bidder)), Role.BIDDER)]
+async def _one_party(tx: Transaction, entry: Entry, lot: Facts) -> list[Recipient]:
+    party = entry.facts.get("addressee_id") or entry.facts["bidder_id"]
+    own = {lot["tenderee_id"]: Role.TENDEREE, lot["agency_id"]: Role.AGENCY}
+    return [Recipient(PartyId(UUID(party)), own.get(party, Role.BIDDER))]
 
 
 async def _owners(tx: Transaction, entry: Entry, lot: Facts) -> list[Recipient]:
@@ -117,7 +118,7 @@ def _everybody_acting_as(role: Role) -> Finder:
 CIRCLES: Final[Mapping[Circle, Finder]] = MappingProxyType(
     {
         Circle.BIDDERS: _bidders,
-        Circle.ONE_BIDDER: _one_bidder,
+        Circle.ONE_PARTY: _one_party,
         Circle.OWNERS: _owners,
         Circle.SUPERVISORS: _everybody_acting_as(Role.SUPERVISOR),
         Circle.CENTRE: _everybody_acting_as(Role.CENTRE_STAFF),
