@@ -31,6 +31,7 @@ from trading.contract_cases import (
     Case,
     Side,
     awarded_terms,
+    case_of,
     locked_case,
     newest_version,
     require_contract,
@@ -104,7 +105,7 @@ async def contract_paper(tx: Transaction, lot_id: LotId) -> dict[str, Any]:
     """The contract as form and winning bid make it, for the tenderee to complete and sign."""
     lot = await lots.hold(tx, lot_id)
     await lots.owned(tx, lot_id)
-    case = await locked_case(tx, lot.id)
+    case = await case_of(tx, lot)
     refusals = step_refusals(Step.OFFER, case.course, case.switches)
     if refusals:
         raise Refused(refusals)
