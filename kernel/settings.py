@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from kernel.identifiers import uscc_faults
 from kernel.working_days import STATE_CALENDAR, Calendar, read_calendar
 
 ENCRYPTED = frozenset({"smtps", "smtp+starttls", "https"})
@@ -55,6 +56,8 @@ class Settings(BaseSettings):
     site_id_code: str = "0000000000"
     site_icp: str = "（ICP 备案号）"
     site_police: str = "（公安备案号）"
+    site_uscc: str = "000000000000000000"
+    """The operator's unified social credit code, which stands in every deal's code."""
     site_phone: str = "000-0000-0000"
     site_hours: str = "09:00–17:30"
     mail_server: str = ""
@@ -89,6 +92,16 @@ class Settings(BaseSettings):
                 raise ValueError("an address begins with its scheme and names a host")
             if parts.scheme not in ENCRYPTED and parts.hostname not in LOOPBACK_HOSTS:
                 raise ValueError(f"{parts.scheme}:// would go out in the clear")
+        return value
+
+    catalogue: Path | None = None
+    """The path of a JSON file with a region's own trading catalogue, beside the national lines."""
+
+    @field_validator("site_uscc")
+    @classmethod
+    def _credit_code(cls, value: str) -> str:
+        if faults := uscc_faults(value):
+            raise ValueError("; ".join(faults))
         return value
 
     @field_validator("calendar", mode="before")

@@ -438,7 +438,9 @@ async def a_room(store: Store, tick: Tick, kind: str) -> WorkRoom:
     """A lot handed over, its experts drawn while its bids were still sealed, seats at two sites."""
     procedure, scheme = KINDS[kind]
     cast = await a_cast(store)
-    project_id = await a_project(store, cast, procedure=procedure)
+    # State money would make a tender of this size a mandatory one.
+    free = procedure is Procedure.OPEN_TENDER_VOLUNTARY
+    project_id = await a_project(store, cast, procedure=procedure, state_funded=not free)
     lot = await a_published_lot(store, cast, project_id, scheme=dict(scheme))
     tender = Tender(cast, lot)
     entries = [

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from trading.rules.tender_file import (
     FileTerms,
     TenderDocument,
     parse_tender_file,
+    tender_file_document,
 )
 from trading.rules.tender_templates import filled, gaps, template_for
 from trading.rules.timetable import Timetable
+from web.client import Client
 
 FLAWED = Path(__file__).parent / "trading" / "flawed_tender_file"
 TODAY = date(2026, 3, 2)
@@ -48,6 +51,43 @@ def a_clean_file(kind: WorkKind, regime: Regime) -> TenderDocument:
             credit_use="列入严重失信主体名单的拒绝参加",
         )
     return TenderDocument(blocks, (BillItem("1", "管材", "米", Decimal(1200)),), terms)
+
+
+def a_file_of(blocks: int) -> TenderDocument:
+    """The flawed file, its blocks repeated under other numbers until there are so many."""
+    patient, _ = a_flawed_patient("works")
+    flawed = patient.file.blocks
+    more = (
+        replace(block, number=f"9.{place + 1}.{number}")
+        for place in range(blocks)
+        for number, block in enumerate(a_clean_file(WorkKind.WORKS, Regime.TENDERING).blocks)
+    )
+    kept = (*flawed, *islice(more, blocks - len(flawed)))
+    return replace(patient.file, blocks=kept)
+
+
+def made_whole(begun: TenderDocument) -> TenderDocument:
+    """A file that was begun, with its gaps filled, a list, and the figures procurement asks for."""
+    blocks = tuple(
+        filled(block, dict.fromkeys(gaps(block), "见本文件所附数据")) for block in begun.blocks
+    )
+    terms = replace(
+        begun.terms,
+        performance_security_share=Decimal("0.05"),
+        budget=Decimal(130_000_000),
+        credit_channel="信用中国",
+        credit_cutoff="投标截止时间",
+        credit_use="列入严重失信主体名单的拒绝参加",
+    )
+    return TenderDocument(blocks, (BillItem("1", "管材", "米", Decimal(1200)),), terms)
+
+
+async def completed(client: Client, lot: object) -> dict[str, Any]:
+    """Make a draft's file whole over HTTP; the answer with what is still found."""
+    path = f"/api/v1/lots/{lot}/tender-file"
+    begun = parse_tender_file((await client.get(path))["file"])
+    told: dict[str, Any] = await client.put(path, {"file": tender_file_document(made_whole(begun))})
+    return told
 
 
 def a_clean_patient(kind: WorkKind, procedure: Procedure) -> Patient:

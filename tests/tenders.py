@@ -6,6 +6,7 @@ Everything is valid by default and changed by keyword, so that a test says only 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,6 +17,7 @@ from uuid import UUID
 from kernel.access import Actor, Role
 from kernel.crypto.digests import b64u, canonical, instant_text, sha256
 from kernel.crypto.signing import Envelope, PrivateKey
+from kernel.errors import NotFound
 from kernel.identifiers import (
     LotId,
     PartyId,
@@ -28,10 +30,12 @@ from kernel.randomness import random_bytes, random_id
 from kernel.store.parties import payload_type
 from kernel.store.tables import CredentialRow, MembershipRow, OrganisationRow, PersonRow
 from kernel.store.transaction import Store, transaction
-from trading import drafting, lots, tendering
+from tests.tender_files import made_whole
+from trading import composing, drafting, lots, tendering
 from trading.drafting import LotTerms, Nomination, ProjectTerms
 from trading.rules.notice_contents import WorkKind
 from trading.rules.procedures import Procedure, SecurityForm
+from trading.rules.tender_file import tender_file_document
 from trading.tendering import SignedPapers
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
@@ -308,12 +312,22 @@ async def a_draft(
             tx, lot_id, "招标文件.pdf", b"%PDF-1.7 tender", media_type="application/pdf"
         )
         await drafting.name_custodians(tx, lot_id, nominations(cast.custodians))
+    await a_whole_file(store, owner, lot_id)
     for custodian in cast.custodians:
         key = custodian.lot_keys[lot_id] = PrivateKey.generate()
         async with transaction(store, actor=custodian.actor, now=NOW) as tx:
             raw = key_statement(custodian, project_id, lot_id, key)
             await drafting.register_custodian_key(tx, lot_id, raw)
     return project_id, lot_id
+
+
+async def a_whole_file(store: Store, owner: Actor, lot_id: UUID) -> None:
+    """Nothing stands against the draft's tender file any more, where its procedure has one."""
+    async with transaction(store, actor=owner, now=NOW) as tx:
+        with suppress(NotFound):
+            begun = (await composing.own_file(tx, lot_id)).document
+            whole = tender_file_document(made_whole(begun))
+            await composing.replace_file(tx, lot_id, whole)
 
 
 # ── published lots ────────────────────────────────────────────────────────────────────────────

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -38,7 +38,8 @@ from kernel.store.parties import (
 from kernel.store.tables import MembershipRow, PersonRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
-from trading import lots
+from trading import cataloguing, lots, numbering
+from trading.cataloguing import CatalogueFacts
 from trading.events import (
     AgencyAuthorised,
     CustodianKeyRegistered,
@@ -51,6 +52,7 @@ from trading.rules.key_custody import Custody, Holder, custody_refusals
 from trading.rules.lot_lifecycle import LotMove, LotState
 from trading.rules.notice_contents import WorkKind
 from trading.rules.procedures import Procedure, SecurityForm, switches_of
+from trading.rules.tender_file import FILE_NAME
 from trading.tables import (
     CustodianKeyRow,
     CustodianRow,
@@ -69,7 +71,8 @@ class ProjectTerms:
 
     `contact` holds the words of the notice about whom to ask: `tenderee_address`,
     `tenderee_contact`, and with an agency `agency_address` and `agency_contact`. `state_funded`
-    says that state money controls or dominates it, so that the first in rank must win.
+    says that state money controls or dominates it, so that the first in rank must win. `facts` are
+    what the trading catalogue asks besides.
     """
 
     code: str
@@ -82,6 +85,7 @@ class ProjectTerms:
     agency_id: PartyId | None
     contact: dict[str, str]
     state_funded: bool = True
+    facts: CatalogueFacts = field(default_factory=CatalogueFacts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +147,20 @@ class Assignment:
 async def create_project(tx: Transaction, terms: ProjectTerms) -> ProjectId:
     """Enter a project of the acting tenderee, or one that an agency prepares for a tenderee.
 
-    A tenderee who names an agency authorises it by that; an agency that comes first waits for
-    `authorise_agency`.
+    It is placed in the trading catalogue together with what else the tenderee puts up: inside the
+    catalogue it cannot be entered as something freer than it is. A tenderee who names an agency
+    authorises it by that; an agency that comes first waits for `authorise_agency`.
     """
     tenderee = await organisation(tx, terms.tenderee_id)
     agency = None if terms.agency_id is None else await organisation(tx, terms.agency_id)
     taken = await tx.session.scalar(
         select(col(ProjectRow.id)).where(col(ProjectRow.code) == terms.code)
     )
+
+    project = _project_of(tx, terms)
+    await cataloguing.lock_siblings(tx, project)
+    scope = await cataloguing.scope_of(tx, project)
+    stated = terms.facts.estimate is not None
 
     refusals = []
     own = terms.tenderee_id if tx.actor.role is Role.TENDEREE else terms.agency_id
@@ -164,27 +174,14 @@ async def create_project(tx: Transaction, terms: ProjectTerms) -> ProjectId:
     if agency is not None and (Role.AGENCY not in agency.roles or agency.id == tenderee.id):
         refusals.append(Refusal("no_agency", BIDDING_LAW[13], f"{agency.name}未登记为招标代理机构"))
     refusals += await agency_bars(tx, terms.agency_id, terms.procedure)
+    refusals += cataloguing.catalogue_grounds(tx, scope, stated=stated)
     if refusals:
         raise Refused(refusals)
     if taken is not None:
         raise Outrun("a project with this code exists")
 
-    project = ProjectRow(
-        id=random_id(),
-        code=terms.code,
-        name=terms.name,
-        procedure=terms.procedure,
-        category=terms.category,
-        region_code=terms.region_code,
-        funding_source=terms.funding_source,
-        state_funded=terms.state_funded,
-        tenderee_id=terms.tenderee_id,
-        agency_id=terms.agency_id,
-        authorised_at=tx.now if agency and tx.actor.role is Role.TENDEREE else None,
-        contact=terms.contact,
-        created_by=tx.actor.person,
-        created_at=tx.now,
-    )
+    project.judgement = cataloguing.judgement_of(tx, scope, stated=stated)
+    project.platform_code = await numbering.platform_code(tx, project)
     tx.session.add(project)
 
     for party_id in filter(None, (terms.tenderee_id, terms.agency_id)):
@@ -202,9 +199,35 @@ async def create_project(tx: Transaction, terms: ProjectTerms) -> ProjectId:
     return ProjectId(project.id)
 
 
+def _project_of(tx: Transaction, terms: ProjectTerms) -> ProjectRow:
+    return ProjectRow(
+        id=random_id(),
+        code=terms.code,
+        name=terms.name,
+        procedure=terms.procedure,
+        category=terms.category,
+        region_code=terms.region_code,
+        funding_source=terms.funding_source,
+        state_funded=terms.state_funded,
+        tenderee_id=terms.tenderee_id,
+        agency_id=terms.agency_id,
+        authorised_at=tx.now if terms.agency_id and tx.actor.role is Role.TENDEREE else None,
+        contact=terms.contact,
+        created_by=tx.actor.person,
+        created_at=tx.now,
+        estimate=terms.facts.estimate,
+        investment_code=terms.facts.investment_code,
+        scope=terms.facts.kept(),
+    )
+
+
 @by(Role.TENDEREE)
 async def authorise_agency(tx: Transaction, project_id: UUID, raw: bytes) -> None:
-    """The tenderee signs that the agency acts for it in this project (招标投标法 15)."""
+    """The tenderee signs that the agency acts for it in this project (招标投标法 15).
+
+    An agency that came first did not know of all that the tenderee puts up; the tenderee does, so
+    the catalogue is asked again.
+    """
     project = await owned_project(tx, project_id)
     agency_id = project.agency_id
     if agency_id is None:
@@ -213,10 +236,16 @@ async def authorise_agency(tx: Transaction, project_id: UUID, raw: bytes) -> Non
         tx, raw, "authorisation", project=project.id, agency=agency_id
     )
 
+    await cataloguing.lock_siblings(tx, project)
+    scope = await cataloguing.scope_of(tx, project)
+    stated = project.estimate is not None
+
     refusals = await agency_bars(tx, agency_id, Procedure(project.procedure))
+    refusals += cataloguing.catalogue_grounds(tx, scope, stated=stated)
     if refusals:
         raise Refused(refusals)
 
+    project.judgement = cataloguing.judgement_of(tx, scope, stated=stated)
     project.authorised_at = project.authorised_at or tx.now
 
     tx.record(
@@ -300,7 +329,7 @@ async def redraft_lot(tx: Transaction, lot_id: UUID, terms: LotTerms) -> None:
     """Replace a draft's terms; once published they stand."""
     lot, _ = await locked_own_lot(tx, lot_id)
 
-    _require_draft(lot)
+    require_draft(lot)
 
     await _write_terms(tx, lot, terms)
 
@@ -312,7 +341,7 @@ async def drop_draft(tx: Transaction, lot_id: UUID) -> None:
     """Give up a draft; nobody but its owners ever learns of it."""
     lot, project = await locked_own_lot(tx, lot_id)
 
-    _require_draft(lot)
+    require_draft(lot)
 
     lots.move(tx, lot, LotMove.CANCEL)
 
@@ -344,7 +373,8 @@ def _drafted(tx: Transaction, lot: LotRow, terms: LotTerms) -> LotDrafted:
     )
 
 
-def _require_draft(lot: LotRow) -> None:
+def require_draft(lot: LotRow) -> None:
+    """The lot is still a draft; `Refused` once it is published."""
     if LotState(lot.state) is not LotState.DRAFT:
         raise Refused(
             [
@@ -367,8 +397,10 @@ async def add_document(
     """Put a file among a draft's tender documents, in place of one of that name; its digest."""
     lot, _ = await locked_own_lot(tx, lot_id)
 
-    _require_draft(lot)
+    require_draft(lot)
     name = file_name(name)
+    if name == FILE_NAME:
+        raise Malformed("the tender file of blocks has this name", code="file_name")
     if not content:
         raise Malformed("an empty file", code="file_empty")
 
@@ -407,7 +439,7 @@ async def remove_document(tx: Transaction, lot_id: UUID, name: str) -> None:
     """Take a file out of a draft's tender documents."""
     lot, _ = await locked_own_lot(tx, lot_id)
 
-    _require_draft(lot)
+    require_draft(lot)
 
     gone = await tx.session.execute(
         delete(TenderDocumentRow)
@@ -454,7 +486,7 @@ async def name_custodians(tx: Transaction, lot_id: UUID, nominations: Sequence[N
     parties = await organisations_by_id(tx, [one.party_id for one in nominations])
     names = await _custodians_of(tx, nominations)
 
-    _require_draft(lot)
+    require_draft(lot)
     strangers = [
         Refusal(
             "not_a_custodian",
@@ -541,7 +573,7 @@ async def register_custodian_key(tx: Transaction, lot_id: UUID, raw: bytes) -> s
     project = await tx.session.get_one(ProjectRow, lot.project_id)
     known = await tx.session.get(CustodianKeyRow, (lot.id, kid))
 
-    _require_draft(lot)
+    require_draft(lot)
     if known is not None and known.person_id == tx.actor.person:
         return kid
     if known is not None:

@@ -787,3 +787,13 @@ class QuestionAsked(Event):
     after_close: ClassVar[Audience] = Audience.NOBODY
     question_id: UUID
     statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TenderFileEdited(Event):
+    """The blocks, figures or answers of a draft's tender file were changed; its owners know."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    revision: int
+    file_digest: bytes

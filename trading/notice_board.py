@@ -27,11 +27,12 @@ from kernel.identifiers import LotId, PartyId, ProjectId
 from kernel.store.parties import Organisation, organisations_by_id
 from kernel.store.tables import OrganisationRow
 from kernel.store.transaction import Transaction
-from trading import drafting, lots
+from trading import drafting, lots, numbering
 from trading.rules.key_custody import Custody
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.notice_contents import WorkKind
 from trading.rules.procedures import Procedure, SecurityForm
+from trading.rules.tender_file import FILE_NAME, TenderDocument, parse_tender_file
 from trading.tables import (
     LotRow,
     NoticeRow,
@@ -169,6 +170,9 @@ class Notice:
     timetables: tuple[Times, ...]
     policy: Policy
     brakes: tuple[str, ...]
+    lot_code: str | None
+    deal_code: str | None
+    document: TenderDocument | None
 
     @property
     def times(self) -> Times:
@@ -194,8 +198,21 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftScheme:
+    """The evaluation scheme of a draft, and what it is to be judged by."""
+
+    procedure: Procedure
+    category: WorkKind
+    scheme: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
-    """A project with its lots, as whoever asks may see them."""
+    """A project with its lots, as whoever asks may see them.
+
+    The judgement of the trading catalogue speaks of what else the tenderee prepares; it is shown to
+    the project's owners alone.
+    """
 
     id: ProjectId
     code: str
@@ -210,6 +227,10 @@ class Project:
     contact: Mapping[str, str]
     lots: tuple[NoticeLine, ...]
     owned: bool
+    platform_code: str | None
+    estimate: Decimal | None
+    investment_code: str
+    judgement: Mapping[str, Any]
 
 
 # ── lists ─────────────────────────────────────────────────────────────────────────────────────
@@ -378,6 +399,9 @@ async def notice(tx: Transaction, lot_id: UUID) -> Notice:
         await _timetables(tx, lot.id),
         await _policy(tx, lot),
         tuple(lot.brakes.values()),
+        numbering.lot_code(project, lot),
+        lot.deal_code,
+        await _document(tx, lot),
     )
 
 
@@ -400,6 +424,16 @@ async def draft(tx: Transaction, lot_id: UUID) -> Draft:
         await tender_files(tx, lot.id),
         custody,
         await organisations_by_id(tx, [holder.party_id for holder in custody.holders]),
+    )
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def draft_scheme(tx: Transaction, lot_id: UUID) -> DraftScheme:
+    """A draft's evaluation scheme, for its owners."""
+    lot, project = await lots.owned(tx, lot_id)
+
+    return DraftScheme(
+        Procedure(project.procedure), WorkKind(project.category), await _scheme(tx, lot)
     )
 
 
@@ -454,6 +488,24 @@ async def _papers(tx: Transaction, lot_id: UUID) -> tuple[SignedPaper, ...]:
         )
         for row in rows
     )
+
+
+async def _document(tx: Transaction, lot: LotRow) -> TenderDocument | None:
+    """The newest tender file of blocks of a published lot, from when its documents are on offer.
+
+    It is shown to everybody alike, so that nobody need ask for it to read it.
+    """
+    if lot.documents_from is None or tx.now < lot.documents_from:
+        return None
+    digest = await tx.session.scalar(
+        select(col(TenderDocumentRow.digest))
+        .where(col(TenderDocumentRow.lot_id) == lot.id, col(TenderDocumentRow.name) == FILE_NAME)
+        .order_by(col(TenderDocumentRow.clarification).desc())
+        .limit(1)
+    )
+    if digest is None:
+        return None
+    return parse_tender_file(json.loads(await tx.documents.read(digest)))
 
 
 async def _timetables(tx: Transaction, lot_id: UUID) -> tuple[Times, ...]:
@@ -570,4 +622,8 @@ async def _project(tx: Transaction, row: ProjectRow) -> Project:
         row.contact,
         found,
         owned,
+        row.platform_code,
+        row.estimate if owned else None,
+        row.investment_code,
+        row.judgement if owned else {},
     )

@@ -33,7 +33,10 @@ class ProjectRow(Row, table=True):
 
     An agency acts once `authorised_at` says that the tenderee has signed for it. `state_funded`
     says that state money controls or dominates the project, which is so unless somebody says it is
-    not: the stricter law then names the winner.
+    not: the stricter law then names the winner. `estimate` is of its largest contract, `scope` what
+    else decides whether it must be tendered, `judgement` how the trading catalogue judged it when
+    it was entered. `platform_code` is the code the platform gave it (招标项目编号), its first 17
+    characters the investment project's; a project older than these codes has none.
     """
 
     __tablename__ = "project"
@@ -52,6 +55,11 @@ class ProjectRow(Row, table=True):
     contact: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     created_by: UUID = Field(foreign_key="kernel.person.id")
     created_at: datetime = Field(sa_type=Instant)
+    estimate: Decimal | None = Field(default=None, sa_type=MONEY)
+    investment_code: str = ""
+    scope: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    judgement: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    platform_code: str | None = Field(default=None, unique=True)
 
 
 class LotRow(Row, table=True):
@@ -62,7 +70,8 @@ class LotRow(Row, table=True):
     `release_until` and `candidates_until` are known once opening and publicity have begun. So
     `due_at`, the next moment at which time alone moves the lot, follows from the row. `brakes` are
     the reasons, by cause, for which the lot is suspended. `notice` holds the notice's own words and
-    `plan` the times the draft proposes: proposals until they are signed.
+    `plan` the times the draft proposes: proposals until they are signed. `deal_code` is the unified
+    code of the deal (统一交易标识码), given when the lot is published.
     """
 
     __tablename__ = "lot"
@@ -106,6 +115,7 @@ class LotRow(Row, table=True):
     created_by: UUID = Field(foreign_key="kernel.person.id")
     created_at: datetime = Field(sa_type=Instant)
     published_at: datetime | None = Field(default=None, sa_type=Instant)
+    deal_code: str | None = Field(default=None, unique=True)
 
 
 class LawfulMoveRow(Row, table=True):
@@ -1142,3 +1152,29 @@ class OverdueDutyRow(Row, table=True):
     duty: str = Field(primary_key=True)
     due_at: datetime = Field(sa_type=Instant)
     alarmed_at: datetime = Field(sa_type=Instant)
+
+
+class TenderFileRow(Row, table=True):
+    """A lot's tender file while it is drafted: the document, and what is answered to findings.
+
+    A lot has none until somebody first changes the standard text. `revision` counts the changes.
+    What is published is the file of that name among the tender documents.
+    """
+
+    __tablename__ = "tender_file"
+    __table_args__ = ({"schema": "trading"},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    document: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    answers: dict[str, str] = Field(default_factory=dict, sa_type=JSONB)
+    revision: int = 1
+    edited_by: UUID = Field(foreign_key="kernel.person.id")
+    edited_at: datetime = Field(sa_type=Instant)
+
+
+class DealCountRow(Row, table=True):
+    """How many deals of a kind were given a code on a day: the last serial of each."""
+
+    __tablename__ = "deal_count"
+    __table_args__ = (CheckConstraint("last > 0", name="serials_from_one"), {"schema": "trading"})
+    stem: str = Field(primary_key=True)
+    last: int

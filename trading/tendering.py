@@ -49,7 +49,8 @@ from kernel.store.parties import (
 from kernel.store.tables import CapacityRow, PlatformRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
-from trading import drafting, lots
+from trading import cataloguing, composing, drafting, lots, numbering
+from trading.composing import ComposedFile
 from trading.document_versions import told_versions
 from trading.drafting import clean_text, file_name, locked_own_lot
 from trading.events import (
@@ -63,7 +64,7 @@ from trading.notice_board import TenderFile, package_digest, tender_files
 from trading.questioning import keep_answers
 from trading.rules.document_changes import Change, change_refusals, changes_in, changes_object
 from trading.rules.document_offer import DocumentRequest, offer_refusals
-from trading.rules.key_custody import custody_refusals, key_refusals
+from trading.rules.key_custody import Custody, custody_refusals, key_refusals
 from trading.rules.lot_lifecycle import LotMove, LotState, move_refusals
 from trading.rules.notice_contents import (
     NoticeContents,
@@ -73,13 +74,24 @@ from trading.rules.notice_contents import (
 )
 from trading.rules.opening_policy import Vouchers, policy_document, policy_refusals
 from trading.rules.procedures import Procedure, SecurityForm, Switches, switches_of
+from trading.rules.rule_book import Bound
 from trading.rules.sheet_fields import sheet_refusals
+from trading.rules.tender_checkup import (
+    Patient,
+    Violation,
+    answered_findings,
+    bound_of,
+    checked,
+    file_grounds,
+    unanswered_grounds,
+)
 from trading.rules.tender_ending import (
     Promise,
     Termination,
     return_due_at,
     termination_refusals,
 )
+from trading.rules.tender_file import FILE_NAME
 from trading.rules.timetable import (
     Clarification,
     Timetable,
@@ -155,10 +167,28 @@ class _Tender:
     project: ProjectRow
     switches: Switches
     parties: Mapping[UUID, Organisation]
-    files: tuple[TenderFile, ...]
+    uploaded: tuple[TenderFile, ...]
     scheme: Mapping[str, Any]
-    policy: dict[str, object]
+    custody: Custody
     known_grounds: tuple[Refusal, ...]
+    doubts: tuple[Caution, ...]
+    composed: ComposedFile | None
+
+    @property
+    def bound(self) -> Bound:
+        """Which rules of the book bind it."""
+        return bound_of(self.switches)
+
+    @property
+    def files(self) -> tuple[TenderFile, ...]:
+        """The documents that the notice states: what was uploaded, and the tender file."""
+        if self.composed is None or any(file.name == FILE_NAME for file in self.uploaded):
+            return self.uploaded
+        content = self.composed.content
+        own = TenderFile(FILE_NAME, sha256(content), len(content), composing.JSON, 0)
+        return tuple(
+            sorted((*self.uploaded, own), key=lambda file: (file.clarification, file.name))
+        )
 
 
 # ── publication ───────────────────────────────────────────────────────────────────────────────
@@ -180,9 +210,10 @@ async def publication_papers(
     _require_state(lot, LotState.DRAFT)
     tender = await _tender(tx, lot, project)
     timetable = _proposed_timetable(tx, lot)
-    refusals = _grounds(tx, tender, _timetable_in(timetable, published_at=tx.now))
+    times = _timetable_in(timetable, published_at=tx.now)
+    refusals = _grounds(tx, tender, times)
     signed_at = instant_text(tx.now)
-    policy = {**tender.policy, "signed_at": signed_at}
+    policy = {**await _policy(tx, tender), "signed_at": signed_at}
     timetable["signed_at"] = signed_at
     notice = _notice_document(
         tx, tender, timetable, sha256(canonical(timetable)), sha256(canonical(policy))
@@ -193,8 +224,32 @@ async def publication_papers(
         policy,
         {**notice, "signed_at": signed_at},
         (*refusals, *grounds),
-        (*security_cautions(_contents(tx, tender)), *cautions),
+        (*security_cautions(_contents(tx, tender)), *tender.doubts, *cautions),
     )
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def checkup(
+    tx: Transaction,
+    lot_id: UUID,
+    *,
+    tried: object = None,
+    grounds: Sequence[Refusal] = (),
+    cautions: Sequence[Caution] = (),
+) -> tuple[Violation, ...]:
+    """The check-up of a draft: every ground and caution with its rule and its place in the file;
+    nothing where the procedure has no tender file.
+
+    A document that is `tried` is judged in place of the draft's own file, and not kept.
+    """
+    lot, project = await lots.owned(tx, lot_id)
+    _require_state(lot, LotState.DRAFT)
+    tender = await _tender(tx, lot, project)
+    if tried is not None and tender.composed is not None:
+        tender = replace(tender, composed=tender.composed.tried(tried))
+    times = _timetable_in(_proposed_timetable(tx, lot), published_at=tx.now)
+
+    return tuple(_violations(tx, tender, times, grounds, cautions))
 
 
 @by(Role.TENDEREE, Role.AGENCY)
@@ -206,6 +261,7 @@ async def publish_lot(
     `grounds` are refusals found elsewhere, such as in the evaluation scheme.
     """
     lot, project = await locked_own_lot(tx, lot_id)
+    await cataloguing.lock_siblings(tx, project)
     tender = await _tender(tx, lot, project)
     timetable = await _own_statement(tx, lot, papers.timetable, "timetable")
     policy = await _own_statement(tx, lot, papers.opening_policy, "opening-policy")
@@ -220,7 +276,7 @@ async def publish_lot(
     refusals = [
         *_first_version_grounds(timetable.payload),
         *_grounds(tx, tender, times),
-        *policy_refusals(policy.payload, tender.policy),
+        *policy_refusals(policy.payload, await _policy(tx, tender)),
         *_notice_differences(notice.payload, proposed),
         *grounds,
     ]
@@ -229,6 +285,9 @@ async def publish_lot(
 
     lot.published_at = tx.now
     lot.policy_version = 1
+    lot.deal_code = await numbering.deal_code(tx, project)
+    if tender.composed is not None:
+        await composing.keep_published(tx, lot, tender.composed)
     await _keep_timetable(tx, lot, timetable, times)
     tx.session.add(
         OpeningPolicyRow(
@@ -268,24 +327,10 @@ async def publish_lot(
 async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow) -> _Tender:
     parties = await organisations_by_id(tx, filter(None, (project.tenderee_id, project.agency_id)))
     custody = await drafting.custody_of(tx, lot)
-    holders = await organisations_by_id(tx, [holder.party_id for holder in custody.holders])
-    keys = await tx.session.execute(
-        select(col(CustodianKeyRow.kid), col(CustodianKeyRow.public_key)).where(
-            col(CustodianKeyRow.lot_id) == lot.id
-        )
-    )
-    present = replace(custody, holders=tuple(holder for holder in custody.holders if holder.kid))
-    policy = policy_document(
-        present,
-        project_id=project.id,
-        lot_id=lot.id,
-        version=1,
-        keys={kid: key for kid, key in keys},
-        organisations={id: holder.name for id, holder in holders.items()},
-        vouchers=await vouchers(tx),
-    )
     scheme = b"{}" if lot.scheme_digest is None else await tx.documents.read(lot.scheme_digest)
     procedure = Procedure(project.procedure)
+    composed = await composing.composed_file(tx, lot, project)
+    scope = await cataloguing.lot_scope(tx, project, lot)
     return _Tender(
         lot,
         project,
@@ -293,12 +338,36 @@ async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow) -> _Tender:
         {UUID(str(id)): party for id, party in parties.items()},
         await tender_files(tx, lot.id),
         json.loads(scheme),
-        policy,
+        custody,
         (
             *custody_refusals(custody),
             *key_refusals(custody),
             *await drafting.agency_bars(tx, project.agency_id, procedure),
+            *cataloguing.catalogue_grounds(tx, scope, stated=True),
         ),
+        tuple(cataloguing.catalogue_cautions(tx, scope)),
+        composed,
+    )
+
+
+async def _policy(tx: Transaction, tender: _Tender) -> dict[str, object]:
+    """The opening policy as it would have to be signed, without the time of its signature."""
+    lot, custody = tender.lot, tender.custody
+    holders = await organisations_by_id(tx, [holder.party_id for holder in custody.holders])
+    keys = await tx.session.execute(
+        select(col(CustodianKeyRow.kid), col(CustodianKeyRow.public_key)).where(
+            col(CustodianKeyRow.lot_id) == lot.id
+        )
+    )
+    present = replace(custody, holders=tuple(holder for holder in custody.holders if holder.kid))
+    return policy_document(
+        present,
+        project_id=lot.project_id,
+        lot_id=lot.id,
+        version=1,
+        keys={kid: key for kid, key in keys},
+        organisations={id: holder.name for id, holder in holders.items()},
+        vouchers=await vouchers(tx),
     )
 
 
@@ -314,14 +383,48 @@ def _grounds(tx: Transaction, tender: _Tender, times: Timetable) -> list[Refusal
     refusals = [
         *notice_refusals(_contents(tx, tender), tender.switches),
         *timetable_refusals(times, tender.switches, calendar=tx.settings.calendar),
-        *sheet_refusals(tender.lot.sheet_fields),
-        *tender.known_grounds,
+        *_grounds_elsewhere(tender),
     ]
-    if not tender.files:
+    if tender.composed is not None:
+        file = tender.composed.document
+        refusals += file_grounds(file, tender.switches)
+        refusals += unanswered_grounds(file, tender.bound, tender.composed.answers)
+    return refusals
+
+
+def _grounds_elsewhere(tender: _Tender) -> list[Refusal]:
+    """Every ground that lies neither in the notice, nor in its times, nor in the tender file."""
+    refusals = [*sheet_refusals(tender.lot.sheet_fields), *tender.known_grounds]
+    if not tender.uploaded and tender.composed is None:
         refusals.append(Refusal("no_documents", BIDDING_LAW[19], "尚未上传招标文件"))
     if not tender.scheme:
         refusals.append(Refusal("no_scheme", BIDDING_LAW[19], "招标文件未载明评标标准和方法"))
     return refusals
+
+
+def _violations(
+    tx: Transaction,
+    tender: _Tender,
+    times: Timetable,
+    grounds: Sequence[Refusal],
+    cautions: Sequence[Caution],
+) -> list[Violation]:
+    """The check-up of the draft; nothing where its procedure has no tender file."""
+    if tender.composed is None:
+        return []
+    return checked(
+        Patient(
+            file=tender.composed.document,
+            contents=_contents(tx, tender),
+            timetable=times,
+            switches=tender.switches,
+            bound=tender.bound,
+            elsewhere=(*_grounds_elsewhere(tender), *grounds),
+            doubts_elsewhere=(*tender.doubts, *cautions),
+            answers=tender.composed.answers,
+        ),
+        calendar=tx.settings.calendar,
+    )
 
 
 def _contents(tx: Transaction, tender: _Tender) -> NoticeContents:
@@ -435,6 +538,7 @@ def _notice_document(
 ) -> dict[str, object]:
     """The tender notice as the platform knows the draft, without the time of its signature."""
     lot, project = tender.lot, tender.project
+    answers = _answers(tender)
     return {
         "v": "ebid-notice/1",
         "kind": "tender",
@@ -465,7 +569,19 @@ def _notice_document(
         "bids_due_at": timetable["bids_due_at"],
         "timetable": b64u(timetable_digest),
         "opening_policy": b64u(policy_digest),
+        **({"answers": answers} if answers else {}),
     }
+
+
+def _answers(tender: _Tender) -> list[dict[str, str]]:
+    """What the publisher says to findings in the words of the file, for everybody to read."""
+    if tender.composed is None:
+        return []
+    file, answers = tender.composed.document, tender.composed.answers
+    return [
+        {"rule": one.rule, "place": one.place, "words": one.words, "answer": one.answered}
+        for one in answered_findings(file, tender.bound, answers)
+    ]
 
 
 def _party(party: Organisation) -> dict[str, str]:

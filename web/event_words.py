@@ -129,6 +129,7 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "SubmissionFailedByPlatform": Words(
             "平台未能受理投标", "Submission failed by the platform"
         ),
+        "TenderFileEdited": Words("编写招标文件", "Tender file edited"),
         "TimetableAmended": Words("调整时间安排", "Timetable amended"),
         "WindowExtended": Words("延长评标时间", "Evaluation window extended"),
     }

@@ -22,6 +22,7 @@ from kernel.clock import monotonic_s
 from kernel.crypto import sealing
 from kernel.crypto.signing import PrivateKey
 from kernel.randomness import random_bytes
+from tests.benchmarks.checkups import checkups
 from tests.benchmarks.submits import submits
 
 PAIRS = 5
@@ -164,9 +165,26 @@ async def submits_against_pgbench() -> Result:
         )
 
 
+async def checkups_against_passing() -> Result:
+    """The check-up of a tender file of 300 blocks against the same request, let pass unjudged.
+
+    It may take three times as long: a third of the requests a second.
+    """
+    async with checkups() as pair:
+        await pair()  # the first one warms both up and is not counted
+        return await in_turns(
+            "checkup",
+            "files of 300 blocks/s",
+            "the same request, let pass unjudged",
+            pair,
+            target=1 / 3,
+        )
+
+
 BENCHES: dict[str, Callable[[], Awaitable[Result]]] = {
     "seal-open": seal_and_open,
     "submits": submits_against_pgbench,
+    "checkup": checkups_against_passing,
 }
 
 

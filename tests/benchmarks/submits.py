@@ -66,13 +66,12 @@ class _Ready:
 @asynccontextmanager
 async def submits(pairs: int) -> AsyncIterator[Pair]:
     """A measurement of submits/s and of pgbench's transactions/s, to be taken `pairs` times."""
-    for package in ("kernel.store", "blacklist", "expert_pool", "trading", "evaluation"):
-        import_module(f"{package}.tables")
+    import_tables()
     with tempfile.TemporaryDirectory(prefix="sunbid-bench-") as folder:
         server = EmbeddedPostgres(Path(folder) / "postgres")
         await server.start()
         try:
-            async with _founded(server, Path(folder)) as (store, settings):
+            async with founded(server, Path(folder)) as (store, settings):
                 tender = await a_tender(store)
                 waiting = [await _ready(store, tender) for _ in range(pairs * SUBMITS)]
                 await server.create_database("pgbench")
@@ -90,8 +89,15 @@ async def submits(pairs: int) -> AsyncIterator[Pair]:
             server.stop()
 
 
+def import_tables() -> None:
+    """Make every row class known, for the tables to be made from."""
+    for package in ("kernel.store", "blacklist", "expert_pool", "trading", "evaluation"):
+        import_module(f"{package}.tables")
+
+
 @asynccontextmanager
-async def _founded(server: EmbeddedPostgres, folder: Path) -> AsyncIterator[tuple[Store, Settings]]:
+async def founded(server: EmbeddedPostgres, folder: Path) -> AsyncIterator[tuple[Store, Settings]]:
+    """A store over a platform that was just founded on this server."""
     settings = Settings(data=folder, testing=True, log_origin="demo.sunbid.bench/log")
     owner = connect(server.url(role=OWNER), pool_size=1)
     try:

@@ -31,6 +31,7 @@ from kernel.store.transaction import Store
 from tests.draw_cast import CIVIL, COST, EAST, HOST, SOUTH, DrawHouse, a_pool
 from tests.kept_stores import WITNESSES, witnessed
 from tests.sealed_bids import ticking
+from tests.tender_files import completed
 from tests.tenders import Cast, Player, a_cast, a_player, a_uscc
 from tests.web.careless_senders import SIGNED_ON_THE_WAY, CarelessSenders
 from tests.web.draw_hall import DrawByWire
@@ -125,6 +126,7 @@ async def a_project(journey: Journey, procedure: str) -> str:
             "category": "works",
             "region": "310100",
             "funding_source": "企业自筹",
+            "state_funded": procedure != "open_tender_voluntary",
             "tenderee": str(cast.tenderee.party),
             "agency": str(cast.agency.party),
             "contact": {
@@ -153,6 +155,7 @@ async def a_draft(journey: Journey, project: str, plan: dict[str, Any]) -> str:
     await agency.put_file(
         f"/api/v1/lots/{lot}/documents/招标文件.pdf", b"%PDF-1.7\n", media_type="application/pdf"
     )
+    await completed(agency, lot)
     custodians = journey.cast.custodians
     await agency.post(
         f"/api/v1/lots/{lot}/custodians",

@@ -1,4 +1,4 @@
-"""Standard texts for tender files."""
+"""Standard texts for tender files: Bidding Law 19."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ import pytest
 
 from kernel.statute import Regime
 from trading.rules.notice_contents import WorkKind
-from trading.rules.tender_file import BlockKind
-from trading.rules.tender_templates import filled, gaps, template_for
+from trading.rules.tender_file import Block, BlockKind
+from trading.rules.tender_templates import (
+    begun,
+    filled,
+    gap_refusals,
+    gaps,
+    in_order,
+    template_for,
+)
 
 FAMILIES = (Regime.TENDERING, Regime.PROCUREMENT)
 TODAY = date(2026, 3, 2)
@@ -45,3 +52,25 @@ def test_gaps_are_filled_by_name_and_others_stay() -> None:
 def test_nothing_is_tendered_under_no_law() -> None:
     with pytest.raises(ValueError, match="tendering or procurement"):
         template_for(WorkKind.WORKS, Regime.ALL, on=TODAY)
+
+
+@pytest.mark.refuses("NO-23")
+def test_a_gap_that_nobody_filled_is_a_ground_with_its_block() -> None:
+    template = template_for(WorkKind.WORKS, Regime.TENDERING, on=TODAY)
+    file = begun(template, {"项目名称": "污水处理厂", "资金来源": "财政资金"})
+    found = {one.facts["place"]: one for one in gap_refusals(file)}
+    assert "1.1" not in found
+    assert "施工资质、注册建造师" in found["3.2"].reason
+    assert file.terms.template == template.name
+
+
+@pytest.mark.accepts("NO-23")
+def test_a_file_without_gaps_has_no_such_ground() -> None:
+    template = template_for(WorkKind.GOODS, Regime.TENDERING, on=TODAY)
+    values = {gap: "见数据" for block in template.blocks for gap in gaps(block)}
+    assert gap_refusals(begun(template, values)) == []
+
+
+def test_blocks_stand_in_the_order_of_their_numbers() -> None:
+    blocks = [Block(BlockKind.NOTICE, number, "标题", "") for number in ("2.10", "10", "2.9", "2")]
+    assert [one.number for one in in_order(blocks)] == ["2", "2.9", "2.10", "10"]

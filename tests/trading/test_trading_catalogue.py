@@ -30,6 +30,7 @@ from trading.rules.trading_catalogue import (
     InvitationGround,
     ProjectScope,
     Sibling,
+    estimate_refusals,
     exemption_refusals,
     funding_grounds,
     method_refusals,
@@ -294,3 +295,24 @@ def _procurement_line(amount: Decimal) -> CatalogueLine:
         InForce({date(2020, 1, 1): amount}),
         article,
     )
+
+
+@pytest.mark.refuses("SC-02")
+def test_a_free_project_with_state_money_states_its_estimate() -> None:
+    assert codes(estimate_refusals(STATE, stated=False)) == ["estimate_unstated"]
+
+
+@pytest.mark.accepts("SC-02")
+@pytest.mark.parametrize(
+    ("scope", "stated"),
+    [
+        (STATE, True),
+        (FREE, False),
+        (replace(STATE, procedure=Procedure.OPEN_TENDER_MANDATORY), False),
+        (replace(STATE, procedure=Procedure.REQUEST_FOR_QUOTATIONS), False),
+    ],
+)
+def test_what_the_catalogue_cannot_bind_or_binds_already_needs_no_estimate(
+    scope: ProjectScope, stated: bool
+) -> None:
+    assert estimate_refusals(scope, stated=stated) == []

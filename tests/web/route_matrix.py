@@ -136,6 +136,8 @@ ROUTES: dict[str, Line] = {
     "GET /notices/{lot_id}": ANYONE,
     "GET /notices/{lot_id}/documents": Allowed(Role.BIDDER),
     "GET /projects/{project_id}": ANYONE,
+    "GET /codes/{code}": ANYONE,
+    "GET /api/v1/codes/{code}": ANYONE,
     "GET /api/v1/lots": ANYONE,
     "GET /api/v1/lots/{lot_id}": ANYONE,
     "GET /api/v1/lots/{lot_id}/timetable": ANYONE,
@@ -203,6 +205,30 @@ ROUTES: dict[str, Line] = {
     "POST /desk/lots/{lot_id}/documents": Allowed(*OWNERS),
     "POST /desk/lots/{lot_id}/documents/removal": Allowed(*OWNERS),
     "POST /desk/lots/{lot_id}/custodians": Allowed(*OWNERS),
+    # ── the file desk ──
+    "GET /api/v1/lots/{lot_id}/tender-file": ANYONE,
+    "PUT /api/v1/lots/{lot_id}/tender-file": Allowed(
+        *OWNERS, body={"file": {"v": "ebid-tender-file/1", "blocks": []}}
+    ),
+    "PUT /api/v1/lots/{lot_id}/tender-file/blocks/{number}": Allowed(
+        *OWNERS, body={"kind": "notice", "number": "1.1", "title": "招标条件"}
+    ),
+    "DELETE /api/v1/lots/{lot_id}/tender-file/blocks/{number}": Allowed(*OWNERS),
+    "GET /api/v1/lots/{lot_id}/checkup": Allowed(*OWNERS),
+    "POST /api/v1/lots/{lot_id}/checkup": Allowed(
+        *OWNERS, body={"file": {"v": "ebid-tender-file/1", "blocks": []}}
+    ),
+    "POST /api/v1/lots/{lot_id}/checkup/answers": Allowed(*OWNERS, body={"key": "brand@6.9:牌"}),
+    "GET /desk/lots/{lot_id}/file": Allowed(*OWNERS),
+    "GET /desk/lots/{lot_id}/file/blocks/new": Allowed(*OWNERS),
+    "POST /desk/lots/{lot_id}/file/blocks/new": Allowed(*OWNERS),
+    "GET /desk/lots/{lot_id}/file/blocks/{number}": Allowed(*OWNERS),
+    "POST /desk/lots/{lot_id}/file/blocks/{number}": Allowed(*OWNERS),
+    "POST /desk/lots/{lot_id}/file/blocks/{number}/removal": Allowed(*OWNERS),
+    "GET /desk/lots/{lot_id}/file/figures": Allowed(*OWNERS),
+    "POST /desk/lots/{lot_id}/file/figures": Allowed(*OWNERS),
+    "GET /desk/lots/{lot_id}/checkup": Allowed(*OWNERS),
+    "POST /desk/lots/{lot_id}/checkup/answers": Allowed(*OWNERS),
     # ── the bid desk ──
     "POST /api/v1/lots/{lot_id}/uploads": Allowed(
         Role.BIDDER, body={"envelope": "bid", "size": 1, "parts": ["00" * 32]}

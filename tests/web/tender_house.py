@@ -26,6 +26,7 @@ from web.client import Client
 from web.pages import STATIC
 from web.routes import (
     blacklist_register,
+    file_desk,
     notice_archive,
     public_hall,
     question_board,
@@ -53,6 +54,7 @@ def tender_house(store: Store, settings: Settings) -> FastAPI:
         question_board,
         sign_in_gate,
         tender_desk,
+        file_desk,
         blacklist_register,
     ):
         app.include_router(place.router)

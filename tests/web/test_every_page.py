@@ -55,6 +55,7 @@ SEEN_ELSEWHERE = {
     "GET /supervision/board": "a part of the supervision room, which loads it",
     "GET /notices/{lot_id}/diff/{old}..{new}": "of two versions: tests/web/test_notice_archive.py",
     "GET /notices/{lot_id}/termination": "of a lot that ended: tests/web/test_notice_archive.py",
+    "GET /codes/{code}": "leads on to what the code stands for: tests/web/test_file_desk.py",
     "GET /notices/{lot_id}/documents": "while they are on offer: tests/web/test_public_hall.py",
     "GET /awards/{lot_id}/notice": "there is one after the award: tests/web/test_award_hall.py",
 }
@@ -114,6 +115,20 @@ class House:
             ),
             "GET /desk/lots/{lot_id}": (agency, f"/desk/lots/{lot}"),
             "GET /desk/lots/{lot_id}/edit": (agency, f"/desk/lots/{self.draft_id}/edit"),
+            "GET /desk/lots/{lot_id}/file": (agency, f"/desk/lots/{self.draft_id}/file"),
+            "GET /desk/lots/{lot_id}/file/figures": (
+                agency,
+                f"/desk/lots/{self.draft_id}/file/figures",
+            ),
+            "GET /desk/lots/{lot_id}/file/blocks/new": (
+                agency,
+                f"/desk/lots/{self.draft_id}/file/blocks/new",
+            ),
+            "GET /desk/lots/{lot_id}/file/blocks/{number}": (
+                agency,
+                f"/desk/lots/{self.draft_id}/file/blocks/3.2",
+            ),
+            "GET /desk/lots/{lot_id}/checkup": (agency, f"/desk/lots/{self.draft_id}/checkup"),
             "GET /bids": (self.bidder, "/bids"),
             "GET /lots/{lot_id}/bid": (self.bidder, f"/lots/{self.open_lot.lot_id}/bid"),
             "GET /openings": (None, "/openings"),

@@ -22,6 +22,7 @@ from kernel.crypto.signing import PrivateKey
 from kernel.settings import Settings
 from kernel.store.tables import JournalRow
 from kernel.store.transaction import Store, transaction
+from tests.tender_files import completed
 from tests.tenders import (
     NOW,
     SCHEME,
@@ -162,6 +163,7 @@ async def test_a_tender_is_drafted_signed_and_published_over_http(
         house, cast.agency, f"/api/v1/lots/{lot_id}/documents/招标文件.pdf", b"%PDF-1.7"
     )
     assert kept.json() == {"sha256": sha256(b"%PDF-1.7").hex()}
+    await completed(agency, lot_id)
     await agency.post(
         f"/api/v1/lots/{lot_id}/custodians",
         {

@@ -8,6 +8,7 @@ for everybody to read, why they are lawful.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -494,11 +495,14 @@ def condition_cautions(passages: Iterable[Passage], bound: Bound) -> list[Cautio
 
 def word_findings(passages: Iterable[Passage], bound: Bound) -> Iterator[WordFinding]:
     """Every condition that the passages seem to contain; each kind once for a sentence."""
-    searched = [
-        (pattern, *cited) for pattern in PATTERNS if (cited := _cited(pattern, bound)) is not None
-    ]
+    searched = _searched(bound)
     for passage in passages:
-        hinted = [one for one in searched if any(hint in passage.text for hint in one[0].hints)]
+        hinted: list[tuple[Pattern, str, Article]] = []
+        for one in searched:
+            for hint in one[0].hints:
+                if hint in passage.text:
+                    hinted.append(one)
+                    break
         if not hinted:
             continue
         for sentence in _SENTENCE.findall(passage.text):
@@ -510,6 +514,14 @@ def word_findings(passages: Iterable[Passage], bound: Bound) -> Iterator[WordFin
                     continue
                 words = found[0].strip()
                 yield WordFinding(pattern.code, rule, article, pattern.says, passage.place, words)
+
+
+@functools.cache
+def _searched(bound: Bound) -> tuple[tuple[Pattern, str, Article], ...]:
+    """The patterns that are looked for under a family of law, each with its rule and article."""
+    return tuple(
+        (pattern, *cited) for pattern in PATTERNS if (cited := _cited(pattern, bound)) is not None
+    )
 
 
 def _cited(pattern: Pattern, bound: Bound) -> tuple[str, Article] | None:

@@ -10,15 +10,15 @@ the answer is published beside the notice, for everybody to read and for the sup
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
 from kernel.refusals import Caution, Refusal
-from kernel.statute import Article, Severity
+from kernel.statute import Article, Provenance, Regime, Severity
 from kernel.working_days import Calendar
-from trading.rules.fair_competition import PATTERNS, condition_cautions, condition_refusals
+from trading.rules.fair_competition import PATTERNS, word_findings
 from trading.rules.notice_contents import NoticeContents, notice_refusals, security_cautions
 from trading.rules.procedures import Switches
 from trading.rules.rule_book import Bound
@@ -31,6 +31,7 @@ from trading.rules.tender_file import (
     structure_refusals,
     terms_refusals,
 )
+from trading.rules.tender_templates import gap_refusals
 from trading.rules.timetable import Timetable, timetable_cautions, timetable_refusals
 
 ANSWER_MIN: Final = 10
@@ -67,6 +68,28 @@ GROUNDS: Final[Mapping[str, tuple[tuple[str, str], BlockKind]]] = MappingProxyTy
         "guarantee_refused": (("NO-16", "NO-16"), _RULES),
         "security_above_sector_cap": (("NO-14", "NO-15"), _RULES),
         "block_missing": (("NO-23", "NO-24"), _RULES),
+        "no_scheme": (("NO-23", "NO-24"), BlockKind.EVALUATION),
+        "no_documents": (("NO-23", "NO-24"), _NOTICE),
+        "sheet_lacks_price": (("OP-02", "OP-02"), BlockKind.OPENING),
+        "sheet_fields_repeat": (("OP-02", "OP-02"), BlockKind.OPENING),
+        "sheet_field_malformed": (("OP-02", "OP-02"), BlockKind.OPENING),
+        **dict.fromkeys(
+            (
+                *("custodian_named_twice", "custodian_key_missing", "custodian_key_shared"),
+                *("officials_threshold", "escrow_threshold", "regulator_dispensable"),
+                *("one_party_opens_alone", "one_party_opens_escrow"),
+            ),
+            (("OP-02", "OP-02"), BlockKind.OPENING),
+        ),
+        "barred": (("PL-07", "PL-07"), _NOTICE),
+        "must_be_tendered": (("SC-01", "SC-01"), _NOTICE),
+        "estimate_unstated": (("SC-02", "SC-02"), _NOTICE),
+        "may_have_to_be_tendered": (("SC-03", "SC-03"), _NOTICE),
+        "split": (("SC-04", "SC-04"), _NOTICE),
+        "must_be_open": (("SC-05", "SC-05"), _NOTICE),
+        "no_invitation_document": (("SC-05", "SC-05"), _NOTICE),
+        "no_exemption_document": (("SC-06", "SC-06"), _NOTICE),
+        "gap_left": (("NO-23", "NO-23"), _RULES),
         "no_template": (("NO-23", "NO-23"), _RULES),
         "bill_empty": (("NO-23", "NO-24"), BlockKind.BILL),
         "bill_number_twice": (("NO-23", "NO-24"), BlockKind.BILL),
@@ -152,10 +175,7 @@ def checked(patient: Patient, *, calendar: Calendar) -> list[Violation]:
     refusals = [
         *notice_refusals(patient.contents, switches),
         *timetable_refusals(patient.timetable, switches, calendar=calendar),
-        *structure_refusals(file, switches),
-        *procurement_refusals(file, switches),
-        *contract_form_refusals(file, switches),
-        *terms_refusals(file, switches),
+        *file_grounds(file, switches),
         *patient.elsewhere,
     ]
     cautions = [
@@ -163,17 +183,48 @@ def checked(patient: Patient, *, calendar: Calendar) -> list[Violation]:
         *timetable_cautions(patient.timetable, switches, calendar=calendar),
         *patient.doubts_elsewhere,
     ]
-    passages = tuple(file.passages())
-    words: list[Refusal | Caution] = [
-        *condition_refusals(passages, patient.bound),
-        *condition_cautions(passages, patient.bound),
-    ]
     found = [
         *(_from_ground(one, patient) for one in refusals),
         *(_from_ground(one, patient) for one in cautions),
-        *(_from_words(one, patient.answers) for one in words),
+        *_found_in_words(file, patient.bound, patient.answers),
     ]
     return sorted(found, key=_place)
+
+
+def file_grounds(file: TenderDocument, switches: Switches) -> Iterator[Refusal]:
+    """Every ground in the file's structure, figures and gaps on which it may not be published."""
+    yield from structure_refusals(file, switches)
+    yield from gap_refusals(file)
+    yield from procurement_refusals(file, switches)
+    yield from contract_form_refusals(file, switches)
+    yield from terms_refusals(file, switches)
+
+
+def unanswered_grounds(
+    file: TenderDocument, bound: Bound, answers: Mapping[str, str]
+) -> Iterator[Refusal]:
+    """Every forbidden condition that its words seem to contain and that nobody has answered."""
+    for one in _found_in_words(file, bound, answers):
+        if one.stops:
+            facts = {"rule": one.rule, "place": one.place, "words": one.words}
+            yield Refusal(one.code, one.article, one.says, facts)
+
+
+def answered_findings(
+    file: TenderDocument, bound: Bound, answers: Mapping[str, str]
+) -> list[Violation]:
+    """The findings in words to which the publisher has said something, with what was said."""
+    if not answers:
+        return []
+    found = _found_in_words(file, bound, answers)
+    return sorted((one for one in found if one.answered), key=_place)
+
+
+def bound_of(switches: Switches) -> Bound:
+    """Which rules of the book bind a procedure with these switches."""
+    if switches.regime is Regime.PROCUREMENT:
+        return Bound.PROCUREMENT
+    return Bound.MANDATORY if switches.mandatory else Bound.VOLUNTARY
 
 
 def stopping(violations: Iterable[Violation]) -> list[Violation]:
@@ -185,37 +236,24 @@ def _from_ground(ground: Refusal | Caution, patient: Patient) -> Violation:
     procurement = patient.bound is Bound.PROCUREMENT
     rules, kind = GROUNDS.get(ground.code, (("EV-02", "EV-02"), BlockKind.EVALUATION))
     severity = Severity.BLOCK if isinstance(ground, Refusal) else Severity.WARN
-    place = place_of(patient.file, kind)
+    place = ground.facts.get("place") or place_of(patient.file, kind)
     return Violation(
         rules[procurement], ground.code, ground.article, severity, place, ground.reason
     )
 
 
-def _from_words(ground: Refusal | Caution, answers: Mapping[str, str]) -> Violation:
-    severity = Severity.BLOCK if isinstance(ground, Refusal) else Severity.WARN
-    facts = ground.facts
-    found = Violation(
-        facts["rule"],
-        ground.code,
-        ground.article,
-        severity,
-        facts["place"],
-        ground.reason,
-        facts["words"],
-    )
-    answer = answers.get(found.key, "").strip()
-    if len(answer) < ANSWER_MIN:
-        return found
-    return Violation(
-        found.rule,
-        found.code,
-        found.article,
-        found.severity,
-        found.place,
-        found.says,
-        found.words,
-        answer,
-    )
+def _found_in_words(
+    file: TenderDocument, bound: Bound, answers: Mapping[str, str]
+) -> Iterator[Violation]:
+    """Each condition that the words seem to contain; it blocks under an article we have read."""
+    for one in word_findings(file.passages(), bound):
+        known = one.article.provenance is not Provenance.MEMORY
+        severity = Severity.BLOCK if known else Severity.WARN
+        found = Violation(
+            one.rule, one.code, one.article, severity, one.place, one.reason, one.words
+        )
+        answer = answers.get(found.key, "").strip()
+        yield found if len(answer) < ANSWER_MIN else replace(found, answered=answer)
 
 
 def _place(violation: Violation) -> tuple[tuple[int, ...], str, str]:

@@ -34,6 +34,9 @@ from trading.rules.fair_competition import Passage
 from trading.rules.procedures import Switches
 
 VERSION: Final = "ebid-tender-file/1"
+FILE_NAME: Final = "tender-file.json"
+"""Under which name the file stands among a published lot's tender documents."""
+
 BLOCKS_MAX: Final = 1000
 TEXT_MAX: Final = 50_000
 TITLE_MAX: Final = 200

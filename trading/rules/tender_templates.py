@@ -8,15 +8,16 @@ official model text: where a ministry's standard text is demanded, the owner put
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 from typing import Final
 
-from kernel.statute import InForce, Regime
+from kernel.refusals import Refusal
+from kernel.statute import BIDDING_LAW, InForce, Regime, under
 from trading.rules.notice_contents import WorkKind
-from trading.rules.tender_file import Block, BlockKind
+from trading.rules.tender_file import Block, BlockKind, FileTerms, TenderDocument
 
 _GAP: Final = re.compile(r"【([^】]{1,60})】")
 
@@ -239,8 +240,18 @@ def template_for(kind: WorkKind, regime: Regime, *, on: date) -> Template:
         raise ValueError("a tender file is made under tendering or procurement")
     version = _VERSIONS[regime].on(on)
     own = _PROCUREMENT if regime is Regime.PROCUREMENT else _TENDERING
-    blocks = sorted((*_COMMON, *own, *_OF_KIND[kind]), key=lambda block: _steps(block.number))
-    return Template(f"{kind}-{regime}/{version}", tuple(blocks))
+    return Template(f"{kind}-{regime}/{version}", in_order((*_COMMON, *own, *_OF_KIND[kind])))
+
+
+def begun(template: Template, values: Mapping[str, str]) -> TenderDocument:
+    """The file that begins from a template, with the gaps filled for which there are values."""
+    blocks = tuple(filled(block, values) for block in template.blocks)
+    return TenderDocument(blocks, (), FileTerms(template=template.name))
+
+
+def in_order(blocks: Iterable[Block]) -> tuple[Block, ...]:
+    """The blocks by their numbers, 2.10 after 2.9."""
+    return tuple(sorted(blocks, key=lambda block: _steps(block.number)))
 
 
 def gaps(block: Block) -> tuple[str, ...]:
@@ -252,6 +263,21 @@ def filled(block: Block, values: Mapping[str, str]) -> Block:
     """The block with the gaps filled for which there are values."""
     text = _GAP.sub(lambda gap: values.get(gap[1], gap[0]), block.text)
     return Block(block.kind, block.number, block.title, text, block.essential)
+
+
+@under(BIDDING_LAW[19], rule="NO-23")
+def gap_refusals(file: TenderDocument) -> list[Refusal]:
+    """Every gap of the standard text that nobody has filled, with its block."""
+    return [
+        Refusal(
+            "gap_left",
+            BIDDING_LAW[19],
+            f"第{block.number}节“{block.title}”中的空白尚未填写：{'、'.join(gaps(block))}",
+            {"place": block.number},
+        )
+        for block in file.blocks
+        if gaps(block)
+    ]
 
 
 def _steps(number: str) -> tuple[int, ...]:

@@ -315,6 +315,21 @@ def scope_refusals(scope: ProjectScope, catalogue: Iterable[CatalogueLine]) -> l
     ]
 
 
+@under(SCOPE_PROVISIONS[5], rule="SC-02")
+def estimate_refusals(scope: ProjectScope, *, stated: bool) -> list[Refusal]:
+    """A project that is entered as a free one, with funds that may bind it, and states no estimate.
+
+    Without an estimate nothing can be compared with an amount; a project entered as mandatory is
+    under the stricter law already and needs none.
+    """
+    if stated or scope.mandatory or scope.regime is Regime.PROCUREMENT:
+        return []
+    if not funding_grounds(scope):
+        return []
+    reason = "作为自愿招标项目登记的，应当载明单项合同估算价，以便与必须招标的限额核对"
+    return [Refusal("estimate_unstated", SCOPE_PROVISIONS[5], reason)]
+
+
 @under(BIDDING_LAW[4], PROCUREMENT_REGULATION[28], rule="SC-04")
 def splitting_refusals(scope: ProjectScope, catalogue: Iterable[CatalogueLine]) -> list[Refusal]:
     """A project that stays below the amount only because the whole was cut into pieces."""

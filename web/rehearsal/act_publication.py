@@ -7,6 +7,7 @@ published are faultless.
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -38,6 +39,21 @@ SHEET_FIELDS = [
     {"key": "duration_days", "label": "工期（日历天）", "kind": "count"},
     {"key": "quality", "label": "质量目标", "kind": "text"},
     {"key": "manager", "label": "项目负责人", "kind": "text"},
+]
+
+GAP = re.compile(r"【([^】]+)】")
+GAPS = {
+    "施工资质": "市政公用工程施工总承包一级及以上资质",
+    "注册建造师": "市政公用工程一级注册建造师",
+    "预付款比例": "签约合同价的10%",
+    "质量保证金比例": "工程价款结算总额的3%",
+}
+"""What the standard text leaves open and the draft does not answer."""
+
+BILL = [
+    {"number": "040101001", "name": "挖基坑土方", "unit": "立方米", "quantity": "48200"},
+    {"number": "040501004", "name": "球墨铸铁管 DN1200", "unit": "米", "quantity": "6350"},
+    {"number": "040601006", "name": "现浇混凝土池底", "unit": "立方米", "quantity": "9120.5"},
 ]
 
 
@@ -142,8 +158,19 @@ async def _project(stage: Stage, code: str, who: str) -> str:
     return project
 
 
+async def _write_file(client: Client, lot: str) -> Any:
+    """Fill what is left open in the standard text, and list what is tendered."""
+    path = f"/api/v1/lots/{lot}/tender-file"
+    told = await client.get(path)
+    file = told["file"]
+    for block in file["blocks"]:
+        block["text"] = GAP.sub(lambda gap: GAPS[gap[1]], block["text"])
+    file["bill"] = BILL
+    return await client.put(path, {"file": file, "revision": told["revision"]})
+
+
 async def _draft(stage: Stage, project: str, terms: dict[str, Any]) -> str:
-    """A draft with its documents, its custodians named and their keys registered."""
+    """A draft with its documents and file, its custodians named and their keys registered."""
     agency = stage["agency"]
     lot = str((await agency.post(f"/api/v1/projects/{project}/lots", terms))["id"])
     await agency.put_file(
@@ -151,6 +178,7 @@ async def _draft(stage: Stage, project: str, terms: dict[str, Any]) -> str:
         b"%PDF-1.7\n% tender documents of the rehearsal\n",
         media_type="application/pdf",
     )
+    await _write_file(agency, lot)
     await agency.post(
         f"/api/v1/lots/{lot}/custodians",
         {
@@ -288,11 +316,14 @@ async def _readable(stage: Stage, lot: str) -> None:
 
 HIDDEN = (
     *("", "/draft", "/publication", "/documents", "/opening", "/award", "/objections"),
-    *("/timetable", "/opening-policy", "/notices/1", "/draws"),
+    *("/timetable", "/opening-policy", "/notices/1", "/draws", "/tender-file", "/checkup"),
 )
 """What there is of a lot for programs; a draft has none of it for a stranger."""
 
-PAGES = ("/notices/{}", "/openings/{}", "/awards/{}", "/desk/lots/{}", "/lots/{}/bid")
+PAGES = (
+    *("/notices/{}", "/openings/{}", "/awards/{}", "/desk/lots/{}", "/lots/{}/bid"),
+    *("/desk/lots/{}/file", "/desk/lots/{}/checkup"),
+)
 LISTS = (
     *("/api/v1/lots", "/notices", "/", "/openings", "/awards", "/desk", "/bids", "/custodian"),
     *("/supervision", "/api/v1/supervision", "/api/v1/own-projects", "/objections"),

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from kernel.access import PUBLIC, Role
@@ -21,10 +21,18 @@ from kernel.identifiers import LotId
 from kernel.money import yuan_text
 from kernel.store.parties import Organisation
 from kernel.store.transaction import transaction
-from trading import award_views, document_versions, due_lots, notice_board, tendering
+from trading import (
+    award_views,
+    document_versions,
+    due_lots,
+    notice_board,
+    numbering,
+    tendering,
+)
 from trading.notice_board import Found, Notice, NoticeLine, Project, Search, TenderFile, Times
 from trading.rules.document_changes import PLACE_NAMES
 from trading.rules.lot_lifecycle import ENDS, LotState
+from trading.rules.tender_file import BLOCK_NAMES
 from trading.rules.version_difference import difference
 from web.pages import render
 from web.region_names import PROVINCES, region_name
@@ -125,6 +133,7 @@ async def notice_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
         objectable=await award_views.objectable(tx, LotId(lot_id)),
         may_bid=tx.actor.role is Role.BIDDER and found.line.state is LotState.OPEN,
         ended=found.line.state in ENDS,
+        block_names=BLOCK_NAMES,
         now=tx.now,
         live_view=f"{lot_id}/public",
     )
@@ -143,6 +152,14 @@ async def documents_page(request: Request, tx: Act, lot_id: UUID) -> HTMLRespons
         package_digest=taken.package_digest,
         now=tx.now,
     )
+
+
+@router.get("/codes/{code}")
+async def follow_code(tx: Act, code: str) -> Response:
+    """Whoever has a code of a project, a lot or a deal is led to its page."""
+    found = await numbering.resolved(tx, code)
+    place = f"/projects/{found.project_id}" if found.lot_id is None else f"/notices/{found.lot_id}"
+    return RedirectResponse(place, 303)
 
 
 @router.get("/projects/{project_id}", response_class=HTMLResponse)
@@ -272,6 +289,19 @@ async def get_document(
     )
 
 
+@router.get("/api/v1/codes/{code}")
+async def get_code(tx: Act, code: str) -> dict[str, Any]:
+    """What a code of the data standard stands for (统一交易标识码, 标段编号, 招标项目编号)."""
+    found = await numbering.resolved(tx, code)
+    return {
+        "code": found.code,
+        "kind": found.kind,
+        "name": found.name,
+        "project": str(found.project_id),
+        "lot": None if found.lot_id is None else str(found.lot_id),
+    }
+
+
 @router.get("/api/v1/projects/{project_id}")
 async def get_project(tx: Act, project_id: UUID) -> dict[str, Any]:
     """One project with the lots that this reader may see."""
@@ -385,6 +415,7 @@ def _notice_told(found: Notice) -> dict[str, Any]:
             for paper in found.papers
         ],
         "suspended_for": list(found.brakes),
+        "codes": {"lot": found.lot_code, "deal": found.deal_code},
     }
 
 
@@ -428,6 +459,12 @@ def project_told(found: Project) -> dict[str, Any]:
         "agency": None if found.agency is None else _party_told(found.agency),
         "authorised": found.authorised,
         "contact": dict(found.contact),
+        "codes": {
+            "tender_project": found.platform_code,
+            "investment": found.investment_code or None,
+        },
+        "estimate": None if found.estimate is None else yuan_text(found.estimate),
+        "catalogue": dict(found.judgement) or None,
         "lots": [line_told(line) for line in found.lots],
     }
 

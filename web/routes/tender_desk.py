@@ -58,8 +58,10 @@ from trading import (
     questioning,
     tendering,
 )
+from trading.cataloguing import CatalogueFacts
+from trading.composing import FILED
 from trading.drafting import LotTerms, Nomination, ProjectTerms
-from trading.notice_board import Draft
+from trading.notice_board import Draft, DraftScheme
 from trading.rules.document_changes import AFFECTING, PLACE_NAMES, STANDING
 from trading.rules.lot_lifecycle import LotMove, article_of, move_refusals
 from trading.rules.notice_contents import AGENCY_WORDS, REQUIRED_WORDS, WorkKind
@@ -71,7 +73,14 @@ from trading.rules.procedures import (
     switches_of,
 )
 from trading.rules.sheet_fields import SheetKind
+from trading.rules.tender_checkup import Violation
 from trading.rules.tender_ending import promises_due, return_article
+from trading.rules.trading_catalogue import (
+    EXEMPTION_NAMES,
+    INVITATION_NAMES,
+    Exemption,
+    InvitationGround,
+)
 from trading.rules.version_difference import Version
 from trading.tendering import Papers, SignedPapers
 from web import lot_course
@@ -142,16 +151,17 @@ def _plain(value: object) -> object:
 Yuan = Annotated[Decimal, BeforeValidator(_yuan)]
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
     """A text without signs that cannot be seen, line ends and tabs excepted."""
     if any(unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\n\r\t" for sign in text):
         raise ValueError("no control characters")
     return text
 
 
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_readable)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(readable)]
+Short = Annotated[str, Field(max_length=200), AfterValidator(readable)]
 Region = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
-Text = Annotated[str, Field(max_length=WORDS_MAX), AfterValidator(_readable)]
+Text = Annotated[str, Field(max_length=WORDS_MAX), AfterValidator(readable)]
 PlainObject = Annotated[dict[str, Any], BeforeValidator(_plain)]
 
 
@@ -174,6 +184,17 @@ class ProjectAsked(Asked):
     agency: UUID | None = None
     contact: dict[str, Text] = Field(default_factory=dict)
     state_funded: bool = True
+    estimate: Yuan | None = None
+    total_investment: Yuan = Decimal("0.00")
+    budget_funds: Yuan = Decimal("0.00")
+    foreign_funds: bool = False
+    infrastructure: bool = False
+    exemption: Exemption | None = None
+    exemption_document: Short = ""
+    invitation_ground: InvitationGround | None = None
+    invitation_document: Short = ""
+    procurement_exception: Short = ""
+    investment_code: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,40}$")] = ""
 
     @field_validator("procedure")
     @classmethod
@@ -201,6 +222,19 @@ class ProjectAsked(Asked):
             agency_id=None if self.agency is None else PartyId(self.agency),
             contact=self.contact,
             state_funded=self.state_funded,
+            facts=CatalogueFacts(
+                estimate=self.estimate,
+                total_investment=self.total_investment,
+                budget_funds=self.budget_funds,
+                foreign_funds=self.foreign_funds,
+                infrastructure=self.infrastructure,
+                exemption=self.exemption,
+                exemption_document=self.exemption_document,
+                invitation_ground=self.invitation_ground,
+                invitation_document=self.invitation_document,
+                procurement_exception=self.procurement_exception,
+                investment_code=self.investment_code,
+            ),
         )
 
 
@@ -208,7 +242,7 @@ class SheetFieldAsked(Asked):
     """One field of the opening sheet."""
 
     key: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-    label: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_readable)]
+    label: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(readable)]
     kind: SheetKind
 
 
@@ -323,9 +357,11 @@ class ClarificationAsked(Asked):
 
 
 @router.post("/api/v1/projects", status_code=201)
-async def post_project(tx: Act, asked: ProjectAsked) -> dict[str, str]:
-    """Enter a project."""
-    return {"id": str(await drafting.create_project(tx, asked.terms()))}
+async def post_project(tx: Act, asked: ProjectAsked) -> dict[str, Any]:
+    """Enter a project; the answer says where it stands in the trading catalogue, and why."""
+    project_id = await drafting.create_project(tx, asked.terms())
+    told = project_told(await notice_board.own_project(tx, project_id))
+    return {"id": str(project_id), "codes": told["codes"], "catalogue": told["catalogue"]}
 
 
 @router.get("/api/v1/own-projects")
@@ -439,7 +475,7 @@ async def get_publication(tx: Act, lot_id: UUID) -> dict[str, Any]:
 @router.post("/api/v1/lots/{lot_id}/publication", status_code=201)
 async def post_publication(tx: Act, lot_id: UUID, asked: PublicationAsked) -> dict[str, str]:
     """Publish a draft with its signed papers."""
-    grounds, _ = _scheme_judged(await notice_board.draft(tx, lot_id))
+    grounds, _ = _scheme_judged(await notice_board.draft_scheme(tx, lot_id))
     done = await tendering.publish_lot(tx, lot_id, asked.papers(), grounds=grounds)
     return {
         "timetable": b64u(done.timetable_digest),
@@ -508,6 +544,11 @@ async def new_project(request: Request, tx: Act) -> Response:
         key: value.strip() for key, value in values.items() if key not in CONTACT_WORDS
     }
     said["contact"] = {key: values[key] for key in CONTACT_WORDS if values.get(key, "").strip()}
+    said["estimate"] = said.get("estimate") or None
+    for name in ("exemption", "invitation_ground"):
+        said[name] = said.get(name) or None
+    for name in ("total_investment", "budget_funds"):
+        said[name] = said.get(name) or "0"
     own = "tenderee" if tx.actor.role is Role.TENDEREE else "agency"
     said[own] = str(tx.actor.party)
     said["agency"] = said.get("agency") or None
@@ -569,6 +610,7 @@ async def desk_lot_page(request: Request, tx: Act, lot_id: UUID) -> Response:
         draft=draft,
         papers=papers,
         shown=_papers_shown(papers),
+        filed=draft.line.procedure in FILED,
         custodians=await _custodians_to_choose(tx),
         words={key: label for key, (label, _) in {**REQUIRED_WORDS, **AGENCY_WORDS}.items()},
         own_words=OWN_WORDS,
@@ -689,11 +731,19 @@ async def choose_custodians(request: Request, tx: Act, lot_id: UUID) -> Response
 
 
 async def _papers(tx: Transaction, lot_id: UUID) -> Papers:
-    grounds, cautions = _scheme_judged(await notice_board.draft(tx, lot_id))
+    grounds, cautions = _scheme_judged(await notice_board.draft_scheme(tx, lot_id))
     return await tendering.publication_papers(tx, lot_id, grounds=grounds, cautions=cautions)
 
 
-def _scheme_judged(draft: Draft) -> tuple[list[Refusal], list[Caution]]:
+async def violations_of(
+    tx: Transaction, lot_id: UUID, *, tried: object = None
+) -> tuple[Violation, ...]:
+    """The check-up of a draft, its evaluation scheme included, or of a file that is tried in it."""
+    grounds, cautions = _scheme_judged(await notice_board.draft_scheme(tx, lot_id))
+    return await tendering.checkup(tx, lot_id, tried=tried, grounds=grounds, cautions=cautions)
+
+
+def _scheme_judged(draft: DraftScheme) -> tuple[list[Refusal], list[Caution]]:
     """What stands against the draft's scheme, and what is unusual in it."""
     if not draft.scheme:
         return [], []
@@ -702,7 +752,7 @@ def _scheme_judged(draft: Draft) -> tuple[list[Refusal], list[Caution]]:
     except Malformed as fault:
         reason = f"评标办法不能识别：{fault}"
         return [Refusal("scheme_malformed", BIDDING_LAW[19], reason)], []
-    switches = SchemeSwitches(_regime_of(draft.line.procedure), PROCURED[draft.line.category])
+    switches = SchemeSwitches(_regime_of(draft.procedure), PROCURED[draft.category])
     return scheme_refusals(scheme, switches), scheme_cautions(scheme, switches)
 
 
@@ -740,6 +790,10 @@ async def _project_form(
         role=tx.actor.role,
         others=[(str(id), name) for id, name in rows],
         procedures=[(str(key), name) for key, name in PROCEDURE_NAMES.items() if key in OFFERED],
+        exemptions=[
+            (str(key), f"{name}（{cited}）") for key, (name, cited) in EXEMPTION_NAMES.items()
+        ],
+        invitations=[(str(key), name) for key, name in INVITATION_NAMES.items()],
         now=tx.now,
     )
 
@@ -874,6 +928,9 @@ LABELS: Final = {
     "name": "请填写名称，最多 200 字",
     "region": "行政区划代码为 6 位数字",
     "estimate": "金额写作 1234567.00",
+    "total_investment": "金额写作 1234567.00",
+    "budget_funds": "金额写作 1234567.00",
+    "investment_code": "投资项目代码由字母、数字和 - 组成，最多 40 位",
     "ceiling_price": "金额写作 1234567.00，没有可留空",
     "bid_security": "金额写作 1234567.00",
     "scheme": "评标办法须为 JSON 对象，不得含小数；小数写成文字",
