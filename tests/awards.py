@@ -225,7 +225,9 @@ def objection_statement(
         "v": "ebid-objection/1",
         "lot": str(lot_id),
         "about": about,
-        "words": "第一中标候选人的业绩证明材料与公示内容不一致，请核实。",
+        "request": "请核实第一中标候选人的业绩。",
+        "grounds": "第一中标候选人的业绩证明材料与公示内容不一致。",
+        "evidence": [{"title": "公示页截图", "text": "业绩名称与证明材料不一致"}],
         "signed_at": instant_text(now),
     }
     return signed(who, "objection", {**said, **changes})

@@ -20,6 +20,7 @@ from kernel.identifiers import LotId
 from kernel.store.transaction import Store, Transaction, transaction
 from kernel.working_days import beijing_day, end_of_day
 from trading import lots
+from trading.complaining import award_is_void
 from trading.events import DutyOverdue, OwnDutyOverdue
 from trading.tables import (
     AwardReportRow,
@@ -107,6 +108,8 @@ async def overdue(
         if lot_id is not None:
             query = query.where(lot == lot_id)
         for id, at in await tx.session.execute(query):
+            if duty is not Duty.AWARD_REPORT and await award_is_void(tx, id):
+                continue
             due_at = at if isinstance(at, datetime) else end_of_day(at)
             found.append(Overdue(LotId(id), duty, due_at))
     return found

@@ -27,15 +27,16 @@ from kernel.statute import BIDDING_LAW
 from kernel.store.parties import organisation_names
 from kernel.store.tables import CredentialRow
 from kernel.store.transaction import Transaction
+from kernel.working_days import beijing_day
 from trading import lots, objecting
 from trading.awarding import Report, points_text, report_in_force
 from trading.counted_bids import counted_bids
 from trading.handover import READABLE_OUTCOMES, switches_for
 from trading.objecting import Objectable
 from trading.rules.lot_lifecycle import LotState, was_closed
-from trading.rules.objection_window import ObjectionKind
+from trading.rules.objection_window import ObjectionKind, objection_article
 from trading.rules.paper_numbers import PaperKind, PaperNumber
-from trading.rules.procedures import Procedure
+from trading.rules.procedures import Procedure, switches_of
 from trading.rules.winner_choice import names_first
 from trading.tables import (
     AwardNoticeRow,
@@ -44,6 +45,7 @@ from trading.tables import (
     LotRow,
     ObjectionAnswerRow,
     ObjectionRow,
+    ObjectionWithdrawalRow,
     OpenedBidRow,
     OpeningRow,
     ProjectRow,
@@ -165,7 +167,11 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class ObjectionTold:
-    """An objection as this reader may see it; what he may not see is None."""
+    """An objection as this reader may see it; what he may not see is None.
+
+    `challenge` says that it is one in procurement (质疑). `may_complain` is told to whoever raised
+    it: the answer is there or overdue, and the matter may go to the supervisor.
+    """
 
     id: ObjectionId
     lot_id: LotId
@@ -177,9 +183,18 @@ class ObjectionTold:
     answered_at: datetime | None
     late: bool
     objector: str | None
-    words: str | None
+    request: str | None
+    grounds: str | None
+    evidence: tuple[dict[str, str], ...] | None
     answer: str | None
     may_answer: bool
+    withdrawn_at: datetime | None = None
+    withdrawal: str | None = None
+    may_withdraw: bool = False
+    may_complain: bool = False
+    overdue: bool = False
+    challenge: bool = False
+    article: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,23 +407,28 @@ async def objections_to(tx: Transaction, lot_id: LotId) -> tuple[ObjectionTold, 
 @by(Role.TENDEREE, Role.AGENCY, Role.BIDDER, Role.SUPERVISOR)
 async def objections_at_hand(tx: Transaction) -> tuple[ObjectionTold, ...]:
     """The objections that concern the actor: to its own lots, its own, or all for a supervisor."""
-    if tx.actor.role is Role.SUPERVISOR:
-        return await _objections(tx, col(ObjectionRow.id).is_not(None))
-    if tx.actor.role is Role.BIDDER:
-        return await _objections(tx, col(ObjectionRow.objector_id) == tx.actor.party)
-    owner = ProjectRow.tenderee_id if tx.actor.role is Role.TENDEREE else ProjectRow.agency_id
-    own_lots = (
-        select(col(LotRow.id))
-        .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
-        .where(col(owner) == tx.actor.party)
-    )
-    return await _objections(tx, col(ObjectionRow.lot_id).in_(own_lots))
+    return await _objections(tx, _at_hand(tx))
+
+
+@by(Role.TENDEREE, Role.AGENCY, Role.SUPERVISOR)
+async def overdue_answers(tx: Transaction) -> tuple[ObjectionTold, ...]:
+    """The alarms: objections that concern the actor and were not answered in their days, the
+    longest overdue first.
+    """
+    overdue = and_(objecting.still_open(), col(ObjectionRow.answer_due_at) <= tx.now)
+    found = await _objections(tx, and_(_at_hand(tx), overdue))
+    return tuple(sorted(found, key=lambda one: one.answer_due_at))
 
 
 @by(Role.BIDDER)
 async def objectable_lots(tx: Transaction) -> tuple[ObjectableLot, ...]:
     """Where this bidder may object now: to documents, and to results of lots it bid for."""
     lately = tx.now - CHALLENGED_WITHIN
+    challengeable = [
+        one
+        for one in Procedure
+        if switches_of(one, on=beijing_day(tx.now)).challenge_period is not None
+    ]
     challenged = or_(col(LotRow.documents_until) > lately, col(AwardRow.awarded_at) > lately)
     rows = await tx.session.execute(
         select(LotRow, ProjectRow)
@@ -418,7 +438,7 @@ async def objectable_lots(tx: Transaction) -> tuple[ObjectableLot, ...]:
             col(LotRow.published_at).is_not(None),
             or_(
                 col(LotRow.state).in_([LotState.OPEN, LotState.CANDIDATES_PUBLISHED]),
-                and_(col(ProjectRow.procedure) == Procedure.PROCUREMENT_OPEN_TENDER, challenged),
+                and_(col(ProjectRow.procedure).in_(challengeable), challenged),
             ),
         )
         .order_by(col(LotRow.published_at).desc())
@@ -445,14 +465,32 @@ async def objectable(tx: Transaction, lot_id: LotId) -> tuple[Objectable, ...]:
 # ── what the views above are made of ──────────────────────────────────────────────────────────
 
 
+def _at_hand(tx: Transaction) -> ColumnElement[bool]:
+    if tx.actor.role is Role.SUPERVISOR:
+        return col(ObjectionRow.id).is_not(None)
+    if tx.actor.role is Role.BIDDER:
+        return col(ObjectionRow.objector_id) == tx.actor.party
+    owner = ProjectRow.tenderee_id if tx.actor.role is Role.TENDEREE else ProjectRow.agency_id
+    own_lots = (
+        select(col(LotRow.id))
+        .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
+        .where(col(owner) == tx.actor.party)
+    )
+    return col(ObjectionRow.lot_id).in_(own_lots)
+
+
 async def _objections(tx: Transaction, condition: ColumnElement[bool]) -> tuple[ObjectionTold, ...]:
     rows = (
         await tx.session.execute(
-            select(ObjectionRow, ObjectionAnswerRow, LotRow, ProjectRow)
+            select(ObjectionRow, ObjectionAnswerRow, ObjectionWithdrawalRow, LotRow, ProjectRow)
             .join(LotRow, col(LotRow.id) == col(ObjectionRow.lot_id))
             .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
             .outerjoin(
                 ObjectionAnswerRow, col(ObjectionAnswerRow.objection_id) == col(ObjectionRow.id)
+            )
+            .outerjoin(
+                ObjectionWithdrawalRow,
+                col(ObjectionWithdrawalRow.objection_id) == col(ObjectionRow.id),
             )
             .where(condition)
             .order_by(col(ObjectionRow.raised_at).desc())
@@ -461,7 +499,10 @@ async def _objections(tx: Transaction, condition: ColumnElement[bool]) -> tuple[
     ).all()
     names = await organisation_names(tx.session, {row.objector_id for row, *_ in rows})
     found = []
-    for row, answer, lot, project in rows:
+    for row, answer, withdrawal, lot, project in rows:
+        waiting = answer is None and withdrawal is None
+        overdue = waiting and row.answer_due_at <= tx.now
+        switches = await switches_for(tx, lot)
         owner = lots.owns(tx, project)
         own = tx.actor.party_id is not None and row.objector_id == tx.actor.party_id
         concerned = own or owner or tx.actor.role is Role.SUPERVISOR or await _bid_for(tx, lot)
@@ -478,9 +519,18 @@ async def _objections(tx: Transaction, condition: ColumnElement[bool]) -> tuple[
                 answered_at=None if answer is None else answer.answered_at,
                 late=answer is not None and answer.late,
                 objector=names[row.objector_id] if named else None,
-                words=row.words if concerned else None,
+                request=row.request if concerned else None,
+                grounds=row.grounds if concerned else None,
+                evidence=tuple(row.evidence) if concerned else None,
                 answer=answer.words if answer is not None and concerned else None,
-                may_answer=owner and answer is None,
+                may_answer=owner and waiting,
+                withdrawn_at=None if withdrawal is None else withdrawal.withdrawn_at,
+                withdrawal=withdrawal.reason if withdrawal is not None and concerned else None,
+                may_withdraw=own and waiting,
+                may_complain=own and withdrawal is None and (answer is not None or overdue),
+                overdue=overdue,
+                challenge=switches.challenge_period is not None,
+                article=str(objection_article(ObjectionKind(row.about), switches)),
             )
         )
     return tuple(found)

@@ -26,7 +26,7 @@ from kernel.refusals import Caution, Refusal
 from kernel.store.parties import Statement, take_part, verified_statement
 from kernel.store.transaction import Store, Transaction, transaction
 from kernel.working_days import beijing_day
-from trading import lots, objecting
+from trading import complaining, lots, objecting
 from trading.counted_bids import counted_bids
 from trading.events import AwardNoticed, AwardPublished, CandidatesPublished, ResultNoticed
 from trading.handover import switches_for
@@ -472,6 +472,7 @@ async def _gate(tx: Transaction, lot: LotRow) -> AwardGate:
         now=tx.now,
         candidates_until=lot.candidates_until,
         open_objections=await objecting.unanswered(tx, lot.id, ObjectionKind.RESULT),
+        deciding_complaints=await complaining.holding(tx, lot),
         winner_bar=None,
         bids_due_at=lot.bids_due_at,
         validity_days=lot.validity_days,

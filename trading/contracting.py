@@ -26,7 +26,7 @@ from kernel.refusals import Caution
 from kernel.statute import Regime
 from kernel.store.parties import organisation_names, take_part, verified_statement
 from kernel.store.transaction import Transaction
-from trading import lots, objecting
+from trading import complaining, lots, objecting
 from trading.contract_cases import (
     Case,
     Side,
@@ -47,6 +47,7 @@ from trading.events import (
     ContractFiled,
     ContractOffered,
 )
+from trading.rules.complaint_course import void_award_refusals
 from trading.rules.contract_course import Step, filing_cautions, step_refusals
 from trading.rules.contract_form import contract_clauses
 from trading.rules.contract_terms import (
@@ -107,6 +108,7 @@ async def contract_paper(tx: Transaction, lot_id: LotId) -> dict[str, Any]:
     await lots.owned(tx, lot_id)
     case = await case_of(tx, lot)
     refusals = step_refusals(Step.OFFER, case.course, case.switches)
+    refusals += void_award_refusals(void=await complaining.award_is_void(tx, lot_id))
     if refusals:
         raise Refused(refusals)
     return await paper_of(tx, case)
@@ -131,6 +133,7 @@ async def offer_contract(tx: Transaction, lot_id: LotId, raw: bytes) -> Offer:
         return Offer(known.version, known.digest, ())
 
     refusals = step_refusals(Step.OFFER, case.course, case.switches)
+    refusals += void_award_refusals(void=await complaining.award_is_void(tx, lot_id))
     if refusals:
         raise Refused(refusals)
     draft = await _judged(tx, case, statement.payload)
@@ -171,6 +174,7 @@ async def sign_contract(tx: Transaction, lot_id: LotId, raw: bytes) -> Concluded
         tx, raw, "contract", lot=lot_id, project=case.lot.project_id
     )
     refusals = step_refusals(Step.CONCLUDE, case.course, case.switches)
+    refusals += void_award_refusals(void=await complaining.award_is_void(tx, lot_id))
     if refusals or case.offer is None or case.award is None:
         raise Refused(refusals)
     both = signed_alike(case.offer.statement, raw)

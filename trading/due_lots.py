@@ -28,7 +28,7 @@ from kernel.store.database import lock_exclusive, lock_key
 from kernel.store.events import PLATFORM_ITSELF, ClockJumped
 from kernel.store.tables import ClockJumpRow, PlatformRow
 from kernel.store.transaction import Store, Transaction
-from trading import awarding, closing, opening
+from trading import awarding, closing, complaining, opening
 from trading.rules.lot_lifecycle import LotState
 from trading.tables import ListingRow, LotRow
 
@@ -63,7 +63,7 @@ def _kind(error: PlatformError) -> str:
 
 
 async def wake(store: Store) -> int:
-    """Do every act that is due now; how many lots were woken.
+    """Do every act that is due now, and end what may suspend no longer; how many lots were woken.
 
     A lot whose act fails stays due and does not keep the others from theirs.
     """
@@ -83,7 +83,7 @@ async def wake(store: Store) -> int:
                 log.error("a due act broke", lot=str(lot_id), error=type(error).__name__)
             else:
                 woken += 1
-    return woken
+    return woken + await complaining.end_spent_suspensions(store)
 
 
 async def _due(session: AsyncSession, now: datetime) -> list[LotId]:

@@ -129,7 +129,7 @@ class TimetableAmended(Event):
 
 @dataclass(frozen=True, slots=True)
 class LotCancelled(Event):
-    """The tender of a lot was ended by its tenderee; what was sealed goes to supervisors.
+    """A tender was ended by its tenderee or declared void; what was sealed goes to supervisors.
 
     To nobody else, ever, where the lot ended before its close: those who meant to bid may well bid
     when it is tendered again. Its sealed time ends all the same, so that it keeps no day's fillers
@@ -797,3 +797,86 @@ class TenderFileEdited(Event):
     addressee_id: UUID
     revision: int
     file_digest: bytes
+
+
+# ── objections taken back, and complaints ─────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectionWithdrawn(Event):
+    """Whoever objected took the objection back before it was answered."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    objection_id: UUID
+    about: str
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintFiled(Event):
+    """A complaint came in; who complains stands on its page, once the lot is closed.
+
+    Before the close the complainant's name would tell who means to bid (招标投标法 22).
+    """
+
+    audience: ClassVar[Audience] = Audience.SUPERVISORS
+    complaint_id: UUID
+    about: str
+    statement_digest: bytes
+    acceptance_due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintWithdrawn(Event):
+    """Whoever complained took the complaint back before it was decided."""
+
+    audience: ClassVar[Audience] = Audience.SUPERVISORS
+    complaint_id: UUID
+    about: str
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintTakenUp(Event):
+    """A supervisor took a complaint up and decides it by this instant."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    complaint_id: UUID
+    about: str
+    handler_id: UUID
+    statement_digest: bytes
+    decision_due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintRefused(Event):
+    """A supervisor did not take a complaint up; its complainant reads why."""
+
+    audience: ClassVar[Audience] = Audience.SUPERVISORS
+    complaint_id: UUID
+    about: str
+    handler_id: UUID
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintDecided(Event):
+    """A complaint was decided, and the decision stands among the lot's notices."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    complaint_id: UUID
+    about: str
+    verdict: str
+    consequence: str
+    notice_number: int
+    statement_digest: bytes
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AwardVoided(Event):
+    """An award was declared void by the decision on a complaint; the lot is tendered again."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    complaint_id: UUID
+    statement_digest: bytes

@@ -157,6 +157,16 @@ def resume(tx: Transaction, lot: LotRow, *, cause: UUID, reason: str) -> None:
     lot.brakes = others
 
 
+def unbrake(tx: Transaction, lot: LotRow, *, cause: UUID, reason: str) -> None:
+    """Release every brake of a lot that is about to end: nothing is left to wait for."""
+    if not lot.suspended:
+        return
+    lot.suspended = False
+    lot.brakes = {}
+    set_due(tx, lot)
+    tx.record(LotResumed(lot.id, cause=cause, reason=reason))
+
+
 async def entry_of(tx: Transaction, lot_id: UUID, kind: str) -> EntryId:
     """The journal's newest entry of this kind about the lot; `NotFound` where there is none."""
     entry_id = await tx.session.scalar(

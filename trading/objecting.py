@@ -1,4 +1,4 @@
-"""A bidder objects (异议), the tenderee answers in its days, and meanwhile the lot waits.
+"""A bidder objects (异议, in procurement 质疑), the tenderee answers, and meanwhile the lot waits.
 
 Objections to the tender documents and to the result come here; those to the opening are raised on
 the spot and answered there, and from here they only find their way into the hall. Who objects to
@@ -7,30 +7,37 @@ the documents is told to nobody before the close, because only who means to bid 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlmodel import col
 
 from kernel.access import Role, by
 from kernel.crypto.digests import Malformed, text_of
-from kernel.errors import NotFound, Refused
+from kernel.errors import NoCalendar, NotFound, Refused
 from kernel.identifiers import LotId, ObjectionId
 from kernel.randomness import random_id
 from kernel.refusals import Caution, Refusal
 from kernel.statute import PROCUREMENT_REGULATION, Article
-from kernel.store.parties import Statement, require_verified, take_part, verified_statement
+from kernel.store.parties import (
+    Statement,
+    organisation,
+    require_verified,
+    take_part,
+    verification_refusals,
+    verified_statement,
+)
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
 from trading import lots, opening
 from trading.counted_bids import counted_bids
-from trading.drafting import clean_text
-from trading.events import ObjectionAnswered, ObjectionRaised
+from trading.events import ObjectionAnswered, ObjectionRaised, ObjectionWithdrawn
 from trading.handover import switches_for
+from trading.petitions import Petition, petition_in, words_in
 from trading.rules.lot_lifecycle import LotState, suspension_refusals, was_closed
 from trading.rules.objection_window import (
     KIND_NAMES,
@@ -44,6 +51,8 @@ from trading.rules.objection_window import (
     objection_article,
     objection_refusals,
     objection_until,
+    result_known_on,
+    withdrawal_refusals,
 )
 from trading.rules.procedures import Period, Switches
 from trading.tables import (
@@ -52,10 +61,11 @@ from trading.tables import (
     LotRow,
     ObjectionAnswerRow,
     ObjectionRow,
+    ObjectionWithdrawalRow,
     OpeningRow,
 )
 
-WORDS_MAX: Final = 5000
+BEFORE_CANDIDATES: Final = frozenset({LotState.IN_EVALUATION, LotState.EVALUATED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +112,19 @@ async def raise_objection(tx: Transaction, lot_id: LotId, raw: bytes) -> Raised:
         raise NotFound("no such lot")
     await require_verified(tx)
     statement = await verified_statement(tx, raw, "objection", lot=lot_id, project=lot.project_id)
-    about, words, interest_words = _objection_in(statement)
+    about, petition, interest_words = _objection_in(statement.payload)
     known = await tx.session.scalar(
         select(ObjectionRow).where(col(ObjectionRow.digest) == statement.digest)
     )
     if known is not None:
         return _raised(known)
     switches = await switches_for(tx, lot)
-    facts = await _facts(tx, lot, about, interest_words, switches)
 
-    refusals = objection_refusals(facts, switches, calendar=tx.settings.calendar)
-    refusals += _too_early_to_challenge(facts, switches)
+    refusals = await _grounds(tx, lot, about, interest_words, switches)
     if refusals:
         raise Refused(refusals)
     if about is ObjectionKind.OPENING:
-        on_the_spot = await opening.object_on_the_spot(tx, lot_id, words)
+        on_the_spot = await opening.object_on_the_spot(tx, lot_id, petition.in_words())
         return Raised(ObjectionId(on_the_spot), about, tx.now, waits=False)
 
     await take_part(tx, lot_id)
@@ -126,7 +134,9 @@ async def raise_objection(tx: Transaction, lot_id: LotId, raw: bytes) -> Raised:
         about=about,
         objector_id=tx.actor.party,
         person_id=tx.actor.person,
-        words=words,
+        request=petition.request,
+        grounds=petition.grounds,
+        evidence=petition.evidence_kept(),
         interest=interest_words,
         digest=statement.digest,
         statement=raw,
@@ -171,9 +181,15 @@ async def answer_objection(
     words = _answer_in(statement)
     about = ObjectionKind(objection.about)
     before = await tx.session.get(ObjectionAnswerRow, objection_id)
+    taken_back = await tx.session.get(ObjectionWithdrawalRow, objection_id)
     switches = await switches_for(tx, lot)
 
-    refusals = answer_refusals(about, answered_already=before is not None, answer=words)
+    refusals = answer_refusals(
+        about,
+        answered_already=before is not None,
+        answer=words,
+        withdrawn=taken_back is not None,
+    )
     if refusals:
         raise Refused(refusals)
     cautions = answer_cautions(
@@ -208,6 +224,83 @@ async def answer_objection(
     return Answered(objection_id, tuple(cautions))
 
 
+@by(Role.BIDDER)
+async def withdraw_objection(
+    tx: Transaction, lot_id: LotId, objection_id: ObjectionId, raw: bytes
+) -> None:
+    """Take an own objection back before it is answered; the lot goes on where nothing else holds.
+
+    For everybody but whoever raised it there is no such objection.
+    """
+    objection = await tx.session.get(ObjectionRow, objection_id)
+    if objection is None or objection.lot_id != lot_id or objection.objector_id != tx.actor.party:
+        raise NotFound("no such objection")
+    lot = await lots.lock(tx, lot_id)
+    statement = await verified_statement(
+        tx,
+        raw,
+        "objection-withdrawal",
+        lot=lot_id,
+        project=lot.project_id,
+        objection=objection_id,
+    )
+    reason = words_in(statement.payload["reason"])
+    about = ObjectionKind(objection.about)
+    answered = await tx.session.get(ObjectionAnswerRow, objection_id)
+    before = await tx.session.get(ObjectionWithdrawalRow, objection_id)
+
+    refusals = withdrawal_refusals(
+        about,
+        await switches_for(tx, lot),
+        answered=answered is not None,
+        withdrawn=before is not None,
+    )
+    if refusals:
+        raise Refused(refusals)
+
+    await take_part(tx, lot_id)
+    tx.session.add(
+        ObjectionWithdrawalRow(
+            objection_id=objection_id,
+            reason=reason,
+            digest=statement.digest,
+            statement=raw,
+            withdrawn_by=tx.actor.person,
+            withdrawn_at=tx.now,
+        )
+    )
+
+    tx.record(
+        ObjectionWithdrawn(
+            lot_id, objection_id=objection_id, about=about, statement_digest=statement.digest
+        )
+    )
+    if objection.waits:
+        lots.resume(tx, lot, cause=objection_id, reason=f"对{KIND_NAMES[about]}的异议已撤回")
+
+
+@by(Role.BIDDER)
+async def check_objection(
+    tx: Transaction, lot_id: LotId, said: dict[str, Any]
+) -> tuple[Refusal, ...]:
+    """Every refusal that an objection would meet now; nothing is kept of it.
+
+    `said` has the members of the statement that would be signed.
+    """
+    lot = await tx.session.get(LotRow, lot_id)
+    if lot is None or lot.published_at is None or lot.bids_due_at is None:
+        raise NotFound("no such lot")
+    own = await organisation(tx, tx.actor.party)
+    about, _, interest_words = _objection_in(said, blank=True)
+    switches = await switches_for(tx, lot)
+
+    refusals = verification_refusals(verified=own.verified)
+    refusals += await _grounds(tx, lot, about, interest_words, switches)
+    if must_wait(about, switches) and not lot.suspended:
+        refusals += suspension_refusals(LotState(lot.state), suspended=False)
+    return tuple(refusals)
+
+
 async def objectable(tx: Transaction, lot: LotRow) -> tuple[Objectable, ...]:
     """To what the acting bidder may object now, by the same rules that judge it when it does.
 
@@ -216,10 +309,9 @@ async def objectable(tx: Transaction, lot: LotRow) -> tuple[Objectable, ...]:
     switches = await switches_for(tx, lot)
     found = []
     for about in (ObjectionKind.DOCUMENTS, ObjectionKind.RESULT):
-        facts = await _facts(tx, lot, about, "", switches)
+        facts = await facts_of(tx, lot, about, "", switches)
         until = objection_until(facts, switches, calendar=tx.settings.calendar)
-        refusals = objection_refusals(facts, switches, calendar=tx.settings.calendar)
-        refusals += _too_early_to_challenge(facts, switches)
+        refusals = await _grounds(tx, lot, about, "", switches)
         if must_wait(about, switches) and not lot.suspended:
             refusals += suspension_refusals(LotState(lot.state), suspended=False)
         if until is not None and not refusals:
@@ -234,14 +326,19 @@ async def unanswered(tx: Transaction, lot_id: UUID, about: ObjectionKind) -> int
     count = await tx.session.scalar(
         select(func.count())
         .select_from(ObjectionRow)
-        .outerjoin(ObjectionAnswerRow, col(ObjectionAnswerRow.objection_id) == col(ObjectionRow.id))
-        .where(
-            col(ObjectionRow.lot_id) == lot_id,
-            col(ObjectionRow.about) == about,
-            col(ObjectionAnswerRow.objection_id).is_(None),
-        )
+        .where(col(ObjectionRow.lot_id) == lot_id, col(ObjectionRow.about) == about, still_open())
     )
     return count or 0
+
+
+def still_open() -> ColumnElement[bool]:
+    """Whether an objection was neither answered nor taken back."""
+    answered = select(col(ObjectionAnswerRow.objection_id))
+    taken_back = select(col(ObjectionWithdrawalRow.objection_id))
+    return and_(
+        col(ObjectionRow.id).not_in(answered),
+        col(ObjectionRow.id).not_in(taken_back),
+    )
 
 
 # ── what the acts above are made of ───────────────────────────────────────────────────────────
@@ -251,31 +348,40 @@ def _raised(row: ObjectionRow) -> Raised:
     return Raised(ObjectionId(row.id), ObjectionKind(row.about), row.answer_due_at, row.waits)
 
 
-def _objection_in(statement: Statement) -> tuple[ObjectionKind, str, str]:
-    told = statement.payload
+def _objection_in(
+    told: Mapping[str, Any], *, blank: bool = False
+) -> tuple[ObjectionKind, Petition, str]:
     if told["about"] not in list(ObjectionKind):
         raise Malformed("an objection is about documents, opening or result")
-    interest = text_of(told.get("interest", ""))
     return (
         ObjectionKind(text_of(told["about"])),
-        clean_text(told["words"], at_most=WORDS_MAX),
-        clean_text(interest, at_most=WORDS_MAX) if interest.strip() else "",
+        petition_in(told, blank=blank),
+        words_in(told.get("interest", "")),
     )
 
 
 def _answer_in(statement: Statement) -> str:
-    words = text_of(statement.payload["words"])
     # An empty answer is refused by its article, not for its form.
-    return clean_text(words, at_most=WORDS_MAX) if words.strip() else ""
+    return words_in(statement.payload["words"])
 
 
-async def _facts(
+async def _grounds(
+    tx: Transaction, lot: LotRow, about: ObjectionKind, interest_words: str, switches: Switches
+) -> list[Refusal]:
+    facts = await facts_of(tx, lot, about, interest_words, switches)
+    refusals = objection_refusals(facts, switches, calendar=tx.settings.calendar)
+    return refusals + _too_early_to_challenge(facts, switches)
+
+
+async def facts_of(
     tx: Transaction, lot: LotRow, about: ObjectionKind, interest_words: str, switches: Switches
 ) -> ObjectionFacts:
+    """An objection of the acting bidder's as it would be raised now, for the rules to judge."""
     hall = published = None
     if about is ObjectionKind.OPENING:
         hall = await tx.session.get(OpeningRow, lot.id)
-    if about is ObjectionKind.RESULT:
+    # Candidates of a report that went back to its committee are published no longer.
+    if about is ObjectionKind.RESULT and lot.state not in BEFORE_CANDIDATES:
         published = await tx.session.scalar(
             select(CandidatesRow)
             .where(col(CandidatesRow.lot_id) == lot.id)
@@ -286,7 +392,11 @@ async def _facts(
     return ObjectionFacts(
         kind=about,
         raised_at=tx.now,
-        interest=await _interest(tx, lot, about, interest_words),
+        interest=(
+            Interest.POTENTIAL_BIDDER
+            if about is ObjectionKind.DOCUMENTS
+            else await interest_in(tx, lot, interest_words)
+        ),
         bids_due_at=lot.bids_due_at,
         opening_begun_at=None if hall is None else hall.begun_at,
         opening_recorded_at=None if hall is None else hall.recorded_at,
@@ -296,11 +406,10 @@ async def _facts(
     )
 
 
-async def _interest(
-    tx: Transaction, lot: LotRow, about: ObjectionKind, interest_words: str
-) -> Interest:
-    if about is ObjectionKind.DOCUMENTS:
-        return Interest.POTENTIAL_BIDDER
+async def interest_in(tx: Transaction, lot: LotRow, interest_words: str) -> Interest:
+    """How the acting organisation is concerned with what came after the bids: as one of those who
+    bid, once they are known, or by what it says itself.
+    """
     bidders: Sequence[UUID] = ()
     if was_closed(lot.path):
         bidders = [bid.bidder_id for bid in await counted_bids(tx.session, lot.id)]
@@ -318,7 +427,13 @@ async def _known_on(
     if about is ObjectionKind.DOCUMENTS:
         return None if lot.documents_until is None else beijing_day(lot.documents_until)
     award = await tx.session.get(AwardRow, lot.id)
-    return None if award is None else beijing_day(award.awarded_at)
+    if award is None:
+        return None
+    published_on = beijing_day(award.awarded_at)
+    try:
+        return result_known_on(published_on, calendar=tx.settings.calendar)
+    except NoCalendar:
+        return published_on  # what follows needs the same calendar, and says that it is missing
 
 
 def _too_early_to_challenge(facts: ObjectionFacts, switches: Switches) -> list[Refusal]:

@@ -32,9 +32,10 @@ _REPORTS = text(
 )
 _OBJECTIONS = text(
     "SELECT o.id, o.lot_id, jsonb_exists(l.brakes, CAST(o.id AS text)) AS held,"
-    " a.objection_id AS answered"
+    " coalesce(a.objection_id, w.objection_id) AS answered"
     " FROM trading.objection o JOIN trading.lot l ON l.id = o.lot_id"
     " LEFT JOIN trading.objection_answer a ON a.objection_id = o.id"
+    " LEFT JOIN trading.objection_withdrawal w ON w.objection_id = o.id"
     " WHERE o.waits AND l.state <> ALL(:ends)"
 )
 _BRAKES = text("SELECT id FROM trading.lot WHERE suspended <> (brakes <> CAST('{}' AS jsonb))")

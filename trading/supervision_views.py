@@ -21,6 +21,7 @@ from kernel.identifiers import LotId
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
 from trading.alarming import Duty, overdue
+from trading.objecting import still_open
 from trading.rules.lot_lifecycle import ENDS, LotState, was_closed
 from trading.tables import (
     AwardReportRow,
@@ -28,7 +29,6 @@ from trading.tables import (
     BidRow,
     CustodianKeyRow,
     LotRow,
-    ObjectionAnswerRow,
     ObjectionRow,
     OpenedBidRow,
     OpeningRow,
@@ -178,10 +178,8 @@ async def _waiting_objections(
     tx: Transaction, lot_ids: Sequence[UUID]
 ) -> dict[UUID, list[datetime]]:
     rows = await tx.session.execute(
-        select(col(ObjectionRow.lot_id), col(ObjectionRow.answer_due_at))
-        .outerjoin(ObjectionAnswerRow, col(ObjectionAnswerRow.objection_id) == col(ObjectionRow.id))
-        .where(
-            col(ObjectionRow.lot_id).in_(lot_ids), col(ObjectionAnswerRow.objection_id).is_(None)
+        select(col(ObjectionRow.lot_id), col(ObjectionRow.answer_due_at)).where(
+            col(ObjectionRow.lot_id).in_(lot_ids), still_open()
         )
     )
     found: dict[UUID, list[datetime]] = {}

@@ -707,7 +707,9 @@ class ObjectionRow(Row, table=True):
     about: str
     objector_id: UUID = Field(foreign_key="kernel.organisation.id", index=True)
     person_id: UUID = Field(foreign_key="kernel.person.id")
-    words: str
+    request: str
+    grounds: str
+    evidence: list[dict[str, str]] = Field(sa_type=JSONB)
     interest: str
     digest: bytes = Field(unique=True)
     statement: bytes
@@ -1178,3 +1180,134 @@ class DealCountRow(Row, table=True):
     __table_args__ = (CheckConstraint("last > 0", name="serials_from_one"), {"schema": "trading"})
     stem: str = Field(primary_key=True)
     last: int
+
+
+# ── objections taken back, complaints, and lots that are tendered again ───────────────────────
+
+
+class ObjectionWithdrawalRow(Row, table=True):
+    """The signed withdrawal of an objection by whoever raised it."""
+
+    __tablename__ = "objection_withdrawal"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    objection_id: UUID = Field(primary_key=True, foreign_key="trading.objection.id")
+    reason: str
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    withdrawn_by: UUID = Field(foreign_key="kernel.person.id")
+    withdrawn_at: datetime = Field(sa_type=Instant)
+
+
+class ComplaintRow(Row, table=True):
+    """A signed complaint about a lot.
+
+    `objection_id` is the objection that came first, one to the documents or the result, or one that
+    was raised on the spot; `known_on` the day from which its days count.
+    """
+
+    __tablename__ = "complaint"
+    __table_args__ = (
+        Index(None, "lot_id"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    id: UUID = Field(primary_key=True)
+    lot_id: UUID = Field(foreign_key="trading.lot.id")
+    about: str
+    complainant_id: UUID = Field(foreign_key="kernel.organisation.id", index=True)
+    person_id: UUID = Field(foreign_key="kernel.person.id")
+    objection_id: UUID | None = None
+    known_on: date
+    request: str
+    grounds: str
+    evidence: list[dict[str, str]] = Field(sa_type=JSONB)
+    interest: str
+    contact: str
+    cautions: list[dict[str, Any]] = Field(sa_type=JSONB)
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    filed_at: datetime = Field(sa_type=Instant)
+    acceptance_due_at: datetime = Field(sa_type=Instant)
+
+
+class ComplaintAnswerRow(Row, table=True):
+    """Whether a supervisor took a complaint up, why not, and by when it is then decided."""
+
+    __tablename__ = "complaint_answer"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    complaint_id: UUID = Field(primary_key=True, foreign_key="trading.complaint.id")
+    taken_up: bool
+    reason: str
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    handler_id: UUID = Field(foreign_key="kernel.organisation.id")
+    answered_by: UUID = Field(foreign_key="kernel.person.id")
+    answered_at: datetime = Field(sa_type=Instant)
+    late: bool
+    decision_due_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class ComplaintBrakeRow(Row, table=True):
+    """An order over a complaint that the lot stands still, or that it goes on.
+
+    The highest number counts. `until` is when the law itself ends the suspension.
+    """
+
+    __tablename__ = "complaint_brake"
+    __table_args__ = (
+        CheckConstraint("number > 0", name="numbered_from_one"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    complaint_id: UUID = Field(primary_key=True, foreign_key="trading.complaint.id")
+    number: int = Field(primary_key=True)
+    suspended: bool
+    reason: str
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    ordered_by: UUID = Field(foreign_key="kernel.person.id")
+    ordered_at: datetime = Field(sa_type=Instant)
+    until: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class ComplaintDecisionRow(Row, table=True):
+    """The signed decision on a complaint, what it did to the lot, and the notice that tells it."""
+
+    __tablename__ = "complaint_decision"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    complaint_id: UUID = Field(primary_key=True, foreign_key="trading.complaint.id")
+    verdict: str
+    facts: str
+    basis: str
+    evidence: str
+    ordered: str
+    remedy: str
+    consequence: str
+    notice_number: int
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    decided_by: UUID = Field(foreign_key="kernel.person.id")
+    decided_at: datetime = Field(sa_type=Instant)
+    late: bool
+    cautions: list[dict[str, Any]] = Field(sa_type=JSONB)
+
+
+class ComplaintWithdrawalRow(Row, table=True):
+    """The signed withdrawal of a complaint by whoever filed it."""
+
+    __tablename__ = "complaint_withdrawal"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    complaint_id: UUID = Field(primary_key=True, foreign_key="trading.complaint.id")
+    reason: str
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    withdrawn_by: UUID = Field(foreign_key="kernel.person.id")
+    withdrawn_at: datetime = Field(sa_type=Instant)
+
+
+class RetenderRow(Row, table=True):
+    """A lot that tenders again what another one came to nothing over."""
+
+    __tablename__ = "retender"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    replaces_id: UUID = Field(foreign_key="trading.lot.id", index=True)
+    begun_at: datetime = Field(sa_type=Instant)

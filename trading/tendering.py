@@ -299,7 +299,7 @@ async def publish_lot(
             recorded_at=tx.now,
         )
     )
-    await _keep_notice(tx, lot, notice, kind="tender", title=lot.name)
+    await keep_notice(tx, lot, notice, kind="tender", title=lot.name)
 
     tx.record(
         LotPublished(
@@ -613,13 +613,15 @@ async def _next_number(tx: Transaction, lot: LotRow) -> int:
     return (last or 0) + 1
 
 
-async def _keep_notice(
+async def keep_notice(
     tx: Transaction, lot: LotRow, statement: Statement, *, kind: str, title: str
-) -> None:
+) -> int:
+    """Publish a signed statement among the lot's notices; its number there."""
+    number = await _next_number(tx, lot)
     tx.session.add(
         NoticeRow(
             lot_id=lot.id,
-            number=await _next_number(tx, lot),
+            number=number,
             kind=kind,
             title=title,
             body=statement.payload,
@@ -628,6 +630,7 @@ async def _keep_notice(
             published_at=tx.now,
         )
     )
+    return number
 
 
 async def _own_statement(tx: Transaction, lot: LotRow, raw: bytes, kind: str) -> Statement:
@@ -721,7 +724,7 @@ async def clarify(
     if refusals:
         raise Refused(refusals)
 
-    await _keep_notice(tx, lot, statement, kind="clarification", title=said.title)
+    await keep_notice(tx, lot, statement, kind="clarification", title=said.title)
     tx.session.add_all(
         TenderDocumentRow(
             lot_id=lot.id,
@@ -890,7 +893,7 @@ async def cancel_lot(tx: Transaction, lot_id: UUID, raw: bytes) -> None:
     if refusals:
         raise Refused(refusals)
 
-    await _keep_notice(tx, lot, statement, kind="cancellation", title="终止招标公告")
+    await keep_notice(tx, lot, statement, kind="cancellation", title="终止招标公告")
 
     lots.move(tx, lot, LotMove.CANCEL)
     tx.record(

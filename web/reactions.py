@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import text
 
 from blacklist.events import PersonBarred
-from evaluation import replacing
+from evaluation import reopening, replacing
 from expert_pool import drawing
 from kernel.access import PLATFORM
 from kernel.events import Event
@@ -24,7 +24,7 @@ from kernel.identifiers import LotId, PersonId
 from kernel.store.journal import Entry, read_after
 from kernel.store.transaction import Store, Transaction, transaction
 from trading.events import LotMoved
-from trading.rules.lot_lifecycle import LotState
+from trading.rules.lot_lifecycle import LotMove, LotState
 from web.notifications import TOLD_OF
 from web.posting import post_notifications
 
@@ -41,6 +41,12 @@ async def end_draws(tx: Transaction, entry: Entry) -> None:
         await drawing.end_draws(tx, LotId(entry.subject_id))
 
 
+async def reopen_evaluation(tx: Transaction, entry: Entry) -> None:
+    """A lot that is sent back is evaluated anew by its committee (条例 61)."""
+    if entry.facts["move"] == LotMove.RETURN_TO_EVALUATION:
+        await reopening.reopen(tx, entry.subject_id)
+
+
 async def replace_barred_members(tx: Transaction, entry: Entry) -> None:
     """Whoever is barred while sitting in an evaluation is replaced at once (条例 48)."""
     await replacing.remove_barred(tx, PersonId(entry.subject_id))
@@ -48,7 +54,7 @@ async def replace_barred_members(tx: Transaction, entry: Entry) -> None:
 
 REACTIONS: Final[Mapping[type[Event], Sequence[Reaction]]] = {
     **dict.fromkeys(TOLD_OF, (post_notifications,)),
-    LotMoved: (end_draws, post_notifications),
+    LotMoved: (end_draws, reopen_evaluation, post_notifications),
     PersonBarred: (replace_barred_members,),
 }
 """Whom each event is told to is a table of its own, `notifications.py`."""

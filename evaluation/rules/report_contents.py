@@ -72,13 +72,16 @@ class Position(StrEnum):
 
 
 class SetAsideGround(StrEnum):
-    """Why a report came to nothing before it was handed back."""
+    """Why a report came to nothing, before it was handed back or after."""
 
     NOT_ADOPTED = "not_adopted"
     """Every member has answered it, and no majority stands behind it."""
 
     MEMBER_LEFT = "member_left"
     """A member whose conclusions it rests on is being replaced."""
+
+    RETURNED = "returned"
+    """The lot was sent back to the committee, which reports anew."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,13 @@ class ReportConcluded:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """The lot came back to its committee, which evaluates anew; all are identified anew."""
+
+    at: datetime
+
+
 Happening = (
     SignedIn
     | LeaseRenewed
@@ -154,12 +161,15 @@ Happening = (
     | PauseOrdered
     | MemberReplaced
     | ReportConcluded
+    | Reopened
 )
 
 
 def step(session: Session, happened: Happening) -> tuple[Session, list[Effect]]:
     """The session after what happened, and what must be done about it."""
     now = happened.at if session.seen_at is None else max(happened.at, session.seen_at)
+    if session.phase is Phase.CLOSED and isinstance(happened, Reopened):
+        return replace(session, leases={}, phase=Phase.CONVENING, seen_at=now), []
     if session.phase is Phase.CLOSED:
         turned_away = isinstance(happened, SignedIn | LeaseRenewed)
         return session, [Effect.TURN_AWAY] if turned_away else []
@@ -189,7 +199,7 @@ def step(session: Session, happened: Happening) -> tuple[Session, list[Effect]]:
             closed = replace(session, leases={}, phase=Phase.CLOSED, seen_at=now)
             locked = [Effect.LOCK_BIDS] if session.phase is Phase.WORKING else []
             return closed, [*locked, Effect.ARCHIVE]
-        case TimePassed() | ReportConcluded():
+        case TimePassed() | ReportConcluded() | Reopened():
             pass
     session = replace(session, seats=seats, leases=leases, seen_at=now)
     return _settled(session, effects, ordered=ordered, now=now)

@@ -70,8 +70,9 @@ FORMS: Final[Mapping[str, Form]] = {
     "candidates": _says(
         "project lot report days candidates ranking rejected objections signed_at", ""
     ),
-    "objection": _says("lot about words signed_at", "project interest"),
+    "objection": _says("lot about request grounds evidence signed_at", "project interest"),
     "answer": _says("lot objection words signed_at", "project"),
+    "objection-withdrawal": _says("lot objection reason signed_at", "project"),
     "award": _says("lot winner signed_at", "project report set_aside"),
     # the contract; both sides sign the very same words
     "award-report": _says("project lot award content words signed_at", ""),
@@ -88,6 +89,19 @@ FORMS: Final[Mapping[str, Form]] = {
     ),
     "settlement": _says(
         "lot contract amount auditor document completed_on audited_on words signed_at", "project"
+    ),
+    # complaints
+    "complaint": _says(
+        "lot about known_on request grounds evidence contact signed_at",
+        "project interest objection elsewhere",
+    ),
+    "complaint-withdrawal": _says("lot complaint reason signed_at", "project"),
+    "complaint-answer": _says("lot complaint taken_up reason signed_at", "project"),
+    "complaint-brake": _says("lot complaint suspended reason signed_at", "project"),
+    "complaint-decision": _says(
+        "lot complaint verdict facts basis evidence order remedy investigators excluded_days"
+        " signed_at",
+        "project",
     ),
     # the draw
     "draw-commit": _says("draw party commitment share_key"),

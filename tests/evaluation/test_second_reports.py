@@ -20,11 +20,13 @@ from kernel.crypto.digests import instant_text
 from kernel.errors import NotFound, Outrun, Refused
 from kernel.store.transaction import transaction
 from tests.committees_at_work import REJECTED_PRICE, Sitter, WorkRoom
+from tests.complaints import complained, decided, taken_up
 from tests.newcomers import codes
 from tests.tampering import tampered
 from trading.rules.lot_lifecycle import LotState
 from web.evaluation_papers import evaluation_papers
 from web.log_proofs import proofs_of
+from web.reactions import react_once, reopen_evaluation
 from web.verifying.evaluation_record import verify
 
 scored = pytest.mark.parametrize("room", ["tendering, scored"], indirect=True, ids=["scored"])
@@ -270,3 +272,42 @@ async def test_who_comes_reads_votes_and_sees_nobodys_marks(room: WorkRoom) -> N
     assert (own.cells, own.rounds) == ((), ())
     with pytest.raises(NotFound):
         await room.do(fresh.player, reporting.report, room.committee_id)
+
+
+# ── the lot comes back ────────────────────────────────────────────────────────────────────────
+
+
+@scored
+async def test_a_lot_that_a_supervisor_sends_back_is_evaluated_anew_by_its_committee(
+    room: WorkRoom,
+) -> None:
+    """Bidding Regulation 61: what was upheld is corrected, and the committee reports again."""
+    first = await room.reported()
+    supervisor, lot_id = room.supervisor, room.lot_id
+    bidder = room.hall.entries[0].player
+    filed = await complained(room.store, bidder, lot_id, "conduct", now=room.now)
+    await taken_up(room.store, supervisor, lot_id, filed, now=room.now)
+    done = await decided(room.store, supervisor, lot_id, filed, "upheld_correct", now=room.now)
+    assert done.consequence == "returned"
+    await room.draw.tick()
+    while await react_once(room.store, reopen_evaluation, {"LotMoved"}):
+        pass
+    assert await set_aside(room) == [(1, first, "returned")]
+    with pytest.raises(Refused) as refused:
+        await room.compile()
+    assert "not_at_seat" in codes(refused)
+
+    for one in room.sitters:
+        said_at = room.now + timedelta(minutes=30 + one.number)
+        await room.sign_in(one, signed_at=instant_text(said_at))
+    await room.stay()
+    second = await room.compile()
+    assert second != first
+    for one in room.sitters:
+        await room.sign(one, second)
+
+    assert (await room.hall.lot()).state == LotState.EVALUATED
+    told = await record_of(room)
+    assert verify(json.dumps(told).encode()).ok
+    async with room.store.sessions() as session:
+        assert await committee_faults(await session.connection()) == []

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from kernel.access import PLATFORM, Role
-from kernel.crypto.digests import Malformed
+from kernel.crypto.digests import Malformed, instant_text
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, Refused
 from kernel.identifiers import LotId, ObjectionId
 from kernel.randomness import random_id
@@ -30,13 +30,16 @@ from tests.opened_lots import Hall, an_opened_lot
 from tests.sealed_bids import Tender, a_bidder
 from tests.tenders import (
     NOW,
+    Player,
     a_cast,
     a_plan,
     a_player,
     a_project,
     a_published_lot,
+    signed,
 )
-from trading import lots, objecting
+from trading import award_views, lots, objecting
+from trading.objecting import Raised
 from trading.rules.procedures import Procedure, SecurityForm
 from trading.tables import LotRow
 
@@ -264,6 +267,75 @@ async def test_the_result_of_a_procurement_is_challenged_after_its_publication(
     assert codes(refused) == {"objection_early"}
 
 
+# ── taking it back ────────────────────────────────────────────────────────────────────────────
+
+
+async def withdrawn(
+    store: Store, who: Player, lot_id: Any, raised: Raised, *, now: datetime
+) -> None:
+    said = {
+        "v": "ebid-objection-withdrawal/1",
+        "lot": str(lot_id),
+        "objection": str(raised.id),
+        "reason": "",
+        "signed_at": instant_text(now),
+    }
+    async with transaction(store, actor=who.actor, now=now) as tx:
+        await objecting.withdraw_objection(
+            tx, lot_id, raised.id, signed(who, "objection-withdrawal", said)
+        )
+
+
+async def test_an_objection_is_taken_back_by_whoever_raised_it_and_the_lot_goes_on(
+    store: Store, tender: Tender
+) -> None:
+    bidder, other, then = await a_bidder(store), await a_bidder(store), NOW + timedelta(days=2)
+    raised = await objected(store, bidder, tender.lot_id, "documents", now=then)
+    for stranger in (other, tender.cast.agency):
+        with pytest.raises((NotFound, NotPermitted)):
+            await withdrawn(store, stranger, tender.lot_id, raised, now=then)
+
+    await withdrawn(store, bidder, tender.lot_id, raised, now=then)
+
+    assert not (await lot_of(store, LotId(tender.lot_id))).suspended
+    [told] = await recorded(store, "ObjectionWithdrawn")
+    assert str(bidder.party) not in str(told["facts"])
+    with pytest.raises(Refused) as refused:
+        await withdrawn(store, bidder, tender.lot_id, raised, now=then)
+    assert codes(refused) == {"withdrawn"}
+    with pytest.raises(Refused) as refused:
+        await answered(store, tender.cast.agency, tender.lot_id, raised, now=then)
+    assert codes(refused) == {"withdrawn"}
+
+
+async def test_what_was_answered_is_taken_back_no_more(store: Store, tender: Tender) -> None:
+    bidder, then = await a_bidder(store), NOW + timedelta(days=2)
+    raised = await objected(store, bidder, tender.lot_id, "documents", now=then)
+    await answered(store, tender.cast.agency, tender.lot_id, raised, now=then)
+    with pytest.raises(Refused) as refused:
+        await withdrawn(store, bidder, tender.lot_id, raised, now=then)
+    assert codes(refused) == {"answered"}
+
+
+async def test_an_objection_that_nobody_answered_in_time_is_an_alarm_for_owner_and_supervisor(
+    store: Store, tender: Tender
+) -> None:
+    then = NOW + timedelta(days=1)
+    raised = await objected(store, await a_bidder(store), tender.lot_id, "documents", now=then)
+    stranger = await a_player(store, Role.TENDEREE)
+    for who, seen in (
+        (tender.cast.agency, [raised.id]),
+        (tender.cast.supervisor, [raised.id]),
+        (stranger, []),
+    ):
+        for now, alarms in (
+            (raised.answer_due_at - timedelta(microseconds=1), []),
+            (raised.answer_due_at, seen),
+        ):
+            async with transaction(store, actor=who.actor, now=now) as tx:
+                assert [one.id for one in await award_views.overdue_answers(tx)] == alarms
+
+
 # ── how it is said ────────────────────────────────────────────────────────────────────────────
 
 
@@ -286,9 +358,9 @@ async def test_what_is_malformed_or_signed_by_another_is_turned_away(
     wrong: list[tuple[bytes, type[Exception]]] = [
         (objection_statement(bidder, random_id(), "documents", now=then), BrokenSeal),
         (objection_statement(bidder, tender.lot_id, "weather", now=then), Malformed),
-        (objection_statement(bidder, tender.lot_id, "documents", now=then, words=" "), Malformed),
+        (objection_statement(bidder, tender.lot_id, "documents", now=then, request=" "), Malformed),
         (
-            objection_statement(bidder, tender.lot_id, "documents", now=then, words="异" * 5001),
+            objection_statement(bidder, tender.lot_id, "documents", now=then, grounds="异" * 5001),
             Malformed,
         ),
         (objection_statement(bidder, tender.lot_id, "documents", now=then, more=1), Malformed),

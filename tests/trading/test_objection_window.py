@@ -28,6 +28,8 @@ from trading.rules.objection_window import (
     objection_article,
     objection_refusals,
     objection_until,
+    result_known_on,
+    withdrawal_refusals,
 )
 from trading.rules.procedures import Procedure, Switches, switches_of
 
@@ -224,3 +226,25 @@ def test_documents_and_result_brake_the_lot_and_the_opening_does_not() -> None:
 
 def test_every_kind_is_named() -> None:
     assert set(KIND_NAMES) == set(ObjectionKind)
+
+
+def test_the_result_of_a_procurement_is_known_when_its_notice_ends() -> None:
+    friday, before_may = date(2026, 3, 20), date(2026, 4, 30)
+    assert result_known_on(friday, calendar=STATE_CALENDAR) == date(2026, 3, 23)
+    assert result_known_on(before_may, calendar=STATE_CALENDAR) == date(2026, 5, 6)
+
+
+@pytest.mark.parametrize("switches", [MANDATORY, PROCUREMENT])
+@pytest.mark.parametrize("kind", [ObjectionKind.DOCUMENTS, ObjectionKind.RESULT])
+def test_an_objection_is_taken_back_until_it_is_answered(
+    kind: ObjectionKind, switches: Switches
+) -> None:
+    def codes_of(*, answered: bool, withdrawn: bool) -> list[str]:
+        found = withdrawal_refusals(kind, switches, answered=answered, withdrawn=withdrawn)
+        return [one.code for one in found]
+
+    assert codes_of(answered=False, withdrawn=False) == []
+    assert codes_of(answered=True, withdrawn=False) == ["answered"]
+    assert codes_of(answered=False, withdrawn=True) == ["withdrawn"]
+    [ground] = answer_refusals(kind, answered_already=False, answer="…", withdrawn=True)
+    assert ground.code == "withdrawn"

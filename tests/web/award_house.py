@@ -16,6 +16,7 @@ from web import frame, live, problems, request_scope, same_origin, security_head
 from web.pages import STATIC
 from web.routes import (
     award_hall,
+    complaint_desk,
     contract_hall,
     objection_desk,
     opening_hall,
@@ -42,6 +43,7 @@ def award_house(store: Store, settings: Settings) -> FastAPI:
         opening_hall,
         sign_in_gate,
         objection_desk,
+        complaint_desk,
         award_hall,
         contract_hall,
         verification_desk,

@@ -56,6 +56,12 @@ ANYONE = Line(EVERYBODY)
 SIGNED_IN = Line(PEOPLE)
 DEMO_ONLY = Line(EVERYBODY, demo_only=True)
 LOT: Mapping[str, object] = {"name": "一标段", "region": "310100", "estimate": "1000000.00"}
+PETITION: Mapping[str, object] = {
+    "about": "documents",
+    "request": "请修改业绩加分条件",
+    "grounds": "与项目规模不相称",
+    "evidence": [],
+}
 WINDOW = {"from": "2026-05-06T01:00:00Z", "until": "2026-05-06T09:00:00Z"}
 
 ROUTES: dict[str, Line] = {
@@ -182,6 +188,7 @@ ROUTES: dict[str, Line] = {
     "DELETE /api/v1/lots/{lot_id}/draft": Allowed(*OWNERS),
     "PUT /api/v1/lots/{lot_id}/documents/{name}": Allowed(*OWNERS),
     "DELETE /api/v1/lots/{lot_id}/documents/{name}": Allowed(*OWNERS),
+    "POST /api/v1/lots/{lot_id}/retender": Allowed(*OWNERS),
     "POST /api/v1/lots/{lot_id}/clarification-files": Allowed(*OWNERS),
     "POST /api/v1/lots/{lot_id}/custodians": Allowed(*OWNERS, body={"custodians": []}),
     "GET /api/v1/custodian-assignments": Allowed(Role.CUSTODIAN),
@@ -411,6 +418,11 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/lots/{lot_id}/objections/{objection_id}/answer": Allowed(
         *OWNERS, statement="answer"
     ),
+    "POST /api/v1/lots/{lot_id}/objections/{objection_id}/withdrawal": Allowed(
+        Role.BIDDER, statement="objection-withdrawal"
+    ),
+    "POST /api/v1/lots/{lot_id}/objection-checks": Allowed(Role.BIDDER, body=PETITION),
+    "GET /api/v1/overdue-answers": Allowed(*OWNERS, Role.SUPERVISOR),
     "GET /objections": ANYONE,
     # ── the listing hall ──
     "GET /api/v1/listings": ANYONE,
@@ -468,6 +480,29 @@ ROUTES: dict[str, Line] = {
     "GET /contracts/{lot_id}/board": ANYONE,
     "GET /api/v1/verification": ANYONE,
     "GET /verify": ANYONE,
+    # ── complaints ──
+    "POST /api/v1/lots/{lot_id}/complaints": Allowed(Role.BIDDER, statement="complaint"),
+    "POST /api/v1/lots/{lot_id}/complaint-checks": Allowed(
+        Role.BIDDER, body={**PETITION, "known_on": "2026-03-02"}
+    ),
+    "GET /api/v1/lots/{lot_id}/complaints": ANYONE,
+    "GET /api/v1/complaints": ANYONE,
+    "GET /api/v1/complaints/{complaint_id}": ANYONE,
+    "POST /api/v1/lots/{lot_id}/complaints/{complaint_id}/withdrawal": Allowed(
+        Role.BIDDER, statement="complaint-withdrawal"
+    ),
+    "POST /api/v1/lots/{lot_id}/complaints/{complaint_id}/answer": Allowed(
+        Role.SUPERVISOR, statement="complaint-answer"
+    ),
+    "POST /api/v1/lots/{lot_id}/complaints/{complaint_id}/brake": Allowed(
+        Role.SUPERVISOR, statement="complaint-brake"
+    ),
+    "POST /api/v1/lots/{lot_id}/complaints/{complaint_id}/decision": Allowed(
+        Role.SUPERVISOR, statement="complaint-decision"
+    ),
+    "GET /complaints": ANYONE,
+    "GET /complaints/new": ANYONE,
+    "GET /complaints/{complaint_id}": ANYONE,
     # ── the supervision room ──
     "GET /api/v1/supervision": Allowed(Role.SUPERVISOR),
     "GET /supervision": Allowed(Role.SUPERVISOR),

@@ -218,7 +218,7 @@ async def test_an_objection_shows_on_the_award_page_at_once(
     now = published.until - timedelta(hours=5)
     await objected(evaluated.store, objector, evaluated.hall.lot_id, "result", now=now)
     public = await page(house, path)
-    assert "异议处理中，招标投标活动暂停" in public
+    assert "异议或者投诉处理中，招标投标活动暂停" in public
     assert "业绩证明材料" not in public
     assert "业绩证明材料" in await page(house, path, evaluated.ranked[0].player)
     assert "业绩证明材料" in await page(house, path, evaluated.agency)

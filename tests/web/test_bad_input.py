@@ -21,10 +21,12 @@ from kernel.crypto.signing import Envelope, PrivateKey
 from kernel.crypto.statement_kinds import FORMS, said_in
 from kernel.store.parties import payload_type
 from kernel.store.transaction import Store
+from tests.complaints import a_complaint, a_decision
 from tests.decisions import a_bar
 from tests.newcomers import GOOD_USCC, a_membership, a_registration
 from tests.opened_lots import Hall
 from tests.sealed_bids import Tender, a_bidder
+from tests.tenders import NOW
 from tests.web.careless_senders import (
     AFTER_THE_AWARD,
     SIGNED_FOR_A_LISTING,
@@ -142,7 +144,13 @@ async def test_what_is_signed_and_spoilt_is_refused_and_leaves_nothing(
     lifted = {"decision": decision, **ABOUT_COLLUSION}
     await supervisor.post_statement(f"/api/v1/decisions/{decision}/lift", "lift", lifted)
 
-    objection = {"lot": lot, "about": "documents", "words": "业绩加分与项目规模不相称。"}
+    objection = {
+        "lot": lot,
+        "about": "documents",
+        "request": "请修改业绩加分条件。",
+        "grounds": "业绩加分与项目规模不相称。",
+        "evidence": [{"title": "招标文件第三章", "text": ""}],
+    }
     objector, agency = await client_of(house, bidder), await client_of(house, cast.agency)
     raised = await objector.post_statement(f"{path}/objections", "objection", objection)
     answer = {"lot": lot, "objection": raised["id"], "words": "已修改。"}
@@ -161,6 +169,28 @@ async def test_what_is_signed_and_spoilt_is_refused_and_leaves_nothing(
     }
     signed = json.loads(agency.statement("clarification", clarification))
     await agency.post(f"{path}/clarifications", {"clarification": signed})
+
+    again = {**objection, "request": "请延长投标截止时间。"}
+    raised = await objector.post_statement(f"{path}/objections", "objection", again)
+    await objector.post_statement(
+        f"{path}/objections/{raised['id']}/withdrawal",
+        "objection-withdrawal",
+        {"lot": lot, "objection": raised["id"], "reason": ""},
+    )
+    for number in (1, 2):
+        complaint = a_complaint(lot, "conduct", now=NOW, grounds=f"指定品牌，第{number}处。")
+        filed = await objector.post_statement(f"{path}/complaints", "complaint", complaint)
+        case = f"{path}/complaints/{filed['id']}"
+        about = {"lot": lot, "complaint": filed["id"]}
+        if number == 1:
+            taken_back = {**about, "reason": ""}
+            await objector.post_statement(f"{case}/withdrawal", "complaint-withdrawal", taken_back)
+    for act, kind, said in (
+        ("answer", "complaint-answer", {"taken_up": True, "reason": ""}),
+        ("brake", "complaint-brake", {"suspended": True, "reason": "需要核查"}),
+        ("decision", "complaint-decision", a_decision("dismissed")),
+    ):
+        await supervisor.post_statement(f"{case}/{act}", kind, {**about, **said})
 
     elsewhere = SIGNED_ON_THE_WAY | SIGNED_FOR_A_LISTING | AFTER_THE_AWARD | {"fallback"}
     assert set(careless.spoilt) | elsewhere == set(FORMS)

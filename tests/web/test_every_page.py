@@ -56,6 +56,7 @@ SEEN_ELSEWHERE = {
     "GET /notices/{lot_id}/diff/{old}..{new}": "of two versions: tests/web/test_notice_archive.py",
     "GET /notices/{lot_id}/termination": "of a lot that ended: tests/web/test_notice_archive.py",
     "GET /codes/{code}": "leads on to what the code stands for: tests/web/test_file_desk.py",
+    "GET /complaints/{complaint_id}": "once one is filed: tests/web/test_complaint_desk.py",
     "GET /notices/{lot_id}/documents": "while they are on offer: tests/web/test_public_hall.py",
     "GET /awards/{lot_id}/notice": "there is one after the award: tests/web/test_award_hall.py",
 }
@@ -150,6 +151,11 @@ class House:
             "GET /settlements": (None, "/settlements"),
             "GET /verify": (None, "/verify"),
             "GET /objections": (self.bidder, "/objections"),
+            "GET /complaints": (self.bidder, "/complaints"),
+            "GET /complaints/new": (
+                self.bidder,
+                f"/complaints/new?lot={self.open_lot.lot_id}&about=documents",
+            ),
             "GET /supervision": (room.supervisor, "/supervision"),
             "GET /bars": (None, "/bars"),
             "GET /rules": (None, "/rules"),

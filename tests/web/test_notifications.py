@@ -37,6 +37,8 @@ TABLE = {
     "notice": {"one_party": "inbox email sms"},
     "objection": {"bidders": "inbox sms", "owners": "inbox sms", "supervisors": "inbox email",
                   "centre": "inbox"},
+    "complaint": {"bidders": "inbox sms", "owners": "inbox email sms", "supervisors": "inbox"},
+    "complaint_filed": {"supervisors": "inbox email"},
     "suspension": {"bidders": "inbox email sms", "owners": "inbox email sms",
                    "supervisors": "inbox email sms", "centre": "inbox email sms"},
     "call": {"called_expert": "inbox sms"},

@@ -51,7 +51,13 @@ async def test_an_objection_is_raised_and_answered_over_http(
     bidder = await a_bidder(store)
     lot = f"/api/v1/lots/{tender.lot_id}"
     objector = await client_of(house, bidder)
-    said = {"lot": str(tender.lot_id), "about": "documents", "words": WORDS}
+    said = {
+        "lot": str(tender.lot_id),
+        "about": "documents",
+        "request": "请修改业绩加分条件。",
+        "grounds": WORDS,
+        "evidence": [],
+    }
 
     raised = await objector.post_statement(f"{lot}/objections", "objection", said)
 
@@ -84,7 +90,7 @@ async def test_who_objects_before_the_close_is_told_to_nobody(
         tender.lot_id,
         "documents",
         now=NOW + timedelta(days=1),
-        words=WORDS,
+        grounds=WORDS,
     )
     seen: dict[str, list[dict[str, Any]]] = {}
     readers = {
@@ -105,7 +111,7 @@ async def test_who_objects_before_the_close_is_told_to_nobody(
         "other": None,
         "public": None,
     }
-    words = {name: told[0]["words"] for name, told in seen.items()}
+    words = {name: told[0]["grounds"] for name, told in seen.items()}
     assert words == {
         "objector": WORDS,
         "agency": WORDS,
@@ -132,7 +138,7 @@ async def test_after_the_close_those_concerned_read_who_objected(
     ):
         client = await client_of(house, who)
         [one] = (await client.get(f"/api/v1/lots/{lot_id}/objections"))["objections"]
-        assert (one["objector"], one["words"] is None) == (told, told is None)
+        assert (one["objector"], one["grounds"] is None) == (told, told is None)
 
 
 async def test_the_desk_shows_each_reader_what_is_at_hand(
@@ -246,7 +252,9 @@ async def test_an_objection_is_signed_and_answered_in_the_browser(
         async with signed_in(store, chromium, address, bidder) as shown:
             await shown.goto(f"{address}/objections")
             await shown.get_by_text("提出异议", exact=True).click()
-            await shown.get_by_label("事实、理由和请求").fill(WORDS)
+            await shown.get_by_label("请求").fill("请修改业绩加分条件。")
+            await shown.get_by_label("事实和理由").fill(WORDS)
+            await expect(shown.get_by_text("已核对：目前没有会被拒绝的情形。")).to_be_visible()
             await shown.get_by_role("button", name="签名并提出").click()
             await expect(shown.get_by_text("待答复")).to_be_visible()
         async with signed_in(store, chromium, address, tender.cast.agency) as shown:

@@ -33,6 +33,7 @@ from kernel.working_days import (
     beijing_day,
     days_before,
     end_of_day,
+    last_working_day,
 )
 from trading.rules.procedures import Switches
 from trading.rules.timetable import calendar_missing
@@ -70,6 +71,9 @@ OBJECTION_ARTICLES: Final[Mapping[ObjectionKind, Article]] = MappingProxyType(
         ObjectionKind.RESULT: BIDDING_REGULATION[54],
     }
 )
+
+RESULT_NOTICE_WORKING_DAYS: Final = 1
+"""How long the result of a procurement is on notice (政府采购货物和服务招标投标管理办法 69)."""
 
 _MAY_OBJECT: Final[Mapping[ObjectionKind, frozenset[Interest]]] = MappingProxyType(
     {
@@ -160,6 +164,12 @@ def documents_objection_until(bids_due_at: datetime, switches: Switches) -> date
     return None if days is None else days_before(bids_due_at, days)
 
 
+@under(PROCUREMENT_REGULATION[53], rule="CO-08")
+def result_known_on(published_on: date, *, calendar: Calendar) -> date:
+    """The day on which a published result ought to be known: the last of its notice's period."""
+    return last_working_day(published_on, RESULT_NOTICE_WORKING_DAYS, calendar=calendar)
+
+
 @under(
     BIDDING_REGULATION[22],
     BIDDING_REGULATION[54],
@@ -191,14 +201,38 @@ def must_wait(kind: ObjectionKind, switches: Switches) -> bool:
     BIDDING_REGULATION[54],
     rule=("NO-11", "OP-05", "AW-03"),
 )
-def answer_refusals(kind: ObjectionKind, *, answered_already: bool, answer: str) -> list[Refusal]:
-    """Why an answer is not accepted: there is one already, or it says nothing."""
+def answer_refusals(
+    kind: ObjectionKind, *, answered_already: bool, answer: str, withdrawn: bool = False
+) -> list[Refusal]:
+    """Why an answer is not accepted: there is one, it says nothing, or nobody asks any more."""
     article = OBJECTION_ARTICLES[kind]
     refusals = []
+    if withdrawn:
+        refusals.append(Refusal("withdrawn", article, "该异议已经撤回"))
     if answered_already:
         refusals.append(Refusal("answered", article, "该异议已经答复"))
     if not answer.strip():
         refusals.append(Refusal("answer_empty", article, "答复内容不得为空"))
+    return refusals
+
+
+@under(
+    BIDDING_REGULATION[22],
+    BIDDING_REGULATION[44],
+    BIDDING_REGULATION[54],
+    PROCUREMENT_LAW[52],
+    rule=("NO-11", "AW-03"),
+)
+def withdrawal_refusals(
+    kind: ObjectionKind, switches: Switches, *, answered: bool, withdrawn: bool
+) -> list[Refusal]:
+    """Why an objection cannot be taken back: it was answered, or was taken back before."""
+    article = objection_article(kind, switches)
+    refusals = []
+    if answered:
+        refusals.append(Refusal("answered", article, "该异议已经答复，不能撤回"))
+    if withdrawn:
+        refusals.append(Refusal("withdrawn", article, "该异议已经撤回"))
     return refusals
 
 

@@ -16,7 +16,7 @@ from kernel.crypto.digests import b64, b64u, instant_text
 from kernel.identifiers import LotId
 from kernel.money import yuan_text
 from kernel.store.transaction import Transaction
-from trading import award_views, awarding, handover
+from trading import award_views, awarding, complaint_views, handover
 from trading.award_views import Result
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.winner_choice import GROUND_NAMES
@@ -131,6 +131,8 @@ async def _rendered(request: Request, tx: Transaction, lot_id: UUID, template: s
         draws=await draw_history.draws_of_lot(tx, LotId(lot_id)),
         may_award=seen.owned and tx.actor.role is Role.TENDEREE,
         objectable=await award_views.objectable(tx, LotId(lot_id)),
+        complaints=await complaint_views.complaints_about(tx, LotId(lot_id)),
+        award_void=await complaint_views.void_award(tx, LotId(lot_id)),
         now=tx.now,
         live_view=f"{lot_id}/public",
     )

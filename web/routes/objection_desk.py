@@ -20,10 +20,12 @@ from trading.award_views import ObjectionTold
 from trading.rules.objection_window import OBJECTION_ARTICLES
 from trading.rules.procedures import Procedure, switches_of
 from web.pages import render
+from web.petition_shapes import ObjectionDraft
 from web.request_scope import Act, ActRoute, Signed
 
 router = APIRouter(route_class=ActRoute)
 
+ALARMED: Final = (Role.TENDEREE, Role.AGENCY, Role.SUPERVISOR)
 CONCERNED: Final = (Role.TENDEREE, Role.AGENCY, Role.BIDDER, Role.SUPERVISOR)
 NO_STORE: Final = {"Cache-Control": "no-store"}
 
@@ -54,6 +56,26 @@ async def post_answer(tx: Act, lot_id: UUID, objection_id: UUID, raw: Signed) ->
     return {"id": str(done.id), "cautions": [one.as_json() for one in done.cautions]}
 
 
+@router.post("/api/v1/lots/{lot_id}/objections/{objection_id}/withdrawal", status_code=204)
+async def post_withdrawal(tx: Act, lot_id: UUID, objection_id: UUID, raw: Signed) -> None:
+    """Take an own objection back before it is answered; its brake is released."""
+    await objecting.withdraw_objection(tx, LotId(lot_id), ObjectionId(objection_id), raw)
+
+
+@router.post("/api/v1/lots/{lot_id}/objection-checks")
+async def post_objection_check(tx: Act, lot_id: UUID, asked: ObjectionDraft) -> JSONResponse:
+    """Every refusal that an objection would meet now; nothing is kept of it."""
+    refusals = await objecting.check_objection(tx, LotId(lot_id), asked.said())
+    return JSONResponse({"refusals": [one.as_json() for one in refusals]}, headers=NO_STORE)
+
+
+@router.get("/api/v1/overdue-answers")
+async def get_overdue_answers(tx: Act) -> JSONResponse:
+    """Objections that were not answered in their days, for their owner and the supervisors."""
+    found = await award_views.overdue_answers(tx)
+    return JSONResponse({"objections": [_told(one) for one in found]}, headers=NO_STORE)
+
+
 @router.get("/objections", response_class=HTMLResponse, include_in_schema=False)
 async def desk_page(request: Request, tx: Act) -> HTMLResponse:
     """The desk: what waits for an answer, what may be objected to, and how it works."""
@@ -64,6 +86,7 @@ async def desk_page(request: Request, tx: Act) -> HTMLResponse:
         "objection_desk/desk.html",
         objections=await award_views.objections_at_hand(tx) if concerned else (),
         objectable=objectable,
+        overdue=await award_views.overdue_answers(tx) if tx.actor.role in ALARMED else (),
         concerned=concerned,
         tendering=switches_of(Procedure.OPEN_TENDER_MANDATORY, on=beijing_day(tx.now)),
         procurement=switches_of(Procedure.PROCUREMENT_OPEN_TENDER, on=beijing_day(tx.now)),

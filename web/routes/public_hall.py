@@ -23,13 +23,16 @@ from kernel.store.parties import Organisation
 from kernel.store.transaction import transaction
 from trading import (
     award_views,
+    complaint_views,
     document_versions,
     due_lots,
     notice_board,
     numbering,
+    retendering,
     tendering,
 )
 from trading.notice_board import Found, Notice, NoticeLine, Project, Search, TenderFile, Times
+from trading.retendering import Lineage
 from trading.rules.document_changes import PLACE_NAMES
 from trading.rules.lot_lifecycle import ENDS, LotState
 from trading.rules.tender_file import BLOCK_NAMES
@@ -131,6 +134,8 @@ async def notice_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
         region_name=region_name,
         role=tx.actor.role,
         objectable=await award_views.objectable(tx, LotId(lot_id)),
+        complaints=await complaint_views.complaints_about(tx, LotId(lot_id)),
+        lineage=await retendering.lineage(tx, lot_id),
         may_bid=tx.actor.role is Role.BIDDER and found.line.state is LotState.OPEN,
         ended=found.line.state in ENDS,
         block_names=BLOCK_NAMES,
@@ -227,7 +232,8 @@ async def get_lots(tx: Act, asked: Annotated[ListAsked, Query()]) -> dict[str, A
 @router.get("/api/v1/lots/{lot_id}")
 async def get_lot(tx: Act, lot_id: UUID) -> dict[str, Any]:
     """A published lot with everything that was published about it."""
-    return _notice_told(await notice_board.notice(tx, lot_id))
+    found = await notice_board.notice(tx, lot_id)
+    return _notice_told(found) | _lineage_told(await retendering.lineage(tx, lot_id))
 
 
 @router.get("/api/v1/lots/{lot_id}/timetable")
@@ -377,6 +383,13 @@ def line_told(line: NoticeLine) -> dict[str, Any]:
         "bids_due_at": _instant(line.bids_due_at),
         "release_until": _instant(line.release_until),
         "candidates_until": _instant(line.candidates_until),
+    }
+
+
+def _lineage_told(found: Lineage) -> dict[str, Any]:
+    return {
+        "replaces": None if found.replaces is None else str(found.replaces[0]),
+        "replaced_by": None if found.replaced_by is None else str(found.replaced_by[0]),
     }
 
 

@@ -15,7 +15,7 @@ from kernel.events import plain
 from kernel.store.journal import Entry, read_view
 from kernel.store.transaction import Transaction
 from kernel.store.views import SUPERVISORS_FEED
-from trading import supervision_views
+from trading import complaint_views, supervision_views
 from web.pages import render
 from web.region_names import region_name
 from web.request_scope import Act
@@ -55,6 +55,7 @@ async def _rendered(request: Request, tx: Transaction, template: str) -> HTMLRes
         template,
         oversight=seen,
         draws=draws,
+        overdue_complaints=await complaint_views.overdue_complaints(tx),
         entries=entries[::-1],
         names=names,
         last=entries[-1].number if entries else 0,

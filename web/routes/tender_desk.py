@@ -56,6 +56,7 @@ from trading import (
     drafting,
     notice_board,
     questioning,
+    retendering,
     tendering,
 )
 from trading.cataloguing import CatalogueFacts
@@ -423,6 +424,12 @@ async def post_clarification_file(request: Request, tx: Act, lot_id: UUID) -> di
     return {"sha256": b64u(digest)}
 
 
+@router.post("/api/v1/lots/{lot_id}/retender", status_code=201)
+async def post_retender(tx: Act, lot_id: UUID) -> dict[str, str]:
+    """Draft a lot that tenders one again that came to nothing; the draft's id."""
+    return {"id": str(await retendering.tender_again(tx, LotId(lot_id)))}
+
+
 @router.post("/api/v1/lots/{lot_id}/custodians", status_code=204)
 async def post_custodians(tx: Act, lot_id: UUID, asked: CustodiansAsked) -> None:
     """Name everyone who is to keep a key of the lot."""
@@ -650,6 +657,8 @@ async def _published_page(request: Request, tx: Transaction, lot_id: UUID) -> HT
         course=course,
         steps=[str(step) for step in steps],
         waits=[str(step) for step in lot_course.WAITING],
+        may_retender=await retendering.may_tender_again(tx, LotId(lot_id)),
+        lineage=await retendering.lineage(tx, lot_id),
         draw_form=draw,
         committee_form=committee,
         ending_article=article_of(line.state, LotMove.CANCEL, regime=_regime_of(line.procedure))

@@ -124,7 +124,8 @@ function told(form) {
     } else if (field.type !== "radio" || field.checked) {
       const text = field.value.trim();
       if (inner && text === "") continue; // of several that one may name, this one was left out
-      const value = text === "" && field.dataset.empty === "null" ? null : text;
+      const empty = text === "" && field.dataset.empty === "null";
+      const value = empty ? null : field.dataset.as === "number" ? Number(text) : text;
       payload[outer] = inner ? { [inner]: value } : value;
     }
   }
