@@ -10,11 +10,12 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from types import MappingProxyType
+from typing import Annotated, Any, Final
 
 import httpx
 import structlog
@@ -249,6 +250,24 @@ class _Server(uvicorn.Server):
         yield
 
 
+ANSWERING: Final[Mapping[str, Any]] = MappingProxyType(
+    {"log_config": None, "log_level": "warning", "access_log": False, "server_header": False}
+)
+"""How every server here is quiet about whom it answers."""
+
+
+async def _answered(config: uvicorn.Config, sockets: list[socket.socket] | None = None) -> int:
+    """Answer HTTP until told to stop; `CONFLICT` where it could not begin."""
+    server = _Server(config)
+    stopped = asyncio.create_task(_until_told_to_stop())
+    stopped.add_done_callback(lambda _: setattr(server, "should_exit", True))
+    try:
+        await server.serve(sockets=sockets)
+    finally:
+        stopped.cancel()
+    return OK if server.started else CONFLICT
+
+
 @main.command(hidden=True)
 def serve() -> None:
     """Answer HTTP; started by `up`, which owns the database."""
@@ -264,21 +283,13 @@ def serve() -> None:
             port=settings.port,
             ws="websockets-sansio",
             ws_per_message_deflate=False,
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
             timeout_graceful_shutdown=10,
+            **ANSWERING,
         )
-        server = _Server(config)
-        stopped = asyncio.create_task(_until_told_to_stop())
-        stopped.add_done_callback(lambda _: setattr(server, "should_exit", True))
         try:
-            await server.serve()
+            return await _answered(config)
         finally:
-            stopped.cancel()
             await engine.dispose()
-        return OK if server.started else CONFLICT
 
     run(work(), tell=log_end)
 
@@ -456,7 +467,9 @@ def witness(
     log: Annotated[str, typer.Option("--log", help="The log's verifier key.")],
     key: Annotated[Path, typer.Option("--key", help="Key file; made where there is none.")],
     name: Annotated[str, typer.Option("--name", help="This witness's name, like a host name.")],
-    port: Annotated[int, typer.Option("--port", help="Port to listen on.")] = 8101,
+    port: Annotated[
+        int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")
+    ] = 8101,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     demo_clock: Annotated[
         str,
@@ -481,7 +494,7 @@ def witness(
         try:
             parse_vkey(log)
             signer = _witness_signer(key, name)
-        except BrokenSeal as error:
+        except (BrokenSeal, UnicodeDecodeError) as error:
             talk.print(f"[red]--log, --key or --name[/]: {shown(error)}")
             raise typer.Exit(USAGE) from None
     if show_key:
@@ -490,6 +503,9 @@ def witness(
     if demo_clock and not log.startswith("demo."):
         talk.print("[red]--demo-clock is only for a log whose origin begins with 'demo.'[/]")
         raise typer.Exit(USAGE)
+    with in_words():
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family)
     structured_logs.write_as_json()
     app = witnessing.create_witness(
         signer,
@@ -497,15 +513,11 @@ def witness(
         memory=witnessing.Memory(key.with_suffix(".state")),
         now=witnessing.demo_clock(demo_clock) if demo_clock else witnessing.own_clock,
     )
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-    )
+
+    async def work() -> int:
+        return await _answered(uvicorn.Config(app, **ANSWERING), [listener])
+
+    run(work(), tell=log_end)
 
 
 def _witness_signer(path: Path, name: str) -> WitnessSigner:

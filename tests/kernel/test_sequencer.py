@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -70,7 +71,11 @@ async def _sequence_until(engine: AsyncEngine, done: asyncio.Event, dice: random
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_reader_sees_every_entry_exactly_once_with_causes_before_effects(
-    store: Store, log_line: AsyncEngine, seed: int
+    store: Store,
+    log_line: AsyncEngine,
+    tick: Callable[[], Awaitable[None]],
+    sound: Callable[[], Awaitable[None]],
+    seed: int,
 ) -> None:
     dice = random.Random(seed)
     done = asyncio.Event()
@@ -95,6 +100,8 @@ async def test_a_reader_sees_every_entry_exactly_once_with_causes_before_effects
         if entry.facts["cause"]:
             assert places[entry.facts["cause"]] < entry.number
     assert deaths > 0
+    await tick()
+    await sound()
 
 
 async def test_only_one_process_leads_and_another_takes_over_when_its_line_ends(

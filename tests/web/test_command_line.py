@@ -40,6 +40,7 @@ from web.exit_codes import MEANINGS, code_of_answer
 ROOT = Path(__file__).resolve().parents[2]
 ME = ["--bidder", "b", "--key", "me.pem"]
 WHO = ["--key", "me.pem", "--organisation", "x"]
+BINARY = ["--key", "binary", "--organisation", "x", "--url", "http://127.0.0.1:9"]
 CENTRE = ["--name", "中心", "--person", "张三", "--identity-document", "AAAAAA1", "--key", "s.pem"]
 LOG = LogSigner("demo.sunbid.test/log", bytes(32)).vkey
 REAL = LogSigner("sunbid.test/log", bytes(32)).vkey
@@ -163,6 +164,12 @@ def test_an_option_that_does_not_exist_is_wrong_usage(words: tuple[str, ...]) ->
         (["verify", "log", __file__], 2),
         (["backup", "/proc/no-such-folder"], 3),
         (["witness", "--log", REAL, "--key", "/proc/no-such/key", "--name", "w"], 3),
+        (["witness", "--log", REAL, "--key", "binary", "--name", "w"], 2),
+        (["witness", "--log", REAL, "--key", "k", "--name", "w", "--port", "99999"], 2),
+        (["opening", "agree", "LOT", "--as", "agency", *BINARY], 2),
+        (["custody", "register", "LOT", "--custody-key", "k", *BINARY], 2),
+        (["draw", "countersign", "LOT", *BINARY], 2),
+        (["seat", "sit", "--as", "expert", "--seat-key", "binary", *BINARY], 2),
     ],
     ids=lambda one: " ".join(one) if isinstance(one, list) else None,
 )
@@ -174,6 +181,7 @@ def test_what_goes_wrong_has_its_own_exit_code(
     (tmp_path / "[").mkdir()
     (tmp_path / "[" / "boom].json").write_text('{"[/boom]": "[red]\\u001b[31m"}')
     (tmp_path / "me.pem").write_bytes(PrivateKey.generate().to_pem())
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     done = CliRunner().invoke(main, words)
     assert done.exit_code == code, done.output
     assert done.stdout == ""
@@ -317,6 +325,16 @@ def test_a_setting_that_makes_no_sense_is_named(monkeypatch: pytest.MonkeyPatch)
     done = CliRunner().invoke(main, ["doctor"])
     assert done.exit_code == 2
     assert "SUNBID_PORT" in done.stderr
+
+
+def test_a_witness_whose_port_is_taken_says_so(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        key = str(tmp_path / "key")
+        words = ["witness", "--log", LOG, "--key", key, "--name", "w.test/1", "--port", port]
+        done = CliRunner().invoke(main, words)
+    assert done.exit_code == 5
+    assert "in use" in done.stderr
 
 
 def test_a_witness_shows_the_key_it_keeps(tmp_path: Path) -> None:

@@ -401,6 +401,23 @@ async def test_every_field_entry_and_member_of_the_record_counts(
     assert count > 500
 
 
+@pytest.mark.parametrize("paper", ["policy", "timetable"])
+async def test_every_field_of_the_papers_beside_the_record_counts(
+    kept: Kept, export: Path, paper: str
+) -> None:
+    """Each mutant is signed again by the agency, who signed the paper when it was published."""
+    path = export / f"{paper}.dsse"
+    envelope = Envelope.from_bytes(path.read_bytes())
+    agency = kept.hall.tender.cast.agency.key
+    missed, count = [], 0
+    for what, place, changed in tampered(json.loads(envelope.payload)):
+        path.write_bytes(agency.sign(envelope.payload_type, canonical(changed)).to_bytes())
+        missed += [] if failed(export) else [(what, place)]
+        count += 1
+    assert missed == []
+    assert count > 20
+
+
 def unprovable(what: str, path: tuple[Any, ...]) -> bool:
     """Whether only the digests of a whole bid's secrets changed: nothing else is known of them."""
     return what in ("flipped", "exchanged") and path[-2:-1] == ("secret_digests",)

@@ -403,7 +403,7 @@ async def _cut(stage: Stage, seats: list[SeatHand], bids: list[dict[str, Any]]) 
             refused = await other.refused("get", code="committee_incomplete", path="bids")
             await asyncio.sleep(NAP_S)
     stopped_s = asyncio.get_running_loop().time() - began
-    in_time = stopped_s <= stage.settings.lease_s + STOPS_WITHIN_S + NOISE_S
+    allowed_s = stage.settings.lease_s + STOPS_WITHIN_S + NOISE_S
     waiting = (await cut.ask("state"))["queued"]
     await _room_until(other, lambda room: room["phase"] == "paused")
     await cut.line.restore()
@@ -418,13 +418,15 @@ async def _cut(stage: Stage, seats: list[SeatHand], bids: list[dict[str, Any]]) 
         39,
         "one seat's line is cut: reading stops, queued edits arrive, none lost or doubled",
         LAW_38,
-        in_time
+        stopped_s <= allowed_s
         and waiting == len(changed)
         and _as_told(cells) == _as_meant(cut.marks)
         and once
         and sent == {"conflicts": 0, "turned_down": []}
         and again,
-        f"reading stopped after {stopped_s:.0f} s; {waiting} edits queued, each arrived once",
+        f"reading stopped after {stopped_s:.0f} s, of which the seat's lease"
+        f" {stage.settings.lease_s:.0f} s and at most {allowed_s:.0f} s in all;"
+        f" {waiting} edits queued, each arrived once",
     )
 
 

@@ -80,8 +80,8 @@ async def play(stage: Stage) -> None:
         await _before_the_window(stage, lot, stranger)
         await act_draw.play(stage)
         await _end_window(stage, lot)
-        await _shares(stage, lot)
-        await _all_at_once(stage, lot, stranger, watcher)
+        shown_early = await _shares(stage, lot)
+        await _all_at_once(stage, lot, stranger, watcher, shown_early)
         await _objection_and_record(stage, lot)
         await _verify(stage, lot)
         await _wait_for(lambda: "OpeningRecorded" in watcher.kinds)
@@ -267,9 +267,11 @@ async def _request(stage: Stage, name: str, lot: str) -> dict[str, Any]:
                 return told
 
 
-async def _shares(stage: Stage, lot: str) -> None:
+async def _shares(stage: Stage, lot: str) -> list[str]:
+    """The custodians give their shares; where a price could be read when two of them had."""
     wrong_named = False
     two_were_enough = False
+    early: list[str] = []
     for number, name in enumerate(PRESENT_CUSTODIANS):
         payload = _custodian(stage, name).answer(await _request(stage, name, lot))
         if number == 0:
@@ -279,6 +281,7 @@ async def _shares(stage: Stage, lot: str) -> None:
             await stage.settled()
             told = await stage["centre"].get(f"/api/v1/lots/{lot}/opening")
             two_were_enough = told["opened_at"] is not None
+            early = await _prices_shown(stage, lot)
     stage.expect(25, "a wrong share is refused and names its custodian", ARTICLE_30, wrong_named)
     await _until_state(stage, lot, "opened")
     stage.expect(
@@ -287,6 +290,19 @@ async def _shares(stage: Stage, lot: str) -> None:
         "《电子招标投标办法》第16条、第30条",
         not two_were_enough,
     )
+    return early
+
+
+async def _prices_shown(stage: Stage, lot: str) -> list[str]:
+    """Where the hall shows a price to the centre's staff or to the supervisor."""
+    prices = [own.sheet["price"] for own in stage.facts.bids.values()]
+    written = {*prices, *(f"{Decimal(price):,}" for price in prices)}
+    shown = []
+    for name in ("centre", "supervisor"):
+        for path in (f"/api/v1/lots/{lot}/opening", f"/openings/{lot}"):
+            told = (await stage[name].read(path)).decode()
+            shown += [f"{name} {path}" for price in written if price in told]
+    return shown
 
 
 async def _wrong_share(stage: Stage, name: str, lot: str, payload: dict[str, Any]) -> bool:
@@ -303,7 +319,9 @@ async def _wrong_share(stage: Stage, name: str, lot: str, payload: dict[str, Any
     return cites(problem, ARTICLE_30) and stage.players[name].organisation in str(problem)
 
 
-async def _all_at_once(stage: Stage, lot: str, stranger: Client, watcher: Watcher) -> None:
+async def _all_at_once(
+    stage: Stage, lot: str, stranger: Client, watcher: Watcher, shown_early: list[str]
+) -> None:
     told = await stranger.get(f"/api/v1/lots/{lot}/opening")
     by_name = {bid["name"]: bid for bid in told["bids"]}
     revoked = by_name[stage.players[f"bidder{REVOKED + 1}"].organisation]
@@ -342,9 +360,10 @@ async def _all_at_once(stage: Stage, lot: str, stranger: Client, watcher: Watche
         "all prices appear at once, equal to the sealed sheets",
         ARTICLE_30,
         not early
+        and not shown_early
         and all(by_name[name]["sheet"] == sheet for name, sheet in shown.items())
         and watcher.kinds.count("BidsOpened") == 1,
-        f"{len(shown)} bids",
+        ", ".join(shown_early) or f"{len(shown)} bids",
     )
 
 

@@ -1,7 +1,9 @@
 """Everybody who may look before a closing, and whether anything they see tells that somebody bid.
 
-All that every sort of person can ask for is read before the first bid exists and again after bids
-came in. What differs would be a count, a name or a presence. Two things differ by themselves and
+What tells of a lot, its parties and what goes on is read by every sort of person before the first
+bid exists and again after bids came in. What differs would be a count, a name or a presence. The
+log's checkpoints, tiles, proofs and manifest are not compared: they follow from the entries, which
+are, and grow by the clock. Two things differ by themselves and
 tell of time alone: how much later it is, and the log's own housekeeping, which goes on at fixed
 times whatever happens. They are taken out by what they are, and nothing else is.
 """
@@ -134,6 +136,7 @@ def _said(kind: str) -> tuple[str, ...]:
 
 def paths_about(stage: Stage, lot: str) -> tuple[str, ...]:
     """Everything that tells of a lot, of its parties, or of what goes on at all."""
+    project = stage.facts.project_id
     rivals = [stage.players[f"bidder{number}"].organisation_id for number in (1, 3)]
     return (
         f"/api/v1/lots/{lot}",
@@ -156,6 +159,10 @@ def paths_about(stage: Stage, lot: str) -> tuple[str, ...]:
         *("/", "/notices", f"/notices/{lot}", "/openings", f"/openings/{lot}"),
         *("/evaluation", "/objections", "/bids", f"/lots/{lot}/bid", "/supervision", "/desk"),
         *(f"/desk/lots/{lot}", "/custodian", f"/awards/{lot}", "/transparency"),
+        *(f"/api/v1/lots/{lot}/questions", f"/notices/{lot}/questions"),
+        *(f"/api/v1/projects/{project}", f"/projects/{project}", f"/desk/projects/{project}"),
+        *("/api/v1/own-projects", "/api/v1/organisations", "/api/v1/decisions", "/bars"),
+        *("/api/v1/experts/waiting", "/experts", "/sites", "/centre", "/api/v1/listings"),
     )
 
 
