@@ -26,6 +26,7 @@ import httpx
 from kernel.crypto.digests import instant_text
 from kernel.settings import Settings
 from kernel.store.outbox import Channel, Outcome
+from kernel.store.trusted_authorities import trusted_authorities
 from web import webhook_signing
 from web.notification_texts import Letter
 
@@ -124,7 +125,9 @@ class Gateway:
         headers = webhook_signing.signed_headers(str(letter.id), body, self.secrets, at=at)
         headers["content-type"] = "application/json"
         try:
-            async with httpx.AsyncClient(timeout=PATIENCE_S, follow_redirects=False) as client:
+            async with httpx.AsyncClient(
+                timeout=PATIENCE_S, verify=trusted_authorities(), follow_redirects=False
+            ) as client:
                 answer = await client.post(self.url, content=body, headers=headers)
         except httpx.HTTPError as error:
             return Outcome.LATER, type(error).__name__

@@ -29,6 +29,7 @@ from kernel.crypto.signing import PrivateKey
 from kernel.errors import Outrun
 from kernel.settings import Settings
 from kernel.store import founding, migrating
+from kernel.store.child_processes import ending_with_us
 from kernel.store.database import APP, LOG, OWNER, connect, session_factory
 from kernel.store.documents import Documents
 from kernel.store.embedded_postgres import EmbeddedPostgres, PostgresUnavailable
@@ -151,6 +152,7 @@ class Premises:
                     *(sys.executable, "-m", "web.command_line", command),
                     env=dict(told),
                     stderr=ears,
+                    preexec_fn=ending_with_us(signal.SIGTERM),
                 )
             self._children.append(child)
             code = await child.wait()

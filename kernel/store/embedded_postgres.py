@@ -13,7 +13,6 @@ made more permissive.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import fcntl
 import hashlib
 import importlib.util
@@ -27,7 +26,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +36,7 @@ import asyncpg
 import structlog
 
 from kernel.errors import PlatformError
+from kernel.store.child_processes import ending_with_us
 from kernel.store.database import APP, LOG, MINOR_FLOORS, OWNER, READ, is_trusted_release
 
 log = structlog.get_logger()
@@ -56,7 +55,6 @@ STOP_PATIENCE_S: Final = 30.0
 
 SHARED_HOME: Final = Path("/var/lib/sunbid")
 POINTER: Final = "the-data-is-elsewhere.txt"
-PR_SET_PDEATHSIG: Final = 1
 
 HBA: Final = f"""\
 # Only the house's own roles, only over the socket. The superuser had its one use.
@@ -412,7 +410,7 @@ class EmbeddedPostgres:
                 cwd="/",
                 env=_bare_environment(),
                 start_new_session=True,
-                preexec_fn=_die_with_parent(),  # noqa: PLW1509 -- only a system call, no locks
+                preexec_fn=ending_with_us(signal.SIGINT),  # noqa: PLW1509 -- only a system call, no locks
                 **self._user.process_options(),
             )
         try:
@@ -576,21 +574,6 @@ def _copy_of_wheel_tools(tools: Path, *, into: Path = SHARED_HOME) -> Path:
     except OSError:  # another process was faster, and its copy is as good
         shutil.rmtree(making)
     return copied_tools
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """What the child does before it becomes the server: on Linux, ask to be ended with us."""
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None)
-    parent = os.getpid()
-
-    def ask() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGINT)
-        if os.getppid() != parent:  # the parent was gone before we asked
-            os._exit(1)
-
-    return ask
 
 
 def _processes_marked(mark: str) -> set[int]:

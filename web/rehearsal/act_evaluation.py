@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from urllib.parse import urlsplit
 
 from kernel.crypto.digests import b64, canonical, parse_instant, strict_json, unb64
 from kernel.crypto.signing import Envelope, PrivateKey
+from kernel.store.child_processes import ending_with_us
 from web.client import Client, Problem
 from web.rehearsal import act_draw
 from web.rehearsal.cast import BIDDERS, REGIONS, REJECTED, SITES
@@ -168,6 +170,7 @@ async def _seat(stage: Stage, region: str, number: int) -> SeatHand:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=1 << 24,
+        preexec_fn=ending_with_us(signal.SIGTERM),
     )
     return SeatHand(region, number, folder, line, process)
 

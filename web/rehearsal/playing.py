@@ -10,6 +10,7 @@ import asyncio
 import fcntl
 import json
 import shutil
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -28,6 +29,7 @@ from kernel.errors import Outrun
 from kernel.randomness import random_bytes
 from kernel.settings import Settings
 from kernel.store import founding
+from kernel.store.child_processes import ending_with_us
 from kernel.store.registering import install_staff
 from web import premises
 from web.rehearsal import (
@@ -270,6 +272,7 @@ async def _witnesses(
             *("--log", vkey, "--name", name, "--port", str(port)),
             *("--key", str(folder / "witnesses" / f"{name.split('/')[-1]}.key")),
             *("--demo-clock", settings.origin),
+            preexec_fn=ending_with_us(signal.SIGTERM),
         )
         for name, _, port in witnesses
     ]
