@@ -8,10 +8,14 @@ then its canonical bytes stand among the tender documents, whose digests the sig
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
+
+from sqlalchemy import select
+from sqlmodel import col
 
 from kernel.access import Role, by
 from kernel.crypto.digests import Malformed, canonical, sha256
@@ -122,6 +126,19 @@ def _known(lot: LotRow, project: ProjectRow) -> dict[str, str]:
     if words.get("consortium"):
         known["是否接受联合体"] = "不接受" if "不接受" in words["consortium"] else "接受"
     return {gap: value for gap, value in known.items() if value}
+
+
+async def published_file(tx: Transaction, lot_id: UUID) -> TenderDocument | None:
+    """The newest tender file of a published lot; None where it was published without one."""
+    digest = await tx.session.scalar(
+        select(col(TenderDocumentRow.digest))
+        .where(col(TenderDocumentRow.lot_id) == lot_id, col(TenderDocumentRow.name) == FILE_NAME)
+        .order_by(col(TenderDocumentRow.clarification).desc())
+        .limit(1)
+    )
+    if digest is None:
+        return None
+    return parse_tender_file(json.loads(await tx.documents.read(digest)))
 
 
 # ── writing ───────────────────────────────────────────────────────────────────────────────────

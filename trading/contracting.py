@@ -27,6 +27,7 @@ from kernel.statute import Regime
 from kernel.store.parties import organisation_names, take_part, verified_statement
 from kernel.store.transaction import Transaction
 from trading import complaining, lots, objecting
+from trading.composing import published_file
 from trading.contract_cases import (
     Case,
     Side,
@@ -285,6 +286,8 @@ async def paper_of(tx: Transaction, case: Case) -> dict[str, Any]:
         .where(col(TenderDocumentRow.lot_id) == case.lot.id)
         .order_by(col(TenderDocumentRow.clarification), col(TenderDocumentRow.name))
     )
+    file = await published_file(tx, case.lot.id)
+    form = () if file is None else file.blocks
     return {
         "v": "ebid-contract/1",
         "project": str(case.project.id),
@@ -303,7 +306,7 @@ async def paper_of(tx: Transaction, case: Case) -> dict[str, Any]:
         },
         "scope": str(case.lot.notice.get("content", "")),
         "manager": manager,
-        "clauses": contract_clauses(WorkKind(case.project.category)),
+        "clauses": contract_clauses(WorkKind(case.project.category), form),
         "documents": [{"name": one.name, "sha256": b64u(one.digest)} for one in documents],
         "performance_security": "0.00",
         "security_forms": [],

@@ -28,11 +28,12 @@ from kernel.store.parties import Organisation, organisations_by_id
 from kernel.store.tables import OrganisationRow
 from kernel.store.transaction import Transaction
 from trading import drafting, lots, numbering
+from trading.composing import published_file
 from trading.rules.key_custody import Custody
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.notice_contents import WorkKind
 from trading.rules.procedures import Procedure, SecurityForm
-from trading.rules.tender_file import FILE_NAME, TenderDocument, parse_tender_file
+from trading.rules.tender_file import TenderDocument
 from trading.tables import (
     LotRow,
     NoticeRow,
@@ -497,15 +498,7 @@ async def _document(tx: Transaction, lot: LotRow) -> TenderDocument | None:
     """
     if lot.documents_from is None or tx.now < lot.documents_from:
         return None
-    digest = await tx.session.scalar(
-        select(col(TenderDocumentRow.digest))
-        .where(col(TenderDocumentRow.lot_id) == lot.id, col(TenderDocumentRow.name) == FILE_NAME)
-        .order_by(col(TenderDocumentRow.clarification).desc())
-        .limit(1)
-    )
-    if digest is None:
-        return None
-    return parse_tender_file(json.loads(await tx.documents.read(digest)))
+    return await published_file(tx, lot.id)
 
 
 async def _timetables(tx: Transaction, lot_id: UUID) -> tuple[Times, ...]:

@@ -14,10 +14,11 @@ from fastapi import FastAPI
 from playwright.async_api import Browser, expect
 from sqlalchemy import text
 
+from kernel.access import PUBLIC
 from kernel.crypto.digests import b64u, sha256, unb64, unb64u
 from kernel.crypto.signing import Envelope, verify
 from kernel.settings import Settings
-from kernel.store.transaction import Store
+from kernel.store.transaction import Store, transaction
 from kernel.working_days import end_of_day
 from tests.awards import (
     Evaluated,
@@ -34,7 +35,9 @@ from tests.web.careless_senders import AFTER_THE_AWARD, CarelessSenders
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page, signed_in, token_of
 from trading import alarming
+from trading.composing import published_file
 from trading.rules.procedures import Procedure, SecurityForm
+from trading.rules.tender_file import BlockKind
 from web.client import Client, Problem
 
 __all__ = ["chromium"]
@@ -327,6 +330,12 @@ async def test_nothing_that_differs_in_substance_is_signed(
 ) -> None:
     path = f"{signing.path}/contract"
     paper = await signing.tenderee.get(f"{path}/draft")
+    async with transaction(evaluated.hall.store, actor=PUBLIC) as tx:
+        file = await published_file(tx, evaluated.hall.lot_id)
+    assert file is not None
+    form = [block for block in file.blocks if block.kind is BlockKind.CONTRACT]
+    assert [one["text"] for one in paper["clauses"]] == [block.text for block in form]
+    assert form, "the lot was published with a form of its own"
     for term, value in (("price", "118000000.00"), ("period", "600日历天"), ("quality", "优良")):
         other = {**paper, "terms": {**paper["terms"], term: value}}
         problem = await refused(signing.tenderee, path, "contract", other)
