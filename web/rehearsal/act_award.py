@@ -104,7 +104,9 @@ async def _objection(stage: Stage, lot: str, notice: dict[str, Any], stranger: C
         {
             "lot": lot,
             "about": "result",
-            "words": "请核实第一中标候选人类似工程业绩的评分依据。",
+            "request": "请核实第一中标候选人类似工程业绩的评分。",
+            "grounds": "公示的业绩与招标文件要求的类似工程在规模上不一致。",
+            "evidence": [{"title": "中标候选人公示", "text": "公示所列第一中标候选人的业绩"}],
         },
     )
     braked = await stranger.get(f"/api/v1/lots/{lot}/award")

@@ -30,8 +30,11 @@ PAGES_MAX: Final = 500
 HOUSEKEEPING: Final = frozenset({"FillerKeyCommitted", "FillerKeyDisclosed"})
 """What the log enters by the clock alone: the keys of its fillers."""
 
-PASSING: Final = re.compile(r'nonce="[^"]*"|\d\d:\d\d(?::\d\d(?:\.\d+)?)?|<progress[^>]*>')
-"""What differs between two views of the same page: a script's nonce, and how late it is."""
+PASSING: Final = re.compile(
+    r'nonce="[^"]*"|\d\d:\d\d(?::\d\d(?:\.\d+)?)?|<progress[^>]*>|(?:已等待|waiting for) [^<]*'
+)
+"""What differs between two views of the same page: a script's nonce, how late it is, and since
+when somebody has waited."""
 
 GROWING: Final = re.compile(
     r'<pre\b.*?</pre>|<ul class="grid kpis">.*?</ul>|<ul class="plain">.*?</ul>', re.DOTALL
