@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
+from typing import Final
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -79,12 +81,29 @@ PLACES: tuple[APIRouter, ...] = (
 )
 
 
+KNOWN: Final = [Depends(request_scope.known_parameters)]
+"""What every route asks: that nothing is sent along that it does not know."""
+
+
+@cache
+def _doors() -> APIRouter:
+    """Every place with its routes, which are the same whatever store they lead to.
+
+    FastAPI works out what each of them takes when the first request comes; whoever makes a second
+    app in one process need not have that done again.
+    """
+    house = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, dependencies=KNOWN)
+    for place in PLACES:
+        house.include_router(place)
+    return house.router
+
+
 def create_app(store: Store, settings: Settings) -> FastAPI:
     """The platform over this store, with every place open."""
 
     @asynccontextmanager
     async def open_house(app: FastAPI) -> AsyncIterator[None]:
-        async with live.hub_following(store) as hub:
+        async with live.hub_following(store) as hub, _doors().lifespan_context(app):
             app.state.hub = hub
             yield
 
@@ -94,12 +113,11 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=open_house,
-        dependencies=[Depends(request_scope.known_parameters)],
+        dependencies=KNOWN,
     )
     app.state.store = store
     app.state.settings = settings
-    for place in PLACES:
-        app.include_router(place)
+    app.router.routes.extend(_doors().routes)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     problems.answer_with_problems(app)
     measuring.measure(app)
