@@ -5,7 +5,8 @@ Electronic Bidding Measures 30: what is opened before its time cannot be closed 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +26,8 @@ from kernel.randomness import random_bytes
 from kernel.store.tables import PlatformRow
 from kernel.store.transaction import Store, transaction
 from kernel.store.transparency_log import proof_of
+from tests.conftest import TEMPLATE
+from tests.kept_stores import Lines, founded_store, settings_in
 from tests.log_story import Tick
 from tests.opened_lots import (
     Entry,
@@ -121,9 +124,27 @@ async def a_waiting_hall(
 
 
 @pytest.fixture
-async def asked(store: Store, tick: Tick) -> Asked:
+async def asked_here(store: Store, tick: Tick) -> Asked:
+    """Where the answer can be given to the platform that asks."""
     hall = await a_waiting_hall(store, tick)
     return await asked_of(hall, hall.tender.cast.custodians[0])
+
+
+@pytest.fixture(scope="module")
+async def kept(role_lines: Lines, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asked]:
+    """A custodian who was asked once, for all tests that only look at the answer."""
+    name, settings = "kept_asked", settings_in(tmp_path_factory.mktemp("asked") / "store")
+    async with founded_store(role_lines, name, TEMPLATE, settings) as (store, tick):
+        hall = await a_waiting_hall(store, tick)
+        yield await asked_of(hall, hall.tender.cast.custodians[0])
+    await role_lines.server.drop_database(name)
+
+
+@pytest.fixture
+def asked(kept: Asked) -> Asked:
+    """The same request, for a test to change, and a program that has seen nothing yet."""
+    program = Custodian(key=kept.program.key, trust=kept.program.trust, now=kept.program.now)
+    return replace(kept, request=deepcopy(kept.request), program=program)
 
 
 def given_for(answer: dict[str, Any]) -> set[tuple[str, str]]:
@@ -131,10 +152,10 @@ def given_for(answer: dict[str, Any]) -> set[tuple[str, str]]:
 
 
 async def test_a_convinced_program_gives_what_was_released_and_what_may_be_opened_for_the_absent(
-    asked: Asked,
+    asked_here: Asked,
 ) -> None:
-    answer = asked.program.answer(asked.request)
-    entries = asked.hall.entries
+    answer = asked_here.program.answer(asked_here.request)
+    entries = asked_here.hall.entries
     heads = {n: [b64u(file.head) for file in entries[n].files] for n in range(4)}
     both = [head for n in (RELEASED, ESCROWED, 3) for head in heads[n]]
     assert given_for(answer) == {
@@ -142,10 +163,10 @@ async def test_a_convinced_program_gives_what_was_released_and_what_may_be_opene
         *((head, sealing.BIDDER) for head in heads[ESCROWED]),
     }
     assert not {head for head, _ in given_for(answer)} & set(heads[ABSENT])
-    async with transaction(
-        asked.hall.store, actor=asked.player.actor, now=await asked.hall.window_ends_at()
-    ) as tx:
-        await opening.give_shares(tx, asked.hall.lot_id, signed(asked.player, "shares", answer))
+    hall, player = asked_here.hall, asked_here.player
+    now = await hall.window_ends_at()
+    async with transaction(hall.store, actor=player.actor, now=now) as tx:
+        await opening.give_shares(tx, hall.lot_id, signed(player, "shares", answer))
 
 
 # ── what does not convince it ─────────────────────────────────────────────────────────────────
