@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib import import_module
 from itertools import count
@@ -36,6 +36,7 @@ from kernel.store.transaction import Store
 from kernel.store.transparency_log import disclose_fillers, integrate_once, publish_once
 from tests.awards import Evaluated
 from tests.committees_at_work import KeptCommittees, WorkRoom, committees_kept
+from tests.draw_cast import DrawHouse
 from tests.kept_stores import START, Lines, clock_turned, cosign, settings_in, store_over
 from tests.kept_stories import KeptStories, Told, continued
 from tests.opened_lots import Hall
@@ -188,6 +189,13 @@ def evaluated(told: Told | None, store: Store) -> Evaluated:
     """A lot whose committee has reported, on the evening of the opening."""
     found: Evaluated = _gone_on_with(told, store)
     return found
+
+
+@pytest.fixture
+def draw_house(told: Told | None, store: Store, tick: Callable[[], Awaitable[None]]) -> DrawHouse:
+    """A closed lot whose experts are to be drawn; only the log's hand is this test's own."""
+    found: DrawHouse = _gone_on_with(told, store)
+    return replace(found, tick=tick, programs={})
 
 
 @pytest.fixture

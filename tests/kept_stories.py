@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from kernel.store.transaction import Store
 from tests.awards import a_recorded_lot, an_evaluated_lot
-from tests.kept_stores import Lines, founded_store, settings_in, witnessed
+from tests.draw_cast import a_draw_house
+from tests.kept_stores import Lines, Tick, founded_store, settings_in, witnessed
 from tests.opened_lots import Hall, a_closed_lot
 from tests.sealed_bids import a_tender
 
@@ -25,7 +26,7 @@ from tests.sealed_bids import a_tender
 class Story:
     """How it is told in an empty platform, and how what came of it is taken to another store."""
 
-    tell: Callable[[Store], Awaitable[Any]]
+    tell: Callable[[Store, Tick], Awaitable[Any]]
     taken_to: Callable[[Any, Store], Any]
 
 
@@ -35,11 +36,18 @@ def _hall_in(hall: Hall, store: Store) -> Hall:
 
 STORIES: Final[Mapping[str, Story]] = MappingProxyType(
     {
-        "tender": Story(a_tender, lambda tender, _: tender),
-        "hall": Story(a_closed_lot, _hall_in),
-        "recorded_hall": Story(a_recorded_lot, _hall_in),
+        "tender": Story(lambda store, _: a_tender(store), lambda tender, _: tender),
+        "hall": Story(lambda store, _: a_closed_lot(store), _hall_in),
+        "recorded_hall": Story(lambda store, _: a_recorded_lot(store), _hall_in),
         "evaluated": Story(
-            an_evaluated_lot, lambda lot, store: replace(lot, hall=_hall_in(lot.hall, store))
+            lambda store, _: an_evaluated_lot(store),
+            lambda lot, store: replace(lot, hall=_hall_in(lot.hall, store)),
+        ),
+        "draw_house": Story(
+            a_draw_house,
+            lambda house, store: replace(
+                house, store=store, parties=dict(house.parties), experts=list(house.experts)
+            ),
         ),
     }
 )
@@ -81,8 +89,8 @@ class KeptStories:
     async def _tell(self, name: str) -> Told:
         folder, database = self.folder / name, f"story_{name}"
         settings = witnessed(settings_in(folder))
-        async with founded_store(self.lines, database, self.template, settings) as (store, _):
-            result = await STORIES[name].tell(store)
+        async with founded_store(self.lines, database, self.template, settings) as (store, tick):
+            result = await STORIES[name].tell(store, tick)
         self.told[name] = Told(name, result, database, folder)
         return self.told[name]
 

@@ -47,8 +47,8 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def house(store: Store, tick: Tick) -> DrawHouse:
-    return await a_draw_house(store, tick)
+def house(draw_house: DrawHouse) -> DrawHouse:
+    return draw_house
 
 
 # ── calling ───────────────────────────────────────────────────────────────────────────────────

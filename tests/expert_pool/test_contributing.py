@@ -41,8 +41,8 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def house(store: Store, tick: Tick) -> DrawHouse:
-    return await a_draw_house(store, tick)
+def house(draw_house: DrawHouse) -> DrawHouse:
+    return draw_house
 
 
 # ── the order of the steps ────────────────────────────────────────────────────────────────────

@@ -22,7 +22,6 @@ from kernel.access import Role
 from kernel.errors import Refused
 from kernel.settings import Settings
 from kernel.store.tables import CapacityRow
-from kernel.store.transaction import Store
 from tests.decisions import barred
 from tests.draw_cast import (
     CIVIL,
@@ -30,9 +29,7 @@ from tests.draw_cast import (
     EAST,
     HOST,
     DrawHouse,
-    Tick,
     a_close_entry,
-    a_draw_house,
     an_expert,
     bar_expert,
 )
@@ -48,8 +45,8 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def house(store: Store, tick: Tick) -> DrawHouse:
-    return await a_draw_house(store, tick)
+def house(draw_house: DrawHouse) -> DrawHouse:
+    return draw_house
 
 
 # ── announcing ────────────────────────────────────────────────────────────────────────────────

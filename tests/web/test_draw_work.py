@@ -18,8 +18,7 @@ from kernel.crypto import fair_draw
 from kernel.crypto.digests import b64u, canonical, parse_instant, unb64u
 from kernel.errors import BrokenSeal
 from kernel.settings import Settings
-from kernel.store.transaction import Store
-from tests.draw_cast import DrawHouse, Tick, a_draw_house
+from tests.draw_cast import DrawHouse
 from web.custodian_work import Trust, Unconvinced
 from web.draw_work import DrawParty, countersignature
 
@@ -31,10 +30,9 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def house(store: Store, tick: Tick) -> DrawHouse:
-    house = await a_draw_house(store, tick)
-    await house.announce()
-    return house
+async def house(draw_house: DrawHouse) -> DrawHouse:
+    await draw_house.announce()
+    return draw_house
 
 
 async def test_a_program_joins_no_draw_that_was_announced_without_it(house: DrawHouse) -> None:

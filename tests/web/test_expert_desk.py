@@ -26,7 +26,7 @@ from kernel.randomness import random_id
 from kernel.settings import Settings
 from kernel.store.transaction import Store, transaction
 from kernel.store.views import PUBLIC_FEED, SUPERVISORS_FEED, own_acts
-from tests.draw_cast import STRATA, DrawHouse, Tick, a_draw_house, a_pool, an_expert
+from tests.draw_cast import STRATA, DrawHouse, Tick, a_pool, an_expert
 from tests.opened_lots import Hall, a_hall, an_entry, everything_opened, released, window_ended
 from tests.sealed_bids import Tender
 from tests.tenders import Player, a_player, a_uscc
@@ -63,8 +63,8 @@ async def app(store: Store, settings: Settings) -> FastAPI:
 
 
 @pytest.fixture
-async def house(store: Store, tick: Tick) -> DrawHouse:
-    return await a_draw_house(store, tick)
+def house(draw_house: DrawHouse) -> DrawHouse:
+    return draw_house
 
 
 def an_application(pool: Player, **changes: Any) -> dict[str, Any]:
