@@ -265,8 +265,7 @@ def sunbid(words: list[str]) -> None:
 def test(words: list[str]) -> int:
     """The tests that belong to every change."""
     # A file's tests stay on one worker, so that what they share is made once.
-    # There is one worker more than cores, because some tests wait for processes of their own.
-    spread = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+    spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     return pytest([*spread, "--ignore=tests/soak", "-m", "not soak", *words])
 
 
