@@ -80,13 +80,10 @@ class Version:
     bids_due_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedWords:
-    """One place of the notice whose words differ."""
+class SideBySide:
+    """What changed, as its old and its new text."""
 
-    place: str
-    old: str
-    new: str
+    __slots__ = ()
     segments: tuple[Segment, ...]
 
     @property
@@ -98,6 +95,16 @@ class ChangedWords:
     def new_side(self) -> tuple[Segment, ...]:
         """The new text: what was kept and what was inserted."""
         return tuple(one for one in self.segments if one.edit is not Edit.DELETED)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedWords(SideBySide):
+    """One place of the notice whose words differ."""
+
+    place: str
+    old: str
+    new: str
+    segments: tuple[Segment, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +117,7 @@ class ChangedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangedPart:
+class ChangedPart(SideBySide):
     """A block, a line of the bill or a figure of a tender file; empty text where it is not there.
 
     `kind` is `block`, `item` or `term`; `number` is what the file numbers or names it by.
@@ -122,16 +129,6 @@ class ChangedPart:
     old: str
     new: str
     segments: tuple[Segment, ...]
-
-    @property
-    def old_side(self) -> tuple[Segment, ...]:
-        """The old text: what was kept and what was deleted."""
-        return tuple(one for one in self.segments if one.edit is not Edit.INSERTED)
-
-    @property
-    def new_side(self) -> tuple[Segment, ...]:
-        """The new text: what was kept and what was inserted."""
-        return tuple(one for one in self.segments if one.edit is not Edit.DELETED)
 
 
 @dataclass(frozen=True, slots=True)
