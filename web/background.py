@@ -11,6 +11,8 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
+from typing import Final
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -38,61 +40,28 @@ ALARMS_EVERY_S = 10
 SWEEP_EVERY_S = 600
 
 
+BEATS: Final[tuple[tuple[Callable[[Store], Awaitable[int]], int, int], ...]] = (
+    # A lot whose bids take long to read keeps no other from its moment: who works on a lot has
+    # claimed it, and whoever wakes next passes it by.
+    (due_lots.wake, 1, 3),
+    (due_listings.wake, 1, 1),
+    (attending.note_absences, 1, 1),
+    (drawing.void_overdue, OVERDUE_DRAWS_EVERY_S, 1),
+    (alarming.ring, ALARMS_EVERY_S, 1),
+    (uploading.sweep, SWEEP_EVERY_S, 1),
+)
+"""What is done again and again: the act, every how many seconds, and by how many at once."""
+
+
 async def run(
     store: Store, *, log_engine: AsyncEngine, signer: LogSigner, settings: Settings
 ) -> None:
     """Keep everything going until cancelled."""
-    metronome = AsyncIOScheduler()
-    metronome.add_job(
-        _woken(lambda: due_lots.wake(store)),
-        "interval",
-        seconds=1,
-        # A lot whose bids take long to read keeps no other from its moment: who works on a lot
-        # has claimed it, and whoever wakes next passes it by.
-        max_instances=3,
-        coalesce=True,
-        misfire_grace_time=None,
-    )
-    metronome.add_job(
-        _woken(lambda: due_listings.wake(store)),
-        "interval",
-        seconds=1,
-        max_instances=1,
-        coalesce=True,
-        misfire_grace_time=None,
-    )
-    metronome.add_job(
-        _woken(lambda: attending.note_absences(store)),
-        "interval",
-        seconds=1,
-        max_instances=1,
-        coalesce=True,
-        misfire_grace_time=None,
-    )
-    metronome.add_job(
-        _woken(lambda: drawing.void_overdue(store)),
-        "interval",
-        seconds=OVERDUE_DRAWS_EVERY_S,
-        max_instances=1,
-        coalesce=True,
-        misfire_grace_time=None,
-    )
-    metronome.add_job(
-        _woken(lambda: alarming.ring(store)),
-        "interval",
-        seconds=ALARMS_EVERY_S,
-        max_instances=1,
-        coalesce=True,
-        misfire_grace_time=None,
-    )
-    metronome.add_job(
-        _woken(lambda: uploading.sweep(store)),
-        "interval",
-        seconds=SWEEP_EVERY_S,
-        max_instances=1,
-        coalesce=True,
-        misfire_grace_time=None,
-    )
+    metronome = AsyncIOScheduler(job_defaults={"coalesce": True, "misfire_grace_time": None})
+    for act, seconds, at_once in BEATS:
+        metronome.add_job(
+            _woken(partial(act, store)), "interval", seconds=seconds, max_instances=at_once
+        )
     metronome.start()
     try:
         async with asyncio.TaskGroup() as tasks:
