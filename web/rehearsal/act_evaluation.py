@@ -444,10 +444,14 @@ async def _commit(stage: Stage, lot: str, committee: str, seats: list[SeatHand])
     heard = await _everything_heard(stage, lot, committee, seats)
     heard += [(LOGS_OF_THE_PLATFORM, text) for text in log_texts(stage)]
     marks = {seat.player: marks_in(seat.marks.values()) for seat in seats}
-    shown = [
-        (owner, who) for owner, mark in marks.items() for who, text in heard if mark.search(text)
+    found = [
+        (owner, who, text[max(0, seen.start() - 60) : seen.end() + 20])
+        for owner, mark in marks.items()
+        for who, text in heard
+        if (seen := mark.search(text))
     ]
-    leaks = [f"{owner} → {who}" for owner, who in shown if who != owner]
+    shown = [(owner, who) for owner, who, _ in found]
+    leaks = [f"{owner} → {who}: …{around}…" for owner, who, around in found if who != owner]
     # Whoever searches well finds everybody's marks with themselves.
     own = {owner for owner, who in shown if who == owner}
     stage.expect(
