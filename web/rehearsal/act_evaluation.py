@@ -46,6 +46,9 @@ KEEPERS = {HOST: "site_host", EAST: "second_centre", SOUTH: "second_centre"}
 SEATS = ((HOST, 1), (HOST, 2), (HOST, 3), (EAST, 1), (EAST, 2))
 """Two experts and the owner's representative sit at the host site, two experts at the other."""
 
+LIVE_PLACE = re.compile(r'data-live-after="\d*"')
+"""How far a page's own view has come: a place, as in the log, and no mark."""
+
 LOGS_OF_THE_PLATFORM = "the platform's logs"
 REPRESENTATIVE = "owner_representative"
 REJECTION_PAGE = "技术标第23页"
@@ -511,7 +514,7 @@ async def _everything_heard(
                 f"/evaluation/{committee}/board",
             ):
                 try:
-                    heard.append((name, (await client.read(path)).decode()))
+                    heard.append((name, LIVE_PLACE.sub("", (await client.read(path)).decode())))
                 except Problem as problem:
                     heard.append((name, json.dumps(problem.body, ensure_ascii=False)))
             for view in ("committee", "supervisors", "public"):
