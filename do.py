@@ -264,8 +264,9 @@ def sunbid(words: list[str]) -> None:
 
 def test(words: list[str]) -> int:
     """The tests that belong to every change."""
-    # A file's tests stay on one worker, so that what they share is made once.
-    spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    # A file's tests stay on one worker, so that what they share is made once. Three of them fill
+    # two cores: one that waits for a child, a browser or Postgres leaves its core to another.
+    spread = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
     return pytest([*spread, "--ignore=tests/soak", "-m", "not soak", *words])
 
 

@@ -330,6 +330,8 @@ async def evaluated(journey: Journey, house: DrawHouse) -> bytes:
                 {"committee": committee, "seat": call["seat_id"]},
             )
             await work.sign_in()
+        # Whoever is quick has reported before any line renews itself.
+        await works[0][0].renew()
         await _worked([work for work, *_ in works], committee)
     finally:
         for work, *_ in works:
