@@ -597,12 +597,12 @@ def bench(
     names: Annotated[list[str] | None, typer.Argument(help="Benchmarks; all by default.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure the platform against a named peer in the same run: seal-open, submits, checkup.
+    """Measure the platform against a named peer: seal-open, submits, checkup, notices.
 
     Example: sunbid bench seal-open --json
 
     Submits are measured at the database, without HTTP, as pgbench is; check-ups with it, as what
-    they are measured against.
+    they are measured against; of a thousand notices the last hundred against the first.
     """
     try:
         benches = import_module(BENCHES)

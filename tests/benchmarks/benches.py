@@ -23,6 +23,7 @@ from kernel.crypto import sealing
 from kernel.crypto.signing import PrivateKey
 from kernel.randomness import random_bytes
 from tests.benchmarks.checkups import checkups
+from tests.benchmarks.notices import HUNDRED, NOTICES, thousand_notices
 from tests.benchmarks.submits import submits
 
 PAIRS = 5
@@ -181,10 +182,28 @@ async def checkups_against_passing() -> Result:
         )
 
 
+async def notices_stay_flat() -> Result:
+    """A thousand notices published back to back: the last hundred's p95 against the first's.
+
+    It may be 1.3 times as long: the first takes at least 1/1.3 of it.
+    """
+    measured = await thousand_notices()
+    return Result(
+        "notices",
+        measured.hundreds_ms[-1],
+        f"ms, p95 of the last {HUNDRED} of {NOTICES}",
+        f"p95 of the first {HUNDRED} in the same run",
+        measured.first_against_last,
+        measured.spread,
+        1 / 1.3,
+    )
+
+
 BENCHES: dict[str, Callable[[], Awaitable[Result]]] = {
     "seal-open": seal_and_open,
     "submits": submits_against_pgbench,
     "checkup": checkups_against_passing,
+    "notices": notices_stay_flat,
 }
 
 

@@ -28,7 +28,7 @@ async def test_every_benchmark_prints_a_ratio_against_its_peer() -> None:
     printed, said = await process.communicate()
     assert process.returncode == 0, said.decode()
     results = json.loads(printed)
-    assert [one["name"] for one in results] == ["seal-open", "submits", "checkup"]
+    assert [one["name"] for one in results] == ["seal-open", "submits", "checkup", "notices"]
     for one in results:
         assert set(one) == MEMBERS
         assert one["against"]
