@@ -67,6 +67,8 @@ async def test_a_key_file_is_brought_by_the_keyboard_alone(
     pem.write_bytes(gate.staff_key.to_pem())
     address = f"{gate.address}/sign-in?to=/account"
     async with open_page(chromium, address, expected=NO_CLOCK) as page:
+        # Somebody listens from the start: a chooser that opens before anybody does is lost.
+        page.on("filechooser", lambda _: None)
         await tab_to(page, "[name=key_file]")
         async with page.expect_file_chooser(timeout=8000) as asked:
             await page.keyboard.press("Space")
