@@ -33,6 +33,7 @@ from tests.web.browser import (
     chromium,
     open_page,
 )
+from tests.web.looks import assert_looks_as_kept
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page, signed_in, token_of
 from trading.rules.procedures import Procedure
@@ -265,17 +266,21 @@ async def test_the_award_pages_fit_every_width_and_axe_finds_nothing(
     store: Store, settings: Settings, evaluated: Evaluated, chromium: Browser
 ) -> None:
     lot_id = evaluated.hall.lot_id
-    now = await cleared(evaluated)
+    published = await candidates_published(evaluated)
     owner = await token_of(store, evaluated.tenderee)
     winner = await token_of(store, evaluated.ranked[0].player)
     async with open_award_house(store, settings) as address:
 
-        async def look(path: str, token: str) -> None:
+        async def look(path: str, token: str, name: str = "") -> None:
             async with open_page(chromium, address + path, token=token) as shown:
+                if name:
+                    await assert_looks_as_kept(shown, name)
                 await assert_holds_everywhere(shown)
 
+        await look(f"/awards/{lot_id}", "", "candidate-publicity")
+        await standstill_ended(evaluated, published.until)
         await look(f"/awards/{lot_id}", owner)
-        await awarded(evaluated, evaluated.ranked[0], now=now)
+        await awarded(evaluated, evaluated.ranked[0], now=published.until)
         await look(f"/awards/{lot_id}", "")
-        await look(f"/awards/{lot_id}/notice", winner)
+        await look(f"/awards/{lot_id}/notice", winner, "award-notice")
         await look("/awards", "")

@@ -32,6 +32,7 @@ from tests.tenders import Player, a_plan
 from tests.web.award_house import award_house, open_award_house
 from tests.web.browser import assert_holds_everywhere, chromium, open_page
 from tests.web.careless_senders import AFTER_THE_AWARD, CarelessSenders
+from tests.web.looks import assert_looks_as_kept
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page, signed_in, token_of
 from trading import alarming
@@ -552,6 +553,7 @@ async def test_both_sides_sign_change_and_settle_in_the_browser(
             await assert_holds_everywhere(shown)
             await shown.goto(here)
             await assert_holds_everywhere(shown)
+            await assert_looks_as_kept(shown, "settled-contract")
 
 
 @pytest.mark.browser

@@ -28,6 +28,7 @@ from tests.tenders import (
     lot_terms,
 )
 from tests.web.browser import assert_holds_everywhere, chromium, open_page
+from tests.web.looks import assert_looks_as_kept
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import (
     client_of,
@@ -355,6 +356,8 @@ async def test_file_and_check_up_hold_at_every_width_and_axe_finds_nothing(
                 for summary in await shown.locator("main details > summary").all():
                     await summary.evaluate("(one) => { one.parentElement.open = true; }")
                 await assert_holds_everywhere(shown)
+                if path.endswith("/checkup"):
+                    await assert_looks_as_kept(shown, "check-up")
 
 
 async def with_flaws(house: FastAPI, cast: Cast, lot_id: object) -> None:

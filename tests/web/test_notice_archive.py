@@ -19,6 +19,7 @@ from tests.questions import clarify
 from tests.sealed_bids import Tender, a_bidder, a_sealed_bid, a_submission, submitted, uploaded
 from tests.tenders import NOW, a_cast, a_project, a_published_lot, cancelled
 from tests.web.browser import assert_holds_everywhere, chromium, open_page
+from tests.web.looks import assert_looks_as_kept
 from tests.web.tender_house import client_of, open_tender_house, page, tender_house
 from trading import drafting
 from trading.reception import Reception
@@ -199,6 +200,7 @@ async def test_a_difference_and_an_ending_hold_at_every_width(
             await expect(shown.locator(".vs del")).to_contain_text("540")
             await expect(shown.locator(".vs ins").first).to_contain_text("600")
             await assert_holds_everywhere(shown)
+            await assert_looks_as_kept(shown, "version-difference")
             await shown.goto(f"{path}/termination")
             await expect(shown.locator("#returns + ul")).to_contain_text("银行同期存款利息")
             await assert_holds_everywhere(shown)

@@ -29,6 +29,7 @@ from tests.web.browser import (
     chromium,
     open_page,
 )
+from tests.web.looks import assert_looks_as_kept
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page, signed_in, token_of
 from trading.rules.procedures import Procedure, SecurityForm
@@ -269,10 +270,13 @@ async def test_an_objection_is_signed_and_answered_in_the_browser(
 async def test_the_desk_fits_every_width_and_axe_finds_nothing(
     store: Store, tender: Tender, settings: Settings, chromium: Browser
 ) -> None:
-    bidder = await a_bidder(store)
+    bidder, other = await a_bidder(store), await a_bidder(store)
     await objected(store, bidder, tender.lot_id, "documents", now=NOW + timedelta(days=1))
     async with open_award_house(store, settings) as address:
-        for who in (tender.cast.agency, await a_bidder(store), None):
+        for who in (tender.cast.agency, other, None):
             token = "" if who is None else await token_of(store, who)
             async with open_page(chromium, f"{address}/objections", token=token) as shown:
                 await assert_holds_everywhere(shown)
+                if who is other:
+                    await shown.get_by_text("提出异议", exact=True).click()
+                    await assert_looks_as_kept(shown, "objection-form")

@@ -15,6 +15,7 @@ from tests.questions import WORDS, ask, asked, clarify
 from tests.sealed_bids import Tender, a_bidder
 from tests.tenders import NOW
 from tests.web.browser import assert_holds_everywhere, chromium, open_page
+from tests.web.looks import assert_looks_as_kept
 from tests.web.tender_house import (
     client_of,
     open_tender_house,
@@ -147,3 +148,4 @@ async def test_questions_are_asked_and_answered_together_in_the_browser(
             await expect(shown.locator("main")).to_contain_text("没有待答复的问题")
         async with open_page(chromium, board, token=await token_of(store, bidder)) as shown:
             await expect(shown.locator("#own ~ .panel")).to_contain_text("第 2 号公告")
+            await assert_looks_as_kept(shown, "question-board")
