@@ -34,7 +34,7 @@ from kernel.refusals import Refusal
 from kernel.statute import BIDDING_REGULATION
 from kernel.store.transaction import Transaction
 from trading import handover
-from trading.handover import OpenedBid
+from trading.handover import EntryReferred, OpenedBid
 
 WORDS_MAX: Final = 2000
 PAGE_MAX: Final = 100
@@ -58,6 +58,26 @@ async def bids(tx: Transaction, committee_id: CommitteeId) -> tuple[OpenedBid, .
     file = await committees.hold(tx, committee_id)
     await committees.at_work(tx, file)
     return await handover.opened_bids(tx, file.lot_id)
+
+
+@by(Role.EXPERT, Role.OWNER_REPRESENTATIVE)
+async def library(
+    tx: Transaction, committee_id: CommitteeId
+) -> dict[BidId, tuple[EntryReferred, ...]]:
+    """The licences and performances each bid refers to; `Refused` unless all are at their seats."""
+    file = await committees.hold(tx, committee_id)
+    await committees.at_work(tx, file)
+    return await handover.library_of_bids(tx, file.lot_id)
+
+
+@by(Role.EXPERT, Role.OWNER_REPRESENTATIVE)
+async def read_library(
+    tx: Transaction, committee_id: CommitteeId, bid_id: BidId, reference: str
+) -> tuple[str, bytes]:
+    """The paper behind one of them, its name and bytes; `Refused` unless all are at their seats."""
+    file = await committees.hold(tx, committee_id)
+    await committees.at_work(tx, file)
+    return await handover.library_file(tx, file.lot_id, bid_id, reference)
 
 
 @by(Role.EXPERT, Role.OWNER_REPRESENTATIVE)

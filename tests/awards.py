@@ -16,6 +16,7 @@ from kernel.crypto.signing import Envelope
 from kernel.identifiers import BidId, PartyId
 from kernel.store.parties import payload_type
 from kernel.store.transaction import Store, transaction
+from tests.libraries import a_verified_licence
 from tests.opened_lots import (
     Entry,
     Hall,
@@ -25,15 +26,17 @@ from tests.opened_lots import (
     released,
     window_ended,
 )
-from tests.sealed_bids import Tender, at
+from tests.sealed_bids import Tender, a_bidder, at
 from tests.tenders import Player, a_cast, a_project, a_published_lot, signed
 from trading import awarding, handover, objecting, opening
 from trading.awarding import Award, Publication
 from trading.handover import OpenedBid, RankedBid, RejectedBid, SignedReport
+from trading.library_views import reference_of
 from trading.objecting import Answered, Raised
 from trading.rules.procedures import Procedure
 
 PRICES = ("118600000.00", "121300000.00", "119950000.00", "125800000.00")
+UNKNOWN_REFERENCE = "0000000000000000"
 GROUND = "不符合招标文件的实质性要求"
 REPORT = b'{"v":"ebid-report/1"}'
 
@@ -92,19 +95,23 @@ async def a_recorded_lot(
     **terms: Any,
 ) -> Hall:
     """A lot whose bids lie open and whose opening record is signed; `silent` bidders of the last
-    never release."""
+    never release. The first bid refers to a verified licence, and to what its library has not."""
     cast = await a_cast(store)
     project_id = await a_project(store, cast, state_funded=state_funded, procedure=procedure)
     tender = Tender(cast, await a_published_lot(store, cast, project_id, **terms))
+    first = await a_bidder(store)
+    licence = await a_verified_licence(store, first, cast.staff)
+    told = {"library": f"{reference_of(licence.digest)} {UNKNOWN_REFERENCE}"}
     entries = [
         await an_entry(
             store,
             tender,
             price,
-            sheet=a_sheet(price),
+            sheet=a_sheet(price, **(told if place == 0 else {})),
             bid=a_zip({"技术标/方案.txt": f"方案 {price}".encode(), "报价.csv": price.encode()}),
+            player=first if place == 0 else None,
         )
-        for price in prices
+        for place, price in enumerate(prices)
     ]
     hall = await a_hall(store, tender, entries)
     for entry in entries[: len(entries) - silent]:

@@ -112,9 +112,10 @@ async def an_entry(
     sheet: bytes | None = None,
     bid: bytes | None = None,
     spoil: Callable[[SealedFile], SealedFile] | None = None,
+    player: Player | None = None,
 ) -> Entry:
     """A bidder whose sealed bid was taken in before the deadline; `spoil` changes its envelopes."""
-    player, key = await a_bidder(store), PrivateKey.generate()
+    player, key = player or await a_bidder(store), PrivateKey.generate()
     said: dict[str, object] = {"v": "ebid-sheet/1", "price": price, "currency": "CNY"}
     content = canonical(said) if sheet is None else sheet
     files = (

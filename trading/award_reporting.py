@@ -21,11 +21,12 @@ from kernel.money import yuan_text
 from kernel.refusals import Caution
 from kernel.store.parties import organisation_names, take_part, verified_statement
 from kernel.store.transaction import Transaction
-from trading import lots
+from trading import agency_letters, lots
 from trading.awarding import report_in_force
 from trading.contract_cases import Case, Side, case_of, locked_case, said_by
 from trading.drafting import clean_text
 from trading.events import AwardReported
+from trading.rules.agency_scope import AgencyAct
 from trading.rules.award_followup import report_cautions, report_refusals
 from trading.rules.contract_course import Step, step_refusals
 from trading.rules.paper_numbers import PaperKind, PaperNumber
@@ -67,7 +68,8 @@ async def award_report_paper(tx: Transaction, lot_id: LotId) -> dict[str, Any]:
 async def report_award(tx: Transaction, lot_id: LotId, raw: bytes) -> TakenIn:
     """Hand the report in; a late one is taken with a caution."""
     case = await locked_case(tx, lot_id)
-    await lots.owned(tx, lot_id)
+    _, project = await lots.owned(tx, lot_id)
+    await agency_letters.require_scope(tx, project, AgencyAct.RESULT, lot_id)
     statement = await verified_statement(
         tx, raw, "award-report", lot=lot_id, project=case.lot.project_id
     )

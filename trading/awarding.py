@@ -26,10 +26,11 @@ from kernel.refusals import Caution, Refusal
 from kernel.store.parties import Statement, take_part, verified_statement
 from kernel.store.transaction import Store, Transaction, transaction
 from kernel.working_days import beijing_day
-from trading import complaining, lots, objecting
+from trading import agency_letters, complaining, lots, objecting
 from trading.counted_bids import counted_bids
 from trading.events import AwardNoticed, AwardPublished, CandidatesPublished, ResultNoticed
 from trading.handover import switches_for
+from trading.rules.agency_scope import AgencyAct
 from trading.rules.award_gates import (
     AwardGate,
     Publicity,
@@ -138,7 +139,8 @@ async def publish_candidates(tx: Transaction, lot_id: LotId, raw: bytes) -> Publ
     `BrokenSeal` where the signed notice says anything else than the report.
     """
     lot = await lots.lock(tx, lot_id)
-    await lots.owned(tx, lot_id)
+    _, project = await lots.owned(tx, lot_id)
+    await agency_letters.require_scope(tx, project, AgencyAct.RESULT, lot_id)
     statement = await verified_statement(tx, raw, "candidates", lot=lot_id, project=lot.project_id)
     report = await report_in_force(tx, lot_id)
     switches = await switches_for(tx, lot)

@@ -38,7 +38,7 @@ from kernel.store.parties import (
 from kernel.store.tables import MembershipRow, PersonRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
-from trading import cataloguing, lots, numbering
+from trading import agency_letters, cataloguing, lots, numbering
 from trading.cataloguing import CatalogueFacts
 from trading.events import (
     AgencyAuthorised,
@@ -48,6 +48,7 @@ from trading.events import (
     LotDrafted,
     ProjectCreated,
 )
+from trading.rules.agency_scope import AgencyAct
 from trading.rules.key_custody import Custody, Holder, custody_refusals
 from trading.rules.lot_lifecycle import LotMove, LotState
 from trading.rules.notice_contents import WorkKind
@@ -223,7 +224,9 @@ def _project_of(tx: Transaction, terms: ProjectTerms) -> ProjectRow:
 
 @by(Role.TENDEREE)
 async def authorise_agency(tx: Transaction, project_id: UUID, raw: bytes) -> None:
-    """The tenderee signs that the agency acts for it in this project (招标投标法 15).
+    """The tenderee signs what the agency does for it in this project, until when (招标投标法 15).
+
+    A letter that names neither lots nor acts nor a last day entrusts the whole project.
 
     An agency that came first did not know of all that the tenderee puts up; the tenderee does, so
     the catalogue is asked again.
@@ -245,6 +248,7 @@ async def authorise_agency(tx: Transaction, project_id: UUID, raw: bytes) -> Non
     if refusals:
         raise Refused(refusals)
 
+    await agency_letters.keep_letter(tx, project, agency_id, statement)
     project.judgement = cataloguing.judgement_of(tx, scope, stated=stated)
     project.authorised_at = project.authorised_at or tx.now
 
@@ -284,10 +288,17 @@ async def owned_project(tx: Transaction, project_id: UUID) -> ProjectRow:
     return project
 
 
-async def locked_own_lot(tx: Transaction, lot_id: UUID) -> tuple[LotRow, ProjectRow]:
-    """The lot, locked, and its project, for its owners who now take part in it."""
+async def locked_own_lot(
+    tx: Transaction, lot_id: UUID, act: AgencyAct | None = AgencyAct.DRAFT
+) -> tuple[LotRow, ProjectRow]:
+    """The lot, locked, and its project, for its owners who now take part in it.
+
+    An agency must be authorised to do this for its tenderee; without `act` the caller asks itself.
+    """
     lot = await lots.lock(tx, lot_id)
     _, project = await lots.owned(tx, lot_id)
+    if act is not None:
+        await agency_letters.require_scope(tx, project, act, lot.id)
     await take_part(tx, lot.id)
     return lot, project
 
@@ -300,6 +311,7 @@ async def draft_lot(tx: Transaction, project_id: UUID, terms: LotTerms) -> LotId
     """Begin a lot of the project, as a draft that only its owners see."""
     project = await owned_project(tx, project_id)
     await tx.session.refresh(project, with_for_update=True)
+    await agency_letters.require_scope(tx, project, AgencyAct.DRAFT, None)
     last = await tx.session.scalar(
         select(func.max(LotRow.number)).where(col(LotRow.project_id) == project_id)
     )

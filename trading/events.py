@@ -38,6 +38,16 @@ class AgencyAuthorised(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AgencyAuthorityEnded(Event):
+    """The tenderee ended an agency's authorisation in this project."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    agency_id: UUID
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class LotDrafted(Event):
     """A lot was drafted or redrafted; nobody but its owners knows of it."""
 
@@ -880,3 +890,41 @@ class AwardVoided(Event):
     audience: ClassVar[Audience] = Audience.PUBLIC
     complaint_id: UUID
     statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryEntryMade(Event):
+    """An organisation entered a licence or a performance, the subject; what it says stays apart."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    kind: str
+    statement_digest: bytes
+    file_digest: bytes
+    replaces: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryEntryJudged(Event):
+    """The centre compared an entry, the subject, with its papers."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryEntryWithdrawn(Event):
+    """An organisation took an entry, the subject, out of use."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class LicenceExpiring(Event):
+    """A licence, the subject, ends within so many days; its holder alone is told."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    days: int

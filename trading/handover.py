@@ -13,6 +13,7 @@ import json
 import zipfile
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -25,15 +26,19 @@ from kernel.crypto import sealing
 from kernel.crypto.digests import sha256, unb64u
 from kernel.errors import BrokenSeal, NotFound, Refused, TooMuch
 from kernel.identifiers import BidId, LotId, PartyId, ProjectId
-from kernel.refusals import Refusal
+from kernel.refusals import Caution, Refusal
 from kernel.statute import BIDDING_LAW, BIDDING_REGULATION, E_BIDDING_MEASURES, Regime
 from kernel.store.parties import organisations_by_id, take_part
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
-from trading import lots
+from trading import agency_letters, library_views, lots
 from trading.counted_bids import CountedBid, SealedEnvelope, counted_bids
 from trading.events import BidsRead, LotFailed, ReportTaken
+from trading.library import own_drawer
+from trading.library_views import EntrySeen
+from trading.rules.agency_scope import AgencyAct
 from trading.rules.decryption_outcome import Decryption
+from trading.rules.library_entries import reference_cautions
 from trading.rules.lot_lifecycle import (
     LotMove,
     LotState,
@@ -43,6 +48,7 @@ from trading.rules.lot_lifecycle import (
 )
 from trading.rules.opening_quorum import evaluation_refusals
 from trading.rules.procedures import Procedure, Switches, switches_of
+from trading.rules.sheet_fields import references_in
 from trading.tables import (
     LotRow,
     OpenedBidRow,
@@ -187,6 +193,23 @@ class SignedReport:
     all_rejected: bool
 
 
+@dataclass(frozen=True, slots=True)
+class EntryReferred:
+    """What a bid refers to, for those who evaluate it; without an entry nothing is found there."""
+
+    reference: str
+    seen: EntrySeen | None
+    cautions: tuple[Caution, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """The reference and what it leads to, as JSON tells it."""
+        return {
+            "reference": self.reference,
+            "entry": None if self.seen is None else self.seen.plain(),
+            "cautions": [one.as_json() for one in self.cautions],
+        }
+
+
 # ── what goes out ─────────────────────────────────────────────────────────────────────────────
 
 
@@ -270,7 +293,8 @@ async def hand_over(tx: Transaction, lot_id: LotId) -> None:
     """
     lot = await lots.lock(tx, lot_id)
     if tx.actor.role is not Role.CENTRE_STAFF:
-        await lots.owned(tx, lot_id)
+        _, project = await lots.owned(tx, lot_id)
+        await agency_letters.require_scope(tx, project, AgencyAct.OPEN, lot_id)
     opening = await tx.session.get(OpeningRow, lot_id)
     outcomes = list(
         await tx.session.scalars(
@@ -316,6 +340,43 @@ async def opened_bids(tx: Transaction, lot_id: LotId) -> tuple[OpenedBid, ...]:
         )
         for place, row in enumerate(rows, start=1)
     )
+
+
+@by(*READERS)
+async def library_of_bids(tx: Transaction, lot_id: LotId) -> dict[BidId, tuple[EntryReferred, ...]]:
+    """What each opened bid refers to in its bidder's library, as it stood when bids were due.
+
+    A reference lay sealed in the bid's sheet, so that nobody looked anything up before.
+    """
+    lot = await _readable_lot(tx, lot_id)
+    assert lot.bids_due_at is not None
+    rows = await _readable_rows(tx, lot_id)
+    on = beijing_day(lot.bids_due_at)
+    told = {PartyId(row.bidder_id): references_in(row.sheet or {}) for row in rows}
+    found = await library_views.entries_referred(tx, told, on=on)
+
+    tx.record(BidsRead(lot_id, reader=str(tx.actor.role)))
+
+    return {
+        BidId(row.bid_id): tuple(
+            _referred(one, found.get((PartyId(row.bidder_id), one)), on=on)
+            for one in told[PartyId(row.bidder_id)]
+        )
+        for row in rows
+    }
+
+
+@by(Role.EXPERT, Role.OWNER_REPRESENTATIVE, Role.PLATFORM)
+async def library_file(
+    tx: Transaction, lot_id: LotId, bid_id: BidId, reference: str
+) -> tuple[str, bytes]:
+    """The scanned paper of an entry that an opened bid refers to: its name and its bytes."""
+    for one in (await library_of_bids(tx, lot_id)).get(bid_id, ()):
+        if one.reference == reference and one.seen is not None:
+            tx.record(BidsRead(lot_id, reader=str(tx.actor.role), bid_id=bid_id, file=reference))
+            drawer = own_drawer(tx.documents, one.seen.party_id)
+            return one.seen.file_name, await drawer.read(one.seen.file_digest)
+    raise NotFound("the bid refers to no such entry")
 
 
 @by(*READERS)
@@ -452,6 +513,11 @@ async def _readable_rows(tx: Transaction, lot_id: LotId) -> list[OpenedBidRow]:
         .order_by(col(OpenedBidRow.bid_id))
     )
     return list(rows)
+
+
+def _referred(reference: str, seen: EntrySeen | None, *, on: date) -> EntryReferred:
+    found = None if seen is None else (seen.state, seen.entry)
+    return EntryReferred(reference, seen, tuple(reference_cautions(found, on=on)))
 
 
 async def _opening_unfinished(

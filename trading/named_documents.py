@@ -5,13 +5,16 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from trading.library import DRAWER as LIBRARY
 from trading.uploading import DRAWER
 
 NAMED = (
-    ("", "SELECT digest FROM trading.tender_document"),
-    ("", "SELECT scheme_digest FROM trading.lot WHERE scheme_digest IS NOT NULL"),
-    ("", "SELECT report_digest FROM trading.taken_report"),
-    (f"{DRAWER}/", "SELECT unnest(parts) FROM trading.bid_envelope"),
+    "SELECT '', digest FROM trading.tender_document",
+    "SELECT '', scheme_digest FROM trading.lot WHERE scheme_digest IS NOT NULL",
+    "SELECT '', report_digest FROM trading.taken_report",
+    f"SELECT '{DRAWER}/', unnest(parts) FROM trading.bid_envelope",
+    f"SELECT '{LIBRARY}/' || party_id || '/', file_digest FROM trading.library_entry"
+    " WHERE erased_at IS NULL",
 )
 
 
@@ -19,6 +22,6 @@ async def documents_named(connection: AsyncConnection) -> set[tuple[str, bytes]]
     """Every document a row refers to, as (drawer, digest)."""
     return {
         (drawer, digest)
-        for drawer, query in NAMED
-        for (digest,) in await connection.execute(text(query))
+        for query in NAMED
+        for drawer, digest in await connection.execute(text(query))
     }

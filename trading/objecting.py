@@ -33,11 +33,12 @@ from kernel.store.parties import (
 )
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
-from trading import lots, opening
+from trading import agency_letters, lots, opening
 from trading.counted_bids import counted_bids
 from trading.events import ObjectionAnswered, ObjectionRaised, ObjectionWithdrawn
 from trading.handover import switches_for
 from trading.petitions import Petition, petition_in, words_in
+from trading.rules.agency_scope import AgencyAct
 from trading.rules.lot_lifecycle import LotState, suspension_refusals, was_closed
 from trading.rules.objection_window import (
     KIND_NAMES,
@@ -174,7 +175,8 @@ async def answer_objection(
     if objection is None or objection.lot_id != lot_id:
         raise NotFound("no such objection")
     lot = await lots.lock(tx, lot_id)
-    await lots.owned(tx, lot_id)
+    _, project = await lots.owned(tx, lot_id)
+    await agency_letters.require_scope(tx, project, AgencyAct.ANSWER, lot_id)
     statement = await verified_statement(
         tx, raw, "answer", lot=lot_id, project=lot.project_id, objection=objection_id
     )

@@ -41,7 +41,7 @@ from kernel.statute import BIDDING_REGULATION, E_BIDDING_MEASURES
 from kernel.store.documents import Documents
 from kernel.store.parties import organisation_names, take_part, verified_statement
 from kernel.store.transaction import Store, Transaction, transaction
-from trading import lots
+from trading import agency_letters, lots
 from trading.counted_bids import CountedBid, SealedEnvelope, counted_bids
 from trading.events import (
     BidderReleased,
@@ -55,6 +55,7 @@ from trading.events import (
     ShareRefused,
     SharesGiven,
 )
+from trading.rules.agency_scope import AgencyAct
 from trading.rules.decryption_outcome import (
     Decryption,
     DecryptionFacts,
@@ -494,7 +495,8 @@ async def sign_record(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
     again changes nothing.
     """
     lot = await lots.lock(tx, lot_id)
-    await lots.owned(tx, lot_id)
+    _, project = await lots.owned(tx, lot_id)
+    await agency_letters.require_scope(tx, project, AgencyAct.OPEN, lot_id)
     opening = await _opening_of(tx, lot)
     statement = await verified_statement(tx, raw, "opening-record", max_bytes=32 << 20)
     open_objections = await tx.session.scalars(

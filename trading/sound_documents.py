@@ -76,8 +76,9 @@ async def _others(connection: AsyncConnection, documents: Documents) -> list[str
     for drawer, digest in sorted(await documents_named(connection)):
         if drawer == f"{DRAWER}/":
             continue
+        shelf = documents.drawer(drawer.rstrip("/")) if drawer else documents
         try:
-            await documents.read(digest)
+            await shelf.read(digest)
         except NotFound:
             faults.append(f"document {digest.hex()} is named and missing")
         except BrokenSeal:

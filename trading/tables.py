@@ -19,6 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
+from sqlalchemy.dialects.postgresql import UUID as PGUUID
 from sqlmodel import Field
 
 from kernel.store.database import EXTRA_STATEMENTS, Instant, Row
@@ -1311,3 +1312,109 @@ class RetenderRow(Row, table=True):
     lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
     replaces_id: UUID = Field(foreign_key="trading.lot.id", index=True)
     begun_at: datetime = Field(sa_type=Instant)
+
+
+class LibraryEntryRow(Row, table=True):
+    """A licence or a performance that an organisation entered once, to be used again and again.
+
+    What was said stands in `statement`, as it was signed; the other members repeat it. Once it is
+    erased all of that is empty and the file is gone; the digest stays, so that what was said about
+    the entry still hangs together.
+    """
+
+    __tablename__ = "library_entry"
+    __table_args__ = (
+        Index(None, "party_id"),
+        Index(None, "kind", "number_key"),
+        Index(None, "ends_on"),
+        {"schema": "trading", "info": {"secret": True}},
+    )
+    id: UUID = Field(primary_key=True)
+    party_id: UUID = Field(foreign_key="kernel.organisation.id")
+    kind: str
+    title: str
+    number: str
+    number_key: str
+    issuer: str
+    begins_on: date
+    ends_on: date | None = None
+    amount: Decimal | None = Field(default=None, sa_type=MONEY)
+    file_name: str
+    file_digest: bytes
+    file_size: int
+    media_type: str
+    replaces: UUID | None = Field(default=None, foreign_key="trading.library_entry.id", index=True)
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    entered_by: UUID = Field(foreign_key="kernel.person.id")
+    entered_at: datetime = Field(sa_type=Instant)
+    erased_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class LibraryVerdictRow(Row, table=True):
+    """The centre compared an entry with its papers: whether it holds, and on what basis."""
+
+    __tablename__ = "library_verdict"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    entry_id: UUID = Field(primary_key=True, foreign_key="trading.library_entry.id")
+    holds: bool
+    basis: str
+    judged_by: UUID = Field(foreign_key="kernel.person.id")
+    judged_at: datetime = Field(sa_type=Instant)
+
+
+class LibraryWithdrawalRow(Row, table=True):
+    """An organisation does not use an entry any more, and why."""
+
+    __tablename__ = "library_withdrawal"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    entry_id: UUID = Field(primary_key=True, foreign_key="trading.library_entry.id")
+    reason: str
+    withdrawn_by: UUID = Field(foreign_key="kernel.person.id")
+    withdrawn_at: datetime = Field(sa_type=Instant)
+
+
+class ExpiryAnnouncementRow(Row, table=True):
+    """The holder of a licence was told that it ends within so many days."""
+
+    __tablename__ = "expiry_announcement"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    entry_id: UUID = Field(primary_key=True, foreign_key="trading.library_entry.id")
+    days: int = Field(primary_key=True)
+    announced_at: datetime = Field(sa_type=Instant)
+
+
+class AuthorityLetterRow(Row, table=True):
+    """A tenderee's letter of authorisation to an agency; of one project the newest counts.
+
+    No lots: all of the project. Without a `last_day` it is good until it is ended.
+    """
+
+    __tablename__ = "authority_letter"
+    __table_args__ = (
+        UniqueConstraint("project_id", "number"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    digest: bytes = Field(primary_key=True)
+    project_id: UUID = Field(foreign_key="trading.project.id")
+    number: int
+    agency_id: UUID = Field(foreign_key="kernel.organisation.id")
+    lots: list[UUID] = Field(sa_type=ARRAY(PGUUID))
+    acts: list[str] = Field(sa_type=ARRAY(TEXT))
+    last_day: date | None = None
+    statement: bytes
+    signed_by: UUID = Field(foreign_key="kernel.person.id")
+    signed_at: datetime = Field(sa_type=Instant)
+
+
+class AuthorityEndRow(Row, table=True):
+    """A tenderee ended an agency's authorisation before its time."""
+
+    __tablename__ = "authority_end"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    digest: bytes = Field(primary_key=True)
+    letter: bytes = Field(foreign_key="trading.authority_letter.digest", unique=True)
+    reason: str
+    statement: bytes
+    ended_by: UUID = Field(foreign_key="kernel.person.id")
+    ended_at: datetime = Field(sa_type=Instant)

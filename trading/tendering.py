@@ -49,7 +49,7 @@ from kernel.store.parties import (
 from kernel.store.tables import CapacityRow, PlatformRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
-from trading import cataloguing, composing, drafting, lots, numbering
+from trading import agency_letters, cataloguing, composing, drafting, lots, numbering
 from trading.composing import ComposedFile
 from trading.document_versions import told_versions
 from trading.drafting import clean_text, file_name, locked_own_lot
@@ -62,6 +62,7 @@ from trading.events import (
 )
 from trading.notice_board import TenderFile, package_digest, tender_files
 from trading.questioning import keep_answers
+from trading.rules.agency_scope import AgencyAct
 from trading.rules.document_changes import Change, change_refusals, changes_in, changes_object
 from trading.rules.document_offer import DocumentRequest, offer_refusals
 from trading.rules.key_custody import Custody, custody_refusals, key_refusals
@@ -260,7 +261,7 @@ async def publish_lot(
 
     `grounds` are refusals found elsewhere, such as in the evaluation scheme.
     """
-    lot, project = await locked_own_lot(tx, lot_id)
+    lot, project = await locked_own_lot(tx, lot_id, None)
     await cataloguing.lock_siblings(tx, project)
     tender = await _tender(tx, lot, project)
     timetable = await _own_statement(tx, lot, papers.timetable, "timetable")
@@ -344,10 +345,18 @@ async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow) -> _Tender:
             *key_refusals(custody),
             *await drafting.agency_bars(tx, project.agency_id, procedure),
             *cataloguing.catalogue_grounds(tx, scope, stated=True),
+            *await _scope_grounds(tx, lot, project),
         ),
         tuple(cataloguing.catalogue_cautions(tx, scope)),
         composed,
     )
+
+
+async def _scope_grounds(tx: Transaction, lot: LotRow, project: ProjectRow) -> list[Refusal]:
+    """What a letter keeps the acting agency from publishing; one without any is judged apart."""
+    if project.authorised_at is None:
+        return []
+    return await agency_letters.grounds_against(tx, project, AgencyAct.PUBLISH, lot.id)
 
 
 async def _policy(tx: Transaction, tender: _Tender) -> dict[str, object]:
@@ -679,7 +688,7 @@ async def clarify(
     since the opening policy holds no times. `questions` are, for each answer it gives, those that
     asked it; they are kept apart, since how many asked is nobody's to know.
     """
-    lot, project = await locked_own_lot(tx, lot_id)
+    lot, project = await locked_own_lot(tx, lot_id, AgencyAct.PUBLISH)
     statement = await _own_statement(tx, lot, raw, "clarification")
     old = lots.timetable_of(tx, lot)
     amended = None if timetable is None else await _own_statement(tx, lot, timetable, "timetable")
@@ -814,7 +823,7 @@ async def deadline_for_changes(tx: Transaction, lot_id: UUID) -> date | None:
 @by(Role.TENDEREE, Role.AGENCY)
 async def amend_timetable(tx: Transaction, lot_id: UUID, raw: bytes) -> int:
     """Move a lot's times later by a signed next version of its timetable; that version."""
-    lot, _ = await locked_own_lot(tx, lot_id)
+    lot, _ = await locked_own_lot(tx, lot_id, AgencyAct.PUBLISH)
     statement = await _own_statement(tx, lot, raw, "timetable")
     old = lots.timetable_of(tx, lot)
 
@@ -864,7 +873,7 @@ async def cancel_lot(tx: Transaction, lot_id: UUID, raw: bytes) -> None:
     What is to be given back follows from what the lot asks for and not from what came in, which
     would tell how many meant to bid (招标投标法 22).
     """
-    lot, project = await locked_own_lot(tx, lot_id)
+    lot, project = await locked_own_lot(tx, lot_id, AgencyAct.PUBLISH)
     statement = await _own_statement(tx, lot, raw, "notice")
 
     found = members(

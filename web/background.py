@@ -29,7 +29,7 @@ from kernel.store.sequencer import lead, sequence_once
 from kernel.store.transaction import Store
 from kernel.store.transparency_log import disclose_fillers, integrate_once, publish_once
 from kernel.store.witnesses import ask_all
-from trading import alarming, due_listings, due_lots, uploading
+from trading import alarming, due_listings, due_lots, expiring, uploading
 from web import delivering, reactions
 
 log = structlog.get_logger()
@@ -38,6 +38,7 @@ PATIENCE_S = 1.0
 OVERDUE_DRAWS_EVERY_S = 5
 ALARMS_EVERY_S = 10
 SWEEP_EVERY_S = 600
+EXPIRIES_EVERY_S = 60
 
 
 BEATS: Final[tuple[tuple[Callable[[Store], Awaitable[int]], int, int], ...]] = (
@@ -48,6 +49,7 @@ BEATS: Final[tuple[tuple[Callable[[Store], Awaitable[int]], int, int], ...]] = (
     (attending.note_absences, 1, 1),
     (drawing.void_overdue, OVERDUE_DRAWS_EVERY_S, 1),
     (alarming.ring, ALARMS_EVERY_S, 1),
+    (expiring.announce, EXPIRIES_EVERY_S, 1),
     (uploading.sweep, SWEEP_EVERY_S, 1),
 )
 """What is done again and again: the act, every how many seconds, and by how many at once."""

@@ -10,6 +10,7 @@ from web.words import Language, Words
 
 EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
     {
+        "AgencyAuthorityEnded": Words("招标人终止委托", "Agency's authorisation ended"),
         "AgencyAuthorised": Words("招标人委托代理机构", "Agency authorised"),
         "AwardNoticed": Words("发出中标通知书", "Award notice sent"),
         "AwardPublished": Words("定标并公告结果", "Award made and published"),
@@ -65,6 +66,10 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "FallbackAgreed": Words("同意备用解密", "Fallback agreed"),
         "FillerKeyCommitted": Words("日志填充密钥承诺", "Log: filler key committed"),
         "FillerKeyDisclosed": Words("日志填充密钥公开", "Log: filler key disclosed"),
+        "LibraryEntryJudged": Words("证照或者业绩核验完毕", "Library entry checked"),
+        "LibraryEntryMade": Words("登记证照或者业绩", "Library entry made"),
+        "LibraryEntryWithdrawn": Words("撤下证照或者业绩", "Library entry withdrawn"),
+        "LicenceExpiring": Words("证照即将到期", "Licence about to expire"),
         "ListingAnnounced": Words("发布挂牌公告", "Listing announced"),
         "ListingBidderAdmitted": Words("确认竞买资格", "Bidder of a listing admitted"),
         "ListingBidderRegistered": Words("竞买报名", "Bidder registered for a listing"),

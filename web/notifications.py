@@ -52,6 +52,8 @@ from trading.events import (
     SubmissionFailedByPlatform,
     TimetableAmended,
 )
+from trading.expiring import EXPIRY_TOPIC
+from trading.library import JUDGED_TOPIC
 from trading.rules.lot_lifecycle import LotState
 from web.words import Words
 
@@ -253,6 +255,27 @@ TOPICS: Final[tuple[Topic, ...]] = (
             Circle.SUPERVISORS: (INBOX, EMAIL, SMS),
             Circle.CENTRE: (INBOX, EMAIL, SMS),
         },
+    ),
+    Topic(
+        EXPIRY_TOPIC,
+        Words("证照即将到期", "A licence is about to end"),
+        Words(
+            "请登录查看是哪一项，换发后及时登记并选择替换。",
+            "Sign in, see which one; enter the renewed one as its replacement.",
+        ),
+        "/library",
+        (),  # posted with the announcement itself
+        must=False,
+        to={Circle.ONE_PARTY: (INBOX, EMAIL, SMS)},
+    ),
+    Topic(
+        JUDGED_TOPIC,
+        Words("证照或者业绩核验完毕", "A licence or performance was checked"),
+        Words("请登录查看核验结果。", "Sign in and see the outcome."),
+        "/library",
+        (),  # posted with the verdict itself
+        must=False,
+        to={Circle.ONE_PARTY: (INBOX, EMAIL)},
     ),
     Topic(
         CALL_TOPIC,

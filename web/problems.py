@@ -196,6 +196,11 @@ def answer_error(request: Request, error: PlatformError) -> Response:
             kind = NOT_SIGNED_IN
         case TooMuch() if error.retry_after is not None:
             headers["Retry-After"] = str(ceil(error.retry_after.total_seconds()))
+        case Malformed() if error.faults:
+            extra["errors"] = [
+                {"pointer": f"#/{member}", "code": error.code, "detail": words}
+                for member, words in error.faults.items()
+            ]
         case NotDurable() | NotFounded():
             detail = ""
             headers["Retry-After"] = str(RETRY_SOON_S)

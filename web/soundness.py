@@ -20,7 +20,8 @@ I7   every mark that was acknowledged is an ancestor of the sheet: `committee_fa
 I8   every checkpoint, batch and node is of the tree that is kept: `log_faults`. A whole database
      taken back to an earlier day agrees with itself; `restore` and witnesses find that.
 I9   every step of a lot, judgement, closing, draw and award is in the journal as it happened:
-     `bid_faults`, `draw_faults`, `award_faults`, and for listings `listing_faults`; every entry is
+     `bid_faults`, `draw_faults`, `award_faults`, for listings `listing_faults`, and of libraries
+     every entry and verdict as it was signed: `library_faults`; every entry of the journal is
      sequenced and has its leaf: `log_faults`. Rows and entries of one transaction cannot be told
      from those of two.
 I10  no row without its file: `document_faults`. Files without rows are swept, not counted.
@@ -40,6 +41,7 @@ from kernel.store.sound_log import log_faults
 from trading.sound_awards import award_faults
 from trading.sound_bids import bid_faults
 from trading.sound_documents import document_faults
+from trading.sound_library import library_faults
 from trading.sound_listings import listing_faults
 
 
@@ -68,4 +70,5 @@ async def faults_in_rows(connection: AsyncConnection) -> list[str]:
         *await committee_faults(connection),
         *await award_faults(connection),
         *await listing_faults(connection),
+        *await library_faults(connection),
     ]

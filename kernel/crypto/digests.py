@@ -12,7 +12,7 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import NoReturn
 
@@ -32,11 +32,17 @@ _INSTANT = re.compile(
 
 
 class Malformed(BrokenSeal):
-    """Bytes that do not have the form they must have; `code` names the fault for programs."""
+    """Bytes that do not have the form they must have; `code` names the fault for programs.
 
-    def __init__(self, message: str, *, code: str = "malformed") -> None:
+    `faults` says, where it is known, which members are wrong and how.
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "malformed", faults: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
+        self.faults = dict(faults or {})
 
 
 def sha256(*parts: bytes) -> bytes:

@@ -40,8 +40,17 @@ FORMS: Final[Mapping[str, Form]] = {
     "membership": _says("organisation roles person identity_document public_key signed_at", ""),
     "credential": _says("public_key signed_at", ""),
     "sign-in": _says("challenge role organisation origin signed_at", ""),
+    # the library
+    "licence": _says(
+        "organisation kind title number issuer valid_from file signed_at", "valid_to replaces"
+    ),
+    "performance": _says(
+        "organisation title number client amount contracted_on file signed_at",
+        "completed_on replaces",
+    ),
     # the tender
-    "authorisation": _says("project agency"),
+    "authorisation": _says("project agency", "lots acts until signed_at"),
+    "authorisation-end": _says("project agency reason signed_at", ""),
     "custodian-key": _says("project lot kid public_key"),
     "timetable": _says(
         "project lot version previous documents_from documents_until bids_due_at"

@@ -50,6 +50,7 @@ def Allowed(  # noqa: N802  # reads as the sentence it is: this route, allowed f
 
 
 OWNERS = (Role.TENDEREE, Role.AGENCY)
+HOLDERS = (*OWNERS, Role.BIDDER)
 DRAWERS = (*OWNERS, Role.SUPERVISOR, Role.BIDDER, Role.CENTRE_STAFF)
 MEMBERS = (Role.EXPERT, Role.OWNER_REPRESENTATIVE)
 ANYONE = Line(EVERYBODY)
@@ -182,6 +183,10 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/projects/{project_id}/authorisation": Allowed(
         Role.TENDEREE, statement="authorisation"
     ),
+    "GET /api/v1/projects/{project_id}/authorisation": Allowed(*OWNERS),
+    "POST /api/v1/projects/{project_id}/authorisation/end": Allowed(
+        Role.TENDEREE, statement="authorisation-end"
+    ),
     "POST /api/v1/projects/{project_id}/lots": Allowed(*OWNERS, body=LOT),
     "GET /api/v1/lots/{lot_id}/draft": Allowed(*OWNERS),
     "PUT /api/v1/lots/{lot_id}/draft": Allowed(*OWNERS, body=LOT),
@@ -236,6 +241,19 @@ ROUTES: dict[str, Line] = {
     "POST /desk/lots/{lot_id}/file/figures": Allowed(*OWNERS),
     "GET /desk/lots/{lot_id}/checkup": Allowed(*OWNERS),
     "POST /desk/lots/{lot_id}/checkup/answers": Allowed(*OWNERS),
+    # ── the library desk ──
+    "GET /api/v1/library": Allowed(*HOLDERS),
+    "POST /api/v1/library/files": Allowed(*HOLDERS),
+    "POST /api/v1/library/licences": Allowed(*HOLDERS, statement="licence"),
+    "POST /api/v1/library/performances": Allowed(*HOLDERS, statement="performance"),
+    "POST /api/v1/library/{entry_id}/withdrawal": Allowed(*HOLDERS, body={"reason": "已换发"}),
+    "GET /api/v1/library/{entry_id}/file": Allowed(*HOLDERS, Role.CENTRE_STAFF),
+    "GET /api/v1/library-entries/waiting": Allowed(Role.CENTRE_STAFF),
+    "POST /api/v1/library/{entry_id}/verdict": Allowed(
+        Role.CENTRE_STAFF, body={"holds": True, "basis": "原件"}
+    ),
+    "GET /library": Allowed(*HOLDERS),
+    "GET /centre/library": Allowed(Role.CENTRE_STAFF),
     # ── the bid desk ──
     "POST /api/v1/lots/{lot_id}/uploads": Allowed(
         Role.BIDDER, body={"envelope": "bid", "size": 1, "parts": ["00" * 32]}
@@ -369,6 +387,8 @@ ROUTES: dict[str, Line] = {
     ),
     "GET /api/v1/committees/{committee_id}/bids": Allowed(*MEMBERS),
     "GET /api/v1/committees/{committee_id}/bids/{bid_id}/files": Allowed(*MEMBERS),
+    "GET /api/v1/committees/{committee_id}/bids/{bid_id}/library": Allowed(*MEMBERS),
+    "GET /api/v1/committees/{committee_id}/bids/{bid_id}/library/{reference}": Allowed(*MEMBERS),
     "GET /api/v1/committees/{committee_id}/bids/{bid_id}/file": Allowed(*MEMBERS),
     "POST /api/v1/committees/{committee_id}/rejections": Allowed(
         *MEMBERS,

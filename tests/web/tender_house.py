@@ -27,6 +27,7 @@ from web.pages import STATIC
 from web.routes import (
     blacklist_register,
     file_desk,
+    library_desk,
     notice_archive,
     public_hall,
     question_board,
@@ -55,6 +56,7 @@ def tender_house(store: Store, settings: Settings) -> FastAPI:
         sign_in_gate,
         tender_desk,
         file_desk,
+        library_desk,
         blacklist_register,
     ):
         app.include_router(place.router)

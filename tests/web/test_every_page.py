@@ -138,6 +138,8 @@ class House:
             "GET /experts": (expert, "/experts"),
             "GET /draws/{draw_id}": (None, f"/draws/{room.draw.draw_id}"),
             "GET /centre": (cast.staff, "/centre"),
+            "GET /centre/library": (cast.staff, "/centre/library"),
+            "GET /library": (self.bidder, "/library"),
             "GET /sites": (room.keepers[room.sites[0]], "/sites"),
             "GET /evaluation": (expert, "/evaluation"),
             "GET /evaluation/{committee_id}": (expert, f"/evaluation/{room.committee_id}"),

@@ -41,6 +41,8 @@ TABLE = {
     "complaint_filed": {"supervisors": "inbox email"},
     "suspension": {"bidders": "inbox email sms", "owners": "inbox email sms",
                    "supervisors": "inbox email sms", "centre": "inbox email sms"},
+    "licence_expiring": {"one_party": "inbox email sms"},
+    "library_judged": {"one_party": "inbox email"},
     "call": {"called_expert": "inbox sms"},
 }  # fmt: skip
 

@@ -21,8 +21,12 @@ PRICE: Final = "price"
 FIELDS_MAX: Final = 12
 TEXT_MAX: Final = 500
 SHEET_BYTES_MAX: Final = 65_536
-OWN_MEMBERS: Final = frozenset({"v", "currency"})
-"""What a sheet states besides the fields that the notice asks for."""
+LIBRARY: Final = "library"
+OWN_MEMBERS: Final = frozenset({"v", "currency", LIBRARY})
+"""What a sheet states besides the fields that the notice asks for; the last, what the bid refers to
+in its bidder's library, by references with spaces between."""
+
+REFERENCE: Final = re.compile(r"[A-Za-z0-9_-]{16}")
 
 _KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
@@ -91,6 +95,10 @@ def sheet_faults(sheet: Mapping[str, Any], fields: Sequence[Mapping[str, Any]]) 
     """Why a sheet is not what the notice asks for, field by field; empty where it is."""
     labels = {field["key"]: field["label"] for field in fields}
     faults = [f"未填写“{labels[key]}”" for key in labels if key not in sheet]
+    if not isinstance(sheet.get(LIBRARY, ""), str) or not all(
+        REFERENCE.fullmatch(one) for one in str(sheet.get(LIBRARY, "")).split()
+    ):
+        faults.append("“library”应为信息库引用号，以空格分隔")
     faults += [f"多出“{key}”" for key in sorted(sheet.keys() - labels.keys() - OWN_MEMBERS)]
     for field in fields:
         if field["key"] in sheet and not _fits(sheet[field["key"]], SheetKind(field["kind"])):
@@ -118,3 +126,9 @@ def _is_said(value: object) -> bool:
         and len(value) <= TEXT_MAX
         and not any(unicodedata.category(character) == "Cc" for character in value)
     )
+
+
+def references_in(sheet: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a sheet refers to in its bidder's library, each once, as far as it is a reference."""
+    told = str(sheet.get(LIBRARY, "")).split()
+    return tuple(dict.fromkeys(one for one in told if REFERENCE.fullmatch(one)))

@@ -20,6 +20,7 @@ from expert_pool.rules.draw_protocol import DrawState
 from kernel.crypto.digests import instant_text
 from kernel.store.tables import OrganisationRow
 from kernel.store.transaction import Transaction
+from trading import library_views
 from web.pages import render
 from web.region_names import region_name
 from web.request_scope import Act, ActRoute
@@ -60,6 +61,7 @@ async def centre_page(request: Request, tx: Act) -> HTMLResponse:
         applicants=applicants,
         enrolled=await pool_views.lately_verified(tx),
         waiting=await _waiting_calls(tx),
+        entries_waiting=await library_views.waiting_count(tx),
         region_name=region_name,
         now=tx.now,
     )

@@ -35,8 +35,10 @@ from kernel.store.journal import last_number
 from kernel.store.transaction import Transaction
 from kernel.store.views import room as view_of
 from trading import handover
-from trading.handover import OpenedBid
+from trading.handover import EntryReferred, OpenedBid
+from trading.rules.library_entries import KIND_NAMES
 from trading.rules.lot_lifecycle import ENDS
+from trading.rules.sheet_fields import references_in
 from web.evaluation_papers import evaluation_papers
 from web.log_proofs import proofs_of
 from web.pages import render
@@ -295,6 +297,34 @@ async def get_files(tx: Act, committee_id: UUID, bid_id: UUID) -> JSONResponse:
     )
 
 
+@router.get("/api/v1/committees/{committee_id}/bids/{bid_id}/library")
+async def get_bid_library(tx: Act, committee_id: UUID, bid_id: UUID) -> JSONResponse:
+    """The licences and performances that a bid refers to, with what speaks against each."""
+    found = await reviewing.library(tx, CommitteeId(committee_id))
+    if BidId(bid_id) not in found:
+        raise NotFound("no such opened bid")
+    told = [one.plain() for one in found[BidId(bid_id)]]
+    return JSONResponse({"library": told}, headers=NO_STORE)
+
+
+@router.get("/api/v1/committees/{committee_id}/bids/{bid_id}/library/{reference}")
+async def get_bid_library_file(
+    tx: Act, committee_id: UUID, bid_id: UUID, reference: str
+) -> Response:
+    """The scanned paper of one of them, as an attachment."""
+    name, content = await reviewing.read_library(
+        tx, CommitteeId(committee_id), BidId(bid_id), reference
+    )
+    return Response(
+        content,
+        media_type="application/octet-stream",
+        headers={
+            **NO_STORE,
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+        },
+    )
+
+
 @router.get("/api/v1/committees/{committee_id}/bids/{bid_id}/file")
 async def get_file(tx: Act, committee_id: UUID, bid_id: UUID, name: str = "") -> Response:
     """One file of a bid, as an attachment: what a bidder made is never run as a page of ours."""
@@ -505,6 +535,7 @@ class _Desk:
     file: str | None = None
     text: str | None = None
     regime: Regime = Regime.TENDERING
+    library: tuple[EntryReferred, ...] = ()
 
     def told(self, room: Room) -> dict[str, Any]:
         """The desk as the page's template reads it."""
@@ -517,6 +548,8 @@ class _Desk:
             "shown": self.shown,
             "marking": None if self.marking is None else str(self.marking),
             "files": self.files,
+            "library": self.library,
+            "kinds": {str(kind): words for kind, words in KIND_NAMES.items()},
             "file": self.file,
             "text": self.text,
             "items": [] if self.own is None else self.own.scheme.get("items", []),
@@ -544,6 +577,9 @@ async def _desk(tx: Transaction, room: Room, bid: UUID | None, file: str | None)
     if desk.shown is None:
         return desk
     desk.files = await reviewing.files(tx, room.committee_id, desk.shown.bid_id)
+    if references_in(desk.shown.sheet):
+        found = await reviewing.library(tx, room.committee_id)
+        desk.library = found[desk.shown.bid_id]
     if file is not None:
         desk.file = file
         if file.lower().endswith(TEXTS):

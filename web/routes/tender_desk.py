@@ -15,7 +15,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -51,6 +51,7 @@ from kernel.store.tables import MembershipRow, OrganisationRow, PersonRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import BEIJING, beijing_day
 from trading import (
+    agency_letters,
     award_views,
     document_versions,
     drafting,
@@ -63,6 +64,7 @@ from trading.cataloguing import CatalogueFacts
 from trading.composing import FILED
 from trading.drafting import LotTerms, Nomination, ProjectTerms
 from trading.notice_board import Draft, DraftScheme
+from trading.rules.agency_scope import ACT_NAMES
 from trading.rules.document_changes import AFFECTING, PLACE_NAMES, STANDING
 from trading.rules.lot_lifecycle import LotMove, article_of, move_refusals
 from trading.rules.notice_contents import AGENCY_WORDS, REQUIRED_WORDS, WorkKind
@@ -377,6 +379,19 @@ async def post_authorisation(tx: Act, project_id: UUID, raw: Signed) -> None:
     await drafting.authorise_agency(tx, project_id, raw)
 
 
+@router.get("/api/v1/projects/{project_id}/authorisation")
+async def get_authorisation(tx: Act, project_id: UUID) -> JSONResponse:
+    """The newest letter of authorisation of an own project, for tenderee and agency."""
+    letter = await agency_letters.letter_of(tx, project_id)
+    return JSONResponse({"letter": None if letter is None else letter.plain()})
+
+
+@router.post("/api/v1/projects/{project_id}/authorisation/end", status_code=204)
+async def post_authorisation_end(tx: Act, project_id: UUID, raw: Signed) -> None:
+    """The tenderee ends the agency's authorisation."""
+    await agency_letters.end_authority(tx, project_id, raw)
+
+
 @router.post("/api/v1/projects/{project_id}/lots", status_code=201)
 async def post_lot(tx: Act, project_id: UUID, asked: LotAsked) -> dict[str, str]:
     """Draft a lot."""
@@ -575,6 +590,9 @@ async def desk_project_page(request: Request, tx: Act, project_id: UUID) -> HTML
         request,
         "tender_desk/project.html",
         project=await notice_board.own_project(tx, project_id),
+        letter=await agency_letters.letter_of(tx, project_id),
+        act_names={str(act): words for act, words in ACT_NAMES.items()},
+        today=beijing_day(tx.now),
         procedures=PROCEDURE_NAMES,
         region_name=region_name,
         role=tx.actor.role,
