@@ -96,6 +96,7 @@ async def test_a_licence_is_entered_and_a_letter_signed_in_the_browser(
     async with open_tender_house(store, settings) as address:
         async with signed_in(store, chromium, address, bidder, expected="409") as shown:
             await shown.goto(f"{address}/library")
+            await shown.get_by_text("登记证照", exact=True).click()
             form = shown.locator("#enter-licence")
             await form.get_by_label("种类").select_option("safety_permit")
             await form.get_by_label("证照名称").fill("安全生产许可证")
