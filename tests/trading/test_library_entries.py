@@ -1,4 +1,6 @@
-"""What may be entered in a library and used: Electronic Bidding Measures 14; Bidding Regulation 51."""
+"""What may be entered in a library and used: Electronic Bidding Measures 14; Bidding Regulation
+51.
+"""
 
 from __future__ import annotations
 

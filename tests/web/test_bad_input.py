@@ -30,6 +30,7 @@ from tests.sealed_bids import Tender, a_bidder
 from tests.tenders import NOW
 from tests.web.careless_senders import (
     AFTER_THE_AWARD,
+    BESIDE_A_TENDER,
     SIGNED_FOR_A_LISTING,
     SIGNED_ON_THE_WAY,
     CarelessSenders,
@@ -194,6 +195,7 @@ async def test_what_is_signed_and_spoilt_is_refused_and_leaves_nothing(
         await supervisor.post_statement(f"{case}/{act}", kind, {**about, **said})
 
     elsewhere = SIGNED_ON_THE_WAY | SIGNED_FOR_A_LISTING | AFTER_THE_AWARD | {"fallback"}
+    elsewhere |= BESIDE_A_TENDER
     assert set(careless.spoilt) | elsewhere == set(FORMS)
     assert min(careless.spoilt.values()) > 8
 

@@ -16,7 +16,7 @@ from tests.libraries import PAPER, a_verified_licence, entered, licence_said, pe
 from tests.sealed_bids import Tender
 from tests.tenders import a_player
 from tests.web.browser import assert_holds_everywhere, chromium
-from tests.web.careless_senders import CarelessSenders
+from tests.web.careless_senders import BESIDE_A_TENDER, CarelessSenders
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, open_tender_house, page, signed_in, tender_house
 from trading import library
@@ -31,19 +31,27 @@ async def house(store: Store, settings: Settings) -> FastAPI:
 
 
 async def test_an_entry_is_made_verified_and_withdrawn_over_http(
-    store: Store, house: FastAPI
+    store: Store, house: FastAPI, tender: Tender
 ) -> None:
-    bidder, staff = await a_player(store, Role.BIDDER), await a_player(store, Role.CENTRE_STAFF)
+    bidder, cast = await a_player(store, Role.BIDDER), tender.cast
     careless: Any = CarelessSenders(house, store)
-    careless.known(bidder)
-    own, centre = await client_of(careless, bidder), await client_of(house, staff)
+    careless.known(bidder, cast.tenderee)
+    own, centre = await client_of(careless, bidder), await client_of(house, cast.staff)
     async with transaction(store, actor=bidder.actor) as tx:
         await library.keep_entry_file(tx, PAPER)
     said = licence_said(bidder)
     made = await own.post_statement("/api/v1/library/licences", "licence", said)
     work = performance_said(bidder)
     await own.post_statement("/api/v1/library/performances", "performance", work)
-    assert careless.spoilt.keys() == {"licence", "performance"}
+
+    project = f"/api/v1/projects/{tender.lot.project_id}/authorisation"
+    about = {"project": str(tender.lot.project_id), "agency": str(cast.agency.party)}
+    tenderee = await client_of(careless, cast.tenderee)
+    await tenderee.post_statement(project, "authorisation", about)
+    ended = {**about, "reason": "委托合同解除"}
+    await tenderee.post_statement(f"{project}/end", "authorisation-end", ended)
+    assert (await tenderee.get(project))["letter"]["reason"] == "委托合同解除"
+    assert set(careless.spoilt) == BESIDE_A_TENDER | {"authorisation"}
 
     waiting = (await centre.get("/api/v1/library-entries/waiting"))["entries"]
     assert [one["organisation_name"] for one in waiting] == [bidder.organisation] * 2
