@@ -14,6 +14,7 @@ from kernel.access import PLATFORM
 from kernel.crypto.digests import canonical, instant_text, sha256
 from kernel.crypto.signing import Envelope
 from kernel.identifiers import BidId, PartyId
+from kernel.store import outbox
 from kernel.store.parties import payload_type
 from kernel.store.transaction import Store, transaction
 from tests.libraries import a_verified_licence
@@ -101,6 +102,8 @@ async def a_recorded_lot(
     tender = Tender(cast, await a_published_lot(store, cast, project_id, **terms))
     first = await a_bidder(store)
     licence = await a_verified_licence(store, first, cast.staff)
+    async with transaction(store, actor=first.actor) as tx:
+        await outbox.mark_read(tx)
     told = {"library": f"{reference_of(licence.digest)} {UNKNOWN_REFERENCE}"}
     entries = [
         await an_entry(
