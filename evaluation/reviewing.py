@@ -34,7 +34,7 @@ from kernel.refusals import Refusal
 from kernel.statute import BIDDING_REGULATION
 from kernel.store.transaction import Transaction
 from trading import handover
-from trading.handover import EntryReferred, OpenedBid
+from trading.handover import BidSecurity, EntryReferred, OpenedBid
 
 WORDS_MAX: Final = 2000
 PAGE_MAX: Final = 100
@@ -78,6 +78,17 @@ async def read_library(
     file = await committees.hold(tx, committee_id)
     await committees.at_work(tx, file)
     return await handover.library_file(tx, file.lot_id, bid_id, reference)
+
+
+@by(Role.EXPERT, Role.OWNER_REPRESENTATIVE)
+async def securities(tx: Transaction, committee_id: CommitteeId) -> tuple[BidSecurity, ...]:
+    """The securities of the bids before the committee, which alone judges what follows from them.
+
+    `Refused` unless all members are at their seats.
+    """
+    file = await committees.hold(tx, committee_id)
+    await committees.at_work(tx, file)
+    return await handover.bid_securities(tx, file.lot_id)
 
 
 @by(Role.EXPERT, Role.OWNER_REPRESENTATIVE)

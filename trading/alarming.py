@@ -1,4 +1,4 @@
-"""Rings when a duty after an award was not done in its days: report, contract, filing.
+"""Rings when a duty was not done in its days: report, contract, filing, securities given back.
 
 An alarm changes nothing and stops nobody; it tells those who owe the duty and those who supervise,
 once. What is overdue follows from rows, so that nothing is lost when a process dies.
@@ -19,7 +19,7 @@ from kernel.access import PLATFORM, Role, by
 from kernel.identifiers import LotId
 from kernel.store.transaction import Store, Transaction, transaction
 from kernel.working_days import beijing_day, end_of_day
-from trading import lots
+from trading import lots, returning
 from trading.complaining import award_is_void
 from trading.events import DutyOverdue, OwnDutyOverdue
 from trading.tables import (
@@ -29,15 +29,17 @@ from trading.tables import (
     ContractRow,
     OverdueDutyRow,
     ProjectRow,
+    SecurityAlarmRow,
 )
 
 
 class Duty(StrEnum):
-    """What is to be done after an award by a day that the law sets."""
+    """What is to be done by a day that the law sets; the last also where nothing was awarded."""
 
     AWARD_REPORT = "award_report"
     CONTRACT = "contract"
     CONTRACT_FILING = "contract_filing"
+    SECURITY_RETURN = "security_return"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,14 @@ async def ring(store: Store) -> int:
     """Ring for everything that fell overdue since; how many alarms rang."""
     async with transaction(store, actor=PLATFORM) as tx:
         due = await overdue(tx, quiet_only=True)
+        returns = await returning.overdue_returns(tx, quiet_only=True)
     rung = 0
     for one in due:
         async with transaction(store, actor=PLATFORM) as tx:
             rung += await alarm(tx, one.lot_id, one.duty)
+    for lot_id in dict.fromkeys(back.lot_id for back in returns):
+        async with transaction(store, actor=PLATFORM) as tx:
+            rung += await alarm_returns(tx, lot_id)
     return rung
 
 
@@ -79,6 +85,25 @@ async def alarm(tx: Transaction, lot_id: LotId, duty: Duty) -> bool:
         tx.record(OwnDutyOverdue(lot_id, addressee_id=party, duty=duty, due_at=due_at))
 
     return True
+
+
+@by(Role.PLATFORM)
+async def alarm_returns(tx: Transaction, lot_id: LotId) -> int:
+    """Tell once of each day by which securities of a lot should have gone back; how many."""
+    lot = await lots.lock(tx, lot_id)
+    project = await tx.session.get_one(ProjectRow, lot.project_id)
+    found = await returning.overdue_returns(tx, quiet_only=True, lot_id=lot_id)
+
+    for one in found:
+        tx.session.add(SecurityAlarmRow(lot_id=lot_id, due_at=one.due_at, alarmed_at=tx.now))
+
+    duty = Duty.SECURITY_RETURN
+    for one in found:
+        tx.record(DutyOverdue(lot_id, duty=duty, due_at=one.due_at))
+        for party in _owners(project):
+            tx.record(OwnDutyOverdue(lot_id, addressee_id=party, duty=duty, due_at=one.due_at))
+
+    return len(found)
 
 
 async def overdue(
@@ -117,7 +142,12 @@ async def overdue(
 
 def _owed_by(duty: Duty, project: ProjectRow, award: AwardRow) -> list[UUID]:
     """Who is to do it: the tenderee and its agency, and for the contract the winner too."""
-    owing = [project.tenderee_id]
     if duty is Duty.CONTRACT:
-        return [*owing, award.winner_id]
+        return [project.tenderee_id, award.winner_id]
+    return _owners(project)
+
+
+def _owners(project: ProjectRow) -> list[UUID]:
+    """The tenderee, and its agency where it has one."""
+    owing = [project.tenderee_id]
     return owing if project.agency_id is None else [*owing, project.agency_id]

@@ -928,3 +928,88 @@ class LicenceExpiring(Event):
     audience: ClassVar[Audience] = Audience.PARTY
     addressee_id: UUID
     days: int
+
+
+# ── bid securities ────────────────────────────────────────────────────────────────────────────
+#
+# Who asked for a number, paid or filed a guarantee means to bid: each of these is for that party
+# alone, and stays so, for who paid and did not bid is never named.
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityReferenceGiven(Event):
+    """A bidder got the number under which it pays its security."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuaranteeFiled(Event):
+    """A bidder filed a guarantee as its security."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    amount: Decimal
+    valid_until: date
+    document_digest: bytes
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityArrived(Event):
+    """A bidder's payment arrived; `in_time` says whether before the deadline."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    amount: Decimal
+    received_at: datetime
+    in_time: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatementTaken(Event):
+    """The account's keeper took in a bank's statement; of whom it tells is said nowhere."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    lines: int
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityReturned(Event):
+    """A bidder's security went back."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    cause: str
+    principal: Decimal
+    interest: Decimal
+    with_guarantee: bool
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityForfeited(Event):
+    """The tenderee keeps a security; those who supervise are told on what ground."""
+
+    audience: ClassVar[Audience] = Audience.SUPERVISORS
+    bidder_id: UUID
+    ground: str
+    article: str
+    amount: Decimal
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSecurityForfeited(Event):
+    """The tenderee keeps a security; its bidder is told on what ground."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    ground: str
+    article: str
+    amount: Decimal
+    statement_digest: bytes

@@ -49,6 +49,7 @@ from trading.rules.lot_lifecycle import (
 from trading.rules.opening_quorum import evaluation_refusals
 from trading.rules.procedures import Procedure, Switches, switches_of
 from trading.rules.sheet_fields import references_in
+from trading.security_facts import standings_of
 from trading.tables import (
     LotRow,
     OpenedBidRow,
@@ -149,6 +150,19 @@ class OpenedBid:
     name: str
     price: Decimal
     sheet: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BidSecurity:
+    """What a committee is told of an opened bid's security; `cautions` are for it to judge."""
+
+    bid_id: BidId
+    code: str
+    state: str
+    asked: Decimal
+    paid_in_time: Decimal
+    guaranteed: bool
+    cautions: tuple[Caution, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +391,30 @@ async def library_file(
             drawer = own_drawer(tx.documents, one.seen.party_id)
             return one.seen.file_name, await drawer.read(one.seen.file_digest)
     raise NotFound("the bid refers to no such entry")
+
+
+@by(*READERS)
+async def bid_securities(tx: Transaction, lot_id: LotId) -> tuple[BidSecurity, ...]:
+    """The securities of the bids that can be read, in the same order and under the same codes."""
+    lot = await _readable_lot(tx, lot_id)
+    rows = await _readable_rows(tx, lot_id)
+    standings = await standings_of(tx, lot, await switches_for(tx, lot))
+    by_bidder = {one.bidder_id: one for one in standings}
+    found = []
+    for place, row in enumerate(rows, start=1):
+        one = by_bidder[row.bidder_id]
+        found.append(
+            BidSecurity(
+                BidId(row.bid_id),
+                f"标{place:03d}",
+                str(one.state),
+                one.facts.asked,
+                one.facts.paid_in_time,
+                one.facts.guaranteed,
+                one.cautions,
+            )
+        )
+    return tuple(found)
 
 
 @by(*READERS)

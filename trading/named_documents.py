@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from trading.depositing import DRAWER as GUARANTEES
 from trading.library import DRAWER as LIBRARY
 from trading.uploading import DRAWER
 
@@ -13,6 +14,7 @@ NAMED = (
     "SELECT '', scheme_digest FROM trading.lot WHERE scheme_digest IS NOT NULL",
     "SELECT '', report_digest FROM trading.taken_report",
     f"SELECT '{DRAWER}/', unnest(parts) FROM trading.bid_envelope",
+    f"SELECT '{GUARANTEES}/', document FROM trading.guarantee",
     f"SELECT '{LIBRARY}/' || party_id || '/', file_digest FROM trading.library_entry"
     " WHERE erased_at IS NULL",
 )

@@ -22,6 +22,7 @@ from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
 from trading.alarming import Duty, overdue
 from trading.objecting import still_open
+from trading.returning import overdue_returns
 from trading.rules.lot_lifecycle import ENDS, LotState, was_closed
 from trading.tables import (
     AwardReportRow,
@@ -167,10 +168,12 @@ async def _reported(tx: Transaction, lot_ids: Sequence[UUID]) -> set[UUID]:
 
 
 async def _overdue_duties(tx: Transaction) -> dict[UUID, list[Duty]]:
-    """What was to be done after each award and is overdue."""
+    """What was to be done for each lot and is overdue."""
     found: dict[UUID, list[Duty]] = {}
     for one in await overdue(tx):
         found.setdefault(one.lot_id, []).append(one.duty)
+    for lot_id in {one.lot_id for one in await overdue_returns(tx)}:
+        found.setdefault(lot_id, []).append(Duty.SECURITY_RETURN)
     return found
 
 

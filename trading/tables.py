@@ -1418,3 +1418,134 @@ class AuthorityEndRow(Row, table=True):
     statement: bytes
     ended_by: UUID = Field(foreign_key="kernel.person.id")
     ended_at: datetime = Field(sa_type=Instant)
+
+
+# ── bid securities ────────────────────────────────────────────────────────────────────────────
+
+
+class SecurityAccountRow(Row, table=True):
+    """The number under which one bidder pays its security for one lot; it says nothing of either.
+
+    That there is a row tells that somebody means to bid, so nobody but that bidder is shown it
+    before the lot is opened.
+    """
+
+    __tablename__ = "security_account"
+    __table_args__ = (
+        UniqueConstraint("lot_id", "bidder_id"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    id: UUID = Field(primary_key=True)
+    lot_id: UUID = Field(foreign_key="trading.lot.id")
+    bidder_id: UUID = Field(foreign_key="kernel.organisation.id")
+    reference: str = Field(unique=True)
+    given_to: UUID = Field(foreign_key="kernel.person.id")
+    given_at: datetime = Field(sa_type=Instant)
+
+
+class BankStatementRow(Row, table=True):
+    """A bank's statement that was taken in, by the digest of its bytes."""
+
+    __tablename__ = "bank_statement"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    digest: bytes = Field(primary_key=True)
+    line_count: int
+    party_id: UUID = Field(foreign_key="kernel.organisation.id")
+    taken_by: UUID = Field(foreign_key="kernel.person.id")
+    taken_at: datetime = Field(sa_type=Instant)
+
+
+class BankLineRow(Row, table=True):
+    """One payment as the bank told it. Whose it is follows from its reference and stands nowhere
+    else.
+    """
+
+    __tablename__ = "bank_line"
+    __table_args__ = (
+        Index(None, "reference"),
+        CheckConstraint("amount > 0", name="something_paid"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    serial: str = Field(primary_key=True)
+    statement_digest: bytes = Field(foreign_key="trading.bank_statement.digest")
+    received_at: datetime = Field(sa_type=Instant)
+    amount: Decimal = Field(sa_type=MONEY)
+    reference: str
+    taken_at: datetime = Field(sa_type=Instant)
+
+
+class GuaranteeRow(Row, table=True):
+    """A guarantee (保函) that its bidder signed for; `document` is the digest of the paper itself.
+
+    The newest of an account counts.
+    """
+
+    __tablename__ = "guarantee"
+    __table_args__ = (
+        Index(None, "account_id"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    digest: bytes = Field(primary_key=True)
+    account_id: UUID = Field(foreign_key="trading.security_account.id")
+    form: str
+    guarantor: str
+    number: str
+    amount: Decimal = Field(sa_type=MONEY)
+    valid_until: date
+    document: bytes
+    statement: bytes
+    filed_by: UUID = Field(foreign_key="kernel.person.id")
+    filed_at: datetime = Field(sa_type=Instant)
+
+
+class SecurityReturnRow(Row, table=True):
+    """That a security went back: why, how much with what interest, and by when it was due.
+
+    `serial` is the bank's number of the payment, or what shows that a guarantee was handed back.
+    """
+
+    __tablename__ = "security_return"
+    __table_args__ = (
+        Index(None, "account_id"),
+        CheckConstraint("principal >= 0 AND interest >= 0", name="amounts_make_sense"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    id: UUID = Field(primary_key=True)
+    account_id: UUID = Field(foreign_key="trading.security_account.id")
+    cause: str
+    principal: Decimal = Field(sa_type=MONEY)
+    interest: Decimal = Field(sa_type=MONEY)
+    annual_rate: Decimal = Field(sa_type=Numeric(7, 4))
+    with_guarantee: bool
+    serial: str
+    due_at: datetime | None = Field(default=None, sa_type=Instant)
+    late: bool
+    returned_at: datetime = Field(sa_type=Instant)
+    recorded_by: UUID = Field(foreign_key="kernel.person.id")
+    recorded_at: datetime = Field(sa_type=Instant)
+
+
+class SecurityForfeitureRow(Row, table=True):
+    """The tenderee's signed decision to keep a security, on which ground and by which article."""
+
+    __tablename__ = "security_forfeiture"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    account_id: UUID = Field(primary_key=True, foreign_key="trading.security_account.id")
+    ground: str
+    article: str
+    reason: str
+    amount: Decimal = Field(sa_type=MONEY)
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    decided_by: UUID = Field(foreign_key="kernel.person.id")
+    decided_at: datetime = Field(sa_type=Instant)
+
+
+class SecurityAlarmRow(Row, table=True):
+    """That securities of a lot did not go back by this moment, and when the alarm rang; once."""
+
+    __tablename__ = "security_alarm"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    due_at: datetime = Field(primary_key=True, sa_type=Instant)
+    alarmed_at: datetime = Field(sa_type=Instant)

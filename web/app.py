@@ -23,6 +23,7 @@ from web import (
     visitor_choices,
 )
 from web.routes import (
+    account_desk,
     award_hall,
     bid_desk,
     blacklist_register,
@@ -59,6 +60,7 @@ PLACES: tuple[APIRouter, ...] = (
     tender_desk.router,
     file_desk.router,
     bid_desk.router,
+    account_desk.router,
     opening_hall.router,
     custodian_desk.router,
     expert_desk.router,

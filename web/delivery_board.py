@@ -22,7 +22,7 @@ from kernel.store.parties import organisation_names
 from kernel.store.transaction import Transaction
 from web.posting import Facts, bidders_that_count, facts_of_first
 
-PRIVATE_TOPICS: Final = frozenset({"receipt"})
+PRIVATE_TOPICS: Final = frozenset({"receipt", "security"})
 """What passes between one bidder and the platform, and is no message of the lot's owners."""
 
 SUPERVISORS_TOPICS: Final = frozenset({"overdue"})

@@ -36,6 +36,7 @@ from kernel.errors import (
 from kernel.randomness import random_bytes
 from kernel.store.founding import NotFounded
 from kernel.store.transaction import NotDurable
+from trading.bank_statements import MalformedStatement
 from web.pages import render
 from web.structured_logs import mark_told
 from web.visitor_choices import choices_of
@@ -192,6 +193,11 @@ def answer_error(request: Request, error: PlatformError) -> Response:
             code = error.refusals[0].code if len(error.refusals) == 1 else ""
         case NotFound():
             detail, code = "", ""
+        case MalformedStatement():
+            extra["errors"] = [
+                {"pointer": f"line {one.line}", "code": one.code, "detail": one.words}
+                for one in error.faults
+            ]
         case NotPermitted() if _nobody_is_signed_in(request):
             kind = NOT_SIGNED_IN
         case TooMuch() if error.retry_after is not None:

@@ -68,6 +68,9 @@ FORMS: Final[Mapping[str, Form]] = {
     "question": _says("lot words signed_at", "project"),
     # the bids
     "submission": _says("project lot bidder seq policy envelopes replaces signed_at", ""),
+    "guarantee": _says(
+        "lot form guarantor number amount valid_until document signed_at", "project"
+    ),
     "release": _says("lot secrets", "project signed_at"),
     "fallback": _says("lot", "project signed_at"),
     "shares": _says("lot shares", "project signed_at"),
@@ -99,6 +102,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "settlement": _says(
         "lot contract amount auditor document completed_on audited_on words signed_at", "project"
     ),
+    "security-forfeiture": _says("lot reference ground reason signed_at", "project"),
     # complaints
     "complaint": _says(
         "lot about known_on request grounds evidence contact signed_at",

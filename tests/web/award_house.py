@@ -15,6 +15,7 @@ from tests.web.browser import served
 from web import frame, live, problems, request_scope, same_origin, security_headers, visitor_choices
 from web.pages import STATIC
 from web.routes import (
+    account_desk,
     award_hall,
     complaint_desk,
     contract_hall,
@@ -45,6 +46,7 @@ def award_house(store: Store, settings: Settings) -> FastAPI:
         objection_desk,
         complaint_desk,
         award_hall,
+        account_desk,
         contract_hall,
         verification_desk,
         supervision_room,

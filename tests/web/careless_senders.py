@@ -52,7 +52,7 @@ BESIDE_A_TENDER = frozenset({"licence", "performance", "authorisation-end"})
 AFTER_THE_AWARD = frozenset(
     {
         *("award-report", "contract", "contract-filing", "contract-change"),
-        *("performance-report", "settlement"),
+        *("performance-report", "settlement", "security-forfeiture"),
     }
 )
 """What is signed between an award and the settlement of its contract."""

@@ -270,6 +270,28 @@ ROUTES: dict[str, Line] = {
     "GET /api/v1/lots/{lot_id}/sealing-package": ANYONE,
     "GET /bids": Allowed(Role.BIDDER),
     "GET /lots/{lot_id}/bid": Allowed(Role.BIDDER),
+    # ── the account desk ──
+    "POST /api/v1/lots/{lot_id}/security/reference": Allowed(Role.BIDDER),
+    "GET /api/v1/lots/{lot_id}/security": Allowed(Role.BIDDER),
+    "POST /api/v1/lots/{lot_id}/security/guarantee-files": Allowed(Role.BIDDER),
+    "POST /api/v1/lots/{lot_id}/security/guarantees": Allowed(Role.BIDDER, statement="guarantee"),
+    "GET /api/v1/lots/{lot_id}/security/guarantee": Allowed(Role.BIDDER),
+    "POST /api/v1/bank-statements": Allowed(Role.CENTRE_STAFF),
+    "GET /api/v1/security-account": Allowed(Role.CENTRE_STAFF),
+    "POST /api/v1/securities/{reference}/return": Allowed(
+        Role.CENTRE_STAFF,
+        body={"returned_at": "2026-06-01T02:00:00Z", "annual_rate": "0.05", "serial": "1"},
+    ),
+    "GET /api/v1/lots/{lot_id}/securities": Allowed(*OWNERS, Role.SUPERVISOR, Role.CENTRE_STAFF),
+    "GET /api/v1/lots/{lot_id}/securities/{reference}/guarantee": Allowed(
+        *OWNERS, Role.SUPERVISOR, Role.CENTRE_STAFF
+    ),
+    "POST /api/v1/lots/{lot_id}/securities/{reference}/forfeiture": Allowed(
+        Role.TENDEREE, statement="security-forfeiture"
+    ),
+    "GET /lots/{lot_id}/security": Allowed(Role.BIDDER),
+    "GET /lots/{lot_id}/securities": Allowed(*OWNERS, Role.SUPERVISOR, Role.CENTRE_STAFF),
+    "GET /account-desk": Allowed(Role.CENTRE_STAFF),
     # ── the opening hall ──
     "GET /openings": ANYONE,
     "GET /openings/{lot_id}": ANYONE,
@@ -386,6 +408,7 @@ ROUTES: dict[str, Line] = {
         *OWNERS, Role.SITE_ADMINISTRATOR, body={"minutes": 60}
     ),
     "GET /api/v1/committees/{committee_id}/bids": Allowed(*MEMBERS),
+    "GET /api/v1/committees/{committee_id}/securities": Allowed(*MEMBERS),
     "GET /api/v1/committees/{committee_id}/bids/{bid_id}/files": Allowed(*MEMBERS),
     "GET /api/v1/committees/{committee_id}/bids/{bid_id}/library": Allowed(*MEMBERS),
     "GET /api/v1/committees/{committee_id}/bids/{bid_id}/library/{reference}": Allowed(*MEMBERS),

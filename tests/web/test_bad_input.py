@@ -21,9 +21,10 @@ from kernel.crypto.digests import Malformed, b64u, canonical
 from kernel.crypto.signing import Envelope, PrivateKey
 from kernel.crypto.statement_kinds import FORMS, said_in
 from kernel.store.parties import payload_type
-from kernel.store.transaction import Store
+from kernel.store.transaction import Store, transaction
 from tests.complaints import a_complaint, a_decision
 from tests.decisions import a_bar
+from tests.deposits import PAPER, guarantee_statement
 from tests.newcomers import GOOD_USCC, a_membership, a_registration
 from tests.opened_lots import Hall
 from tests.sealed_bids import Tender, a_bidder
@@ -38,7 +39,7 @@ from tests.web.careless_senders import (
 from tests.web.every_route import Cast, a_cast, path_names, path_of, query_names, routes_of
 from tests.web.route_matrix import NOBODY_KNOWN, ROUTES, Line
 from tests.web.tender_house import client_of
-from trading import opening
+from trading import depositing, opening
 from web import opening_work
 
 JSON = "application/json"
@@ -160,6 +161,13 @@ async def test_what_is_signed_and_spoilt_is_refused_and_leaves_nothing(
 
     question = {"lot": lot, "words": "业绩年限从何时起算？"}
     await objector.post_statement(f"{path}/questions", "question", question)
+
+    async with transaction(store, actor=bidder.actor) as tx:
+        await depositing.keep_guarantee_file(tx, tender.lot.lot_id, PAPER)
+    guarantee = json.loads(
+        Envelope.from_bytes(guarantee_statement(bidder, tender.lot_id, now=NOW)).payload
+    )
+    await objector.post_statement(f"{path}/security/guarantees", "guarantee", guarantee)
 
     clarification = {
         "project": str(tender.lot.project_id),

@@ -20,6 +20,7 @@ from kernel.crypto.signing import Envelope, verify
 from kernel.settings import Settings
 from kernel.store.transaction import Store, transaction
 from kernel.working_days import end_of_day
+from tests import deposits
 from tests.awards import (
     Evaluated,
     an_evaluated_lot,
@@ -192,6 +193,17 @@ async def test_the_way_from_the_award_to_the_settlement_however_careless_the_sen
     assert kept["content"]["winner"] == evaluated.ranked[0].player.organisation
     assert len(kept["content"]["bids"]) == 4
 
+    lot_id, staff = evaluated.hall.lot_id, evaluated.hall.tender.cast.staff
+    numbers = [await deposits.an_account(store, one.player, lot_id) for one in evaluated.ranked[:2]]
+    payments = [deposits.line(f"S{place}", number) for place, number in enumerate(numbers)]
+    await deposits.statement_taken(store, staff, *payments)
+    keep = {"lot": signing.lot, "reference": numbers[0], "ground": "award_refused"}
+    forfeiture = f"{path}/securities/{numbers[0]}/forfeiture"
+    kept = await signing.tenderee.post_statement(
+        forfeiture, "security-forfeiture", {**keep, "reason": "提出附加条件。"}
+    )
+    assert kept["amount"] == "800000.00"
+
     told = await stranger.get(f"{path}/contract")
     assert (told["signed"], told["draft"], told["offered"]) == (None, None, None)
     done = await signing.concluded(
@@ -201,6 +213,9 @@ async def test_the_way_from_the_award_to_the_settlement_however_careless_the_sen
     assert done["cautions"] == []
     told = await stranger.get(f"{path}/contract")
     keys = {keyid: unb64u(key) for keyid, key in told["signers"].items()}
+    (going,) = (await (await client_of(house, staff)).get("/api/v1/security-account"))["outgoing"]
+    assert (going["reference"], going["cause"]) == (numbers[1], "contract")
+    assert going["bidder"] == evaluated.ranked[1].player.organisation
     envelope = Envelope.from_bytes(unb64(told["statements"]["contract"]))
     assert len(verify(envelope, keys=keys)) == 2
     assert b64u(sha256(envelope.payload)) == done["digest"] == told["signed"]["digest"]

@@ -32,6 +32,8 @@ TABLE = {
                 "centre": "inbox"},
     "result": {"bidders": "inbox email sms", "owners": "inbox", "supervisors": "inbox"},
     "contract": {"one_party": "inbox email sms"},
+    "security": {"one_party": "inbox email"},
+    "security_kept": {"one_party": "inbox email sms"},
     "own_overdue": {"one_party": "inbox sms"},
     "overdue": {"supervisors": "inbox email"},
     "notice": {"one_party": "inbox email sms"},
@@ -68,6 +70,7 @@ def test_the_table_is_the_one_that_was_asked_for() -> None:
     assert {topic.key for topic in TOPICS if topic.must} == {
         "change",
         "notice",
+        "security_kept",
         "suspension",
         "call",
     }

@@ -29,11 +29,12 @@ from kernel.crypto.digests import (
 from kernel.crypto.envelope_header import HEADER_MAX_BYTES
 from kernel.crypto.sealing import PART_SIZE
 from kernel.errors import NotPermitted
+from kernel.identifiers import LotId
 from kernel.randomness import random_bytes
 from kernel.store import founding
 from kernel.store.parties import payload_type
 from kernel.store.transaction import Store, transaction
-from trading import bidding, document_versions, notice_board, reception, uploading
+from trading import bidding, depositing, document_versions, notice_board, reception, uploading
 from trading.bidding import Answer, OwnBid
 from trading.reception import Reception
 from trading.rules.lot_lifecycle import LotState
@@ -387,6 +388,7 @@ async def bid_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
         uploads=await uploading.own_uploads(tx, lot_id),
         standing=bids[-1] if bids and not bids[-1].withdrawn else None,
         bound=await document_versions.own_bound(tx, lot_id),
+        standing_security=(await depositing.own_security(tx, LotId(lot_id)))[1],
         replaces=b64u(bids[-1].submission) if bids else "",
         open=found.line.state is LotState.OPEN and not found.line.suspended,
         bidder_id=tx.actor.party,

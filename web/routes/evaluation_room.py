@@ -29,13 +29,14 @@ from kernel.crypto.digests import b64u, instant_text, unb64, unb64u
 from kernel.errors import NotFound, Refused
 from kernel.events import Audience
 from kernel.identifiers import BidId, CommitteeId, LotId, PersonId, SiteId
+from kernel.money import yuan_text
 from kernel.refusals import Refusal
 from kernel.statute import Regime
 from kernel.store.journal import last_number
 from kernel.store.transaction import Transaction
 from kernel.store.views import room as view_of
 from trading import handover
-from trading.handover import EntryReferred, OpenedBid
+from trading.handover import BidSecurity, EntryReferred, OpenedBid
 from trading.rules.library_entries import KIND_NAMES
 from trading.rules.lot_lifecycle import ENDS
 from trading.rules.sheet_fields import references_in
@@ -288,6 +289,29 @@ async def get_bids(tx: Act, committee_id: UUID) -> JSONResponse:
     )
 
 
+@router.get("/api/v1/committees/{committee_id}/securities")
+async def get_securities(tx: Act, committee_id: UUID) -> JSONResponse:
+    """The securities of the bids before the committee, and what is doubtful about each."""
+    found = await reviewing.securities(tx, CommitteeId(committee_id))
+    return JSONResponse(
+        {
+            "securities": [
+                {
+                    "bid_id": str(one.bid_id),
+                    "code": one.code,
+                    "state": one.state,
+                    "asked": yuan_text(one.asked),
+                    "paid_in_time": yuan_text(one.paid_in_time),
+                    "guaranteed": one.guaranteed,
+                    "cautions": [caution.as_json() for caution in one.cautions],
+                }
+                for one in found
+            ]
+        },
+        headers=NO_STORE,
+    )
+
+
 @router.get("/api/v1/committees/{committee_id}/bids/{bid_id}/files")
 async def get_files(tx: Act, committee_id: UUID, bid_id: UUID) -> JSONResponse:
     """The files of a bid."""
@@ -525,6 +549,7 @@ class _Desk:
     """What lies before a member: as much as may be read and filled in at this instant."""
 
     bids: tuple[OpenedBid, ...] = ()
+    securities: tuple[BidSecurity, ...] = ()
     own: OwnMarks | None = None
     turned_away: list[Refusal] = field(default_factory=list)
     shown: OpenedBid | None = None
@@ -543,6 +568,7 @@ class _Desk:
         marked = Counter(bid for (bid, _), cell in cells.items() if cell.score is not None)
         return {
             "bids": self.bids,
+            "securities": {one.bid_id: one for one in self.securities},
             "own": self.own,
             "turned_away": [one.as_json() for one in self.turned_away],
             "shown": self.shown,
@@ -568,6 +594,7 @@ async def _desk(tx: Transaction, room: Room, bid: UUID | None, file: str | None)
         desk.own = await scoring.own_marks(tx, room.committee_id)
         desk.marking = bid if bid in desk.own.bids else None
         desk.bids = await reviewing.bids(tx, room.committee_id)
+        desk.securities = await reviewing.securities(tx, room.committee_id)
     except Refused as refused:
         desk.turned_away = list(refused.refusals)
         return desk
