@@ -196,7 +196,7 @@ def answer_error(request: Request, error: PlatformError) -> Response:
         case MalformedStatement():
             extra["errors"] = [
                 {"pointer": f"line {one.line}", "code": one.code, "detail": one.words}
-                for one in error.faults
+                for one in error.wrong
             ]
         case NotPermitted() if _nobody_is_signed_in(request):
             kind = NOT_SIGNED_IN

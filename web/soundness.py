@@ -43,6 +43,7 @@ from trading.sound_bids import bid_faults
 from trading.sound_documents import document_faults
 from trading.sound_library import library_faults
 from trading.sound_listings import listing_faults
+from trading.sound_securities import security_faults
 
 
 async def faults_of(owner: AsyncEngine, documents: Documents | None = None) -> list[str]:
@@ -71,4 +72,5 @@ async def faults_in_rows(connection: AsyncConnection) -> list[str]:
         *await award_faults(connection),
         *await listing_faults(connection),
         *await library_faults(connection),
+        *await security_faults(connection),
     ]

@@ -167,6 +167,8 @@ def paths_about(stage: Stage, lot: str) -> tuple[str, ...]:
         # Not who is barred: what is counted in the metrics would count these very readings.
         *("/api/v1/own-projects", "/api/v1/organisations"),
         *("/api/v1/experts/waiting", "/experts", "/sites", "/centre", "/api/v1/listings"),
+        *("/account-desk", "/api/v1/security-account"),
+        *(f"/lots/{lot}/securities", f"/api/v1/lots/{lot}/securities"),
     )
 
 
