@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from web.rehearsal.act_evaluation import marks_in
+from web.rehearsal.act_evaluation import marks_in, without_places
 
 MARK = marks_in(["13.43", "15", "8.51"])
 
@@ -42,3 +42,11 @@ def test_a_mark_is_found_as_text_as_a_number_and_in_hundredths(answer: str) -> N
 )
 def test_another_number_a_time_or_an_id_is_no_mark(answer: str) -> None:
     assert not MARK.search(answer)
+
+
+def test_a_place_in_a_view_or_in_the_log_is_no_mark() -> None:
+    disclosed = {"number": 7, "key": "AA", "first_index": 851, "end_index": 1343}
+    answer = json.dumps({"facts": disclosed}) + '<span data-live-after="1343">'
+    assert MARK.search(answer)
+    assert not MARK.search(without_places(answer))
+    assert MARK.search(without_places(json.dumps({**disclosed, "hundredths": 851})))

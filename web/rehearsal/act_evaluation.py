@@ -46,8 +46,10 @@ KEEPERS = {HOST: "site_host", EAST: "second_centre", SOUTH: "second_centre"}
 SEATS = ((HOST, 1), (HOST, 2), (HOST, 3), (EAST, 1), (EAST, 2))
 """Two experts and the owner's representative sit at the host site, two experts at the other."""
 
-LIVE_PLACE = re.compile(r'data-live-after="\d*"')
-"""How far a page's own view has come: a place, as in the log, and no mark."""
+PLACES = re.compile(r'data-live-after="\d*"|"(?:first|end)_index": \d+')
+"""How far a page's own view has come, and where in the log a run of fillers begins and ends: as the
+log grows each of them is at some time what a mark is in hundredths.
+"""
 
 LOGS_OF_THE_PLATFORM = "the platform's logs"
 REPRESENTATIVE = "owner_representative"
@@ -514,7 +516,7 @@ async def _everything_heard(
                 f"/evaluation/{committee}/board",
             ):
                 try:
-                    heard.append((name, LIVE_PLACE.sub("", (await client.read(path)).decode())))
+                    heard.append((name, without_places((await client.read(path)).decode())))
                 except Problem as problem:
                     heard.append((name, json.dumps(problem.body, ensure_ascii=False)))
             for view in ("committee", "supervisors", "public"):
@@ -533,7 +535,12 @@ async def _log_opened(client: Client) -> str:
     while page := (await client.get("/api/v1/log/entries", after=after))["entries"]:
         facts += [strict_json(unb64(one["record"]), 1 << 24) for one in page]
         after = page[-1]["number"]
-    return json.dumps(facts, ensure_ascii=False)
+    return without_places(json.dumps(facts, ensure_ascii=False))
+
+
+def without_places(text: str) -> str:
+    """The text without the numbers that say where something stands."""
+    return PLACES.sub("", text)
 
 
 async def _view(client: Client, view: str) -> list[dict[str, Any]]:
