@@ -34,7 +34,7 @@ from kernel.refusals import Refusal
 from kernel.statute import BIDDING_REGULATION
 from kernel.store.transaction import Transaction
 from trading import handover
-from trading.handover import BidSecurity, EntryReferred, OpenedBid
+from trading.handover import BidderShown, BidSecurity, EntryReferred, OpenedBid
 
 WORDS_MAX: Final = 2000
 PAGE_MAX: Final = 100
@@ -89,6 +89,14 @@ async def securities(tx: Transaction, committee_id: CommitteeId) -> tuple[BidSec
     file = await committees.hold(tx, committee_id)
     await committees.at_work(tx, file)
     return await handover.bid_securities(tx, file.lot_id)
+
+
+@by(Role.EXPERT, Role.OWNER_REPRESENTATIVE)
+async def consortia(tx: Transaction, committee_id: CommitteeId) -> tuple[BidderShown, ...]:
+    """Who bids by each bid, and what is found of consortia; `Refused` unless all are seated."""
+    file = await committees.hold(tx, committee_id)
+    await committees.at_work(tx, file)
+    return await handover.consortia_shown(tx, file.lot_id)
 
 
 @by(Role.EXPERT, Role.OWNER_REPRESENTATIVE)

@@ -40,6 +40,7 @@ from tests.draw_cast import DrawHouse
 from tests.kept_stores import START, Lines, clock_turned, cosign, settings_in, store_over
 from tests.kept_stories import KeptStories, Told, continued
 from tests.opened_lots import Hall
+from tests.prequalifications import Called
 from tests.sealed_bids import Tender
 from web.soundness import faults_of
 
@@ -167,6 +168,13 @@ def _gone_on_with(told: Told | None, store: Store) -> Any:
 def tender(told: Told | None, store: Store) -> Tender:
     """A lot that is open for bids."""
     found: Tender = _gone_on_with(told, store)
+    return found
+
+
+@pytest.fixture
+def called_lot(told: Told | None, store: Store) -> Called:
+    """A lot whose applications for prequalification are called for."""
+    found: Called = _gone_on_with(told, store)
     return found
 
 

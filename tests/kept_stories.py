@@ -19,6 +19,7 @@ from tests.awards import a_recorded_lot, an_evaluated_lot
 from tests.draw_cast import a_draw_house
 from tests.kept_stores import Lines, Tick, founded_store, settings_in, witnessed
 from tests.opened_lots import Hall, a_closed_lot
+from tests.prequalifications import a_called_lot
 from tests.sealed_bids import a_tender
 
 
@@ -37,6 +38,7 @@ def _hall_in(hall: Hall, store: Store) -> Hall:
 STORIES: Final[Mapping[str, Story]] = MappingProxyType(
     {
         "tender": Story(lambda store, _: a_tender(store), lambda tender, _: tender),
+        "called_lot": Story(lambda store, _: a_called_lot(store), lambda called, _: called),
         "hall": Story(lambda store, _: a_closed_lot(store), _hall_in),
         "recorded_hall": Story(lambda store, _: a_recorded_lot(store), _hall_in),
         "evaluated": Story(

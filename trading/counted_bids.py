@@ -7,6 +7,7 @@ that nobody may be told what is in it (招标投标法 22).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -41,6 +42,7 @@ class CountedBid:
     seq: int
     envelopes: tuple[SealedEnvelope, ...]
     escrowed: bool
+    received_at: datetime
 
 
 async def counted_bids(session: AsyncSession, lot_id: UUID) -> tuple[CountedBid, ...]:
@@ -77,6 +79,7 @@ async def counted_bids(session: AsyncSession, lot_id: UUID) -> tuple[CountedBid,
             bid.seq,
             tuple(envelopes[bid.id]),
             all(_is_escrowed(envelope) for envelope in envelopes[bid.id]),
+            bid.received_at,
         )
         for bid in bids
     )

@@ -27,7 +27,7 @@ from kernel.events import plain
 from kernel.identifiers import LotId, PartyId, PersonId, ProjectId
 from kernel.randomness import random_id
 from kernel.refusals import Refusal
-from kernel.statute import BIDDING_LAW, E_BIDDING_MEASURES
+from kernel.statute import BIDDING_LAW, BIDDING_REGULATION, E_BIDDING_MEASURES
 from kernel.store.parties import (
     organisation,
     organisations_by_id,
@@ -350,10 +350,16 @@ async def redraft_lot(tx: Transaction, lot_id: UUID, terms: LotTerms) -> None:
 
 @by(Role.TENDEREE, Role.AGENCY)
 async def drop_draft(tx: Transaction, lot_id: UUID) -> None:
-    """Give up a draft; nobody but its owners ever learns of it."""
+    """Give up a draft; nobody but its owners ever learns of it.
+
+    One whose prequalification was announced is known, and ends by a notice like a published lot.
+    """
     lot, project = await locked_own_lot(tx, lot_id)
 
     require_draft(lot)
+    if lot.prequalified:
+        reason = "已发布资格预审公告，终止招标应当发布公告并说明理由"
+        raise Refused([Refusal("prequalification_announced", BIDDING_REGULATION[31], reason)])
 
     lots.move(tx, lot, LotMove.CANCEL)
 

@@ -1013,3 +1013,112 @@ class OwnSecurityForfeited(Event):
     article: str
     amount: Decimal
     statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PrequalificationAnnounced(Event):
+    """Applications for prequalification were called for (资格预审公告)."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    round: int
+    project_id: UUID
+    project_code: str
+    number: int
+    name: str
+    tenderee_id: UUID
+    agency_id: UUID | None
+    documents_until: datetime
+    applications_due_at: datetime
+    window_until: datetime
+    notice_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationSubmitted(Event):
+    """A sealed application was taken in; its author has a receipt, and nobody else knows.
+
+    Not even once the bids are: that somebody applied and failed is nobody else's business.
+    """
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    receipted: ClassVar[bool] = True
+    addressee_id: UUID
+    round: int
+    seq: int
+    application: bytes
+    head: bytes
+    payload_size: int
+    payload_root: bytes
+    payload_sha256: bytes
+    notice_digest: bytes
+    received_at: datetime
+    deadline: datetime
+    demo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationWithdrawn(Event):
+    """An application was taken back before the deadline."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    receipted: ClassVar[bool] = True
+    addressee_id: UUID
+    round: int
+    seq: int
+    application: bytes
+    received_at: datetime
+    deadline: datetime
+    demo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationRefused(Event):
+    """An application was turned away, on these grounds."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    round: int
+    application: bytes
+    received_at: datetime
+    deadline: datetime
+    grounds: tuple[dict[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationReleased(Event):
+    """An applicant opened its application for the review."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    round: int
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationsRead(Event):
+    """Somebody of the tenderee's side looked into the opened applications."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    round: int
+    application_id: UUID | None = None
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PrequalificationDecided(Event):
+    """An applicant was told whether it passed, and on which conditions it failed (结果通知书)."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    round: int
+    passed: bool
+    reasons: tuple[dict[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PrequalificationEnded(Event):
+    """The review is over: enough passed, or the lot is tendered again. Never how many, nor who."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    round: int
+    enough: bool

@@ -7,11 +7,9 @@ move in one transaction: there is no moment at which one is there without the ot
 
 from __future__ import annotations
 
-import asyncio
-import io
 import json
 import zipfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -22,21 +20,29 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from kernel.access import Role, by
-from kernel.crypto import sealing
 from kernel.crypto.digests import sha256, unb64u
-from kernel.errors import BrokenSeal, NotFound, Refused, TooMuch
+from kernel.errors import BrokenSeal, NotFound, Refused
 from kernel.identifiers import BidId, LotId, PartyId, ProjectId
 from kernel.refusals import Caution, Refusal
 from kernel.statute import BIDDING_LAW, BIDDING_REGULATION, E_BIDDING_MEASURES, Regime
 from kernel.store.parties import organisations_by_id, take_part
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
-from trading import agency_letters, library_views, lots
+from trading import agency_letters, consortia, library_views, lots
 from trading.counted_bids import CountedBid, SealedEnvelope, counted_bids
 from trading.events import BidsRead, LotFailed, ReportTaken
 from trading.library import own_drawer
 from trading.library_views import EntrySeen
+from trading.prequalification_rounds import qualified_members
 from trading.rules.agency_scope import AgencyAct
+from trading.rules.consortium_agreement import FILE as AGREEMENT
+from trading.rules.consortium_agreement import (
+    BidderAtLot,
+    MemberSaid,
+    consortia_accepted,
+    counted_grades,
+    findings_of,
+)
 from trading.rules.decryption_outcome import Decryption
 from trading.rules.library_entries import reference_cautions
 from trading.rules.lot_lifecycle import (
@@ -49,6 +55,7 @@ from trading.rules.lot_lifecycle import (
 from trading.rules.opening_quorum import evaluation_refusals
 from trading.rules.procedures import Procedure, Switches, switches_of
 from trading.rules.sheet_fields import references_in
+from trading.sealed_archives import SealedArchive, from_archive, list_files, read_file
 from trading.security_facts import standings_of
 from trading.tables import (
     LotRow,
@@ -60,7 +67,6 @@ from trading.tables import (
     RejectedBidRow,
     TakenReportRow,
 )
-from trading.uploading import sealed_drawer
 
 PUBLISHED: Final = frozenset(
     {LotState.CANDIDATES_PUBLISHED, LotState.CLEARED_FOR_AWARD, LotState.AWARDED}
@@ -68,10 +74,6 @@ PUBLISHED: Final = frozenset(
 REPORTED: Final = PUBLISHED | {LotState.EVALUATED}
 
 READABLE_OUTCOMES: Final = (Decryption.OPENED, Decryption.OPENED_BY_CUSTODIANS)
-FILE_MAX: Final = 256 << 20
-FILES_MAX: Final = 10_000
-FETCH_PATIENCE_S: Final = 60.0
-PARTS_KEPT: Final = 2
 
 READERS: Final = (
     Role.EXPERT,
@@ -166,6 +168,32 @@ class BidSecurity:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsortiumMember:
+    """A member of a consortium as its agreement names it; the best grade is 1."""
+
+    name: str
+    part: str
+    grades: Mapping[str, int]
+    leads: bool
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BidderShown:
+    """Who bids by one opened bid: nobody but its bidder, or the members of a consortium.
+
+    `grades` are those by which a consortium counts, the lowest of each speciality; `findings` what
+    the law holds against it as one of a consortium, for the committee to judge.
+    """
+
+    bid_id: BidId
+    name: str
+    members: tuple[ConsortiumMember, ...]
+    grades: Mapping[str, int]
+    findings: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RankedBid:
     """A bid's place and points in the report; `parts` are (what for, points), if they are told."""
 
@@ -237,7 +265,8 @@ class EntryReferred:
     Role.OWNER_REPRESENTATIVE,
 )
 async def interested(tx: Transaction, lot_id: LotId) -> tuple[InterestedParty, ...]:
-    """Tenderee, agency and every bidder of a closed lot, for recusal.
+    """Tenderee, agency and every bidder of a closed lot, for recusal; once the bids lie open also
+    the members of their consortia.
 
     `Refused` before the close, and for ever where a lot ended without one: nobody may learn who
     meant to bid (招标投标法 22).
@@ -249,6 +278,10 @@ async def interested(tx: Transaction, lot_id: LotId) -> tuple[InterestedParty, .
         capacities[PartyId(project.agency_id)] = "agency"
     for bid in await counted_bids(tx.session, lot.id):
         capacities[PartyId(bid.bidder_id)] = "bidder"
+    if _can_be_read(lot):
+        for _, bidder in await _bidders_shown(tx, lot):
+            for party_id in bidder.parties:
+                capacities.setdefault(party_id, "bidder")
     parties = await organisations_by_id(tx, capacities)
 
     return tuple(
@@ -433,7 +466,7 @@ async def bid_files(tx: Transaction, lot_id: LotId, bid_id: BidId) -> list[tuple
     await _readable_lot(tx, lot_id)
     row, envelope = await _opened_archive(tx, lot_id, bid_id)
 
-    found = await _from_archive(tx, row, envelope, _list_files)
+    found = await _from_archive(tx, row, envelope, list_files)
 
     tx.record(BidsRead(lot_id, reader=str(tx.actor.role), bid_id=bid_id))
 
@@ -450,11 +483,45 @@ async def bid_file(tx: Transaction, lot_id: LotId, bid_id: BidId, name: str) -> 
     await _readable_lot(tx, lot_id)
     row, envelope = await _opened_archive(tx, lot_id, bid_id)
 
-    content = await _from_archive(tx, row, envelope, lambda archive: _read_file(archive, name))
+    content = await _from_archive(tx, row, envelope, lambda archive: read_file(archive, name))
 
     tx.record(BidsRead(lot_id, reader=str(tx.actor.role), bid_id=bid_id, file=name))
 
     return content
+
+
+@by(Role.EXPERT, Role.OWNER_REPRESENTATIVE, Role.PLATFORM)
+async def consortia_shown(tx: Transaction, lot_id: LotId) -> tuple[BidderShown, ...]:
+    """Who bids by each opened bid, with what the law holds against it as one of a consortium.
+
+    The agreements lie inside the bids, so nothing of this was known before the opening.
+    """
+    lot = await _readable_lot(tx, lot_id)
+    switches = await switches_for(tx, lot)
+    accepted = consortia_accepted(str(lot.notice.get("consortium", "")))
+    through = await qualified_members(tx, lot)
+    found = await _bidders_shown(tx, lot)
+
+    tx.record(BidsRead(lot_id, reader=str(tx.actor.role), file=AGREEMENT))
+
+    return tuple(
+        BidderShown(
+            bid_id,
+            bidder.name,
+            tuple(_member_shown(bidder, one) for one in _members(bidder)),
+            counted_grades(bidder),
+            tuple(
+                findings_of(
+                    bidder,
+                    [other for _, other in found if other is not bidder],
+                    accepted=accepted,
+                    prequalified=None if through is None else through.get(bidder.party_id, ()),
+                    regime=switches.regime,
+                )
+            ),
+        )
+        for bid_id, bidder in found
+    )
 
 
 # ── what comes back ───────────────────────────────────────────────────────────────────────────
@@ -536,11 +603,15 @@ async def _readable_lot(tx: Transaction, lot_id: LotId) -> LotRow:
         raise NotFound("no such lot")
     if tx.actor.role in (Role.TENDEREE, Role.AGENCY):
         await lots.owned(tx, lot_id)
-    # A lot that failed leaves its bids alone.
-    if not was_opened(lot.path) or lot.state == LotState.FAILED:
+    if not _can_be_read(lot):
         reason = "开标完成前任何人不得查看投标文件内容"
         raise Refused([Refusal("not_opened", BIDDING_LAW[28], reason)])
     return lot
+
+
+def _can_be_read(lot: LotRow) -> bool:
+    """Whether its bids lie open; a lot that failed leaves them alone."""
+    return was_opened(lot.path) and lot.state != LotState.FAILED
 
 
 async def _readable_rows(tx: Transaction, lot_id: LotId) -> list[OpenedBidRow]:
@@ -556,6 +627,43 @@ async def _readable_rows(tx: Transaction, lot_id: LotId) -> list[OpenedBidRow]:
 def _referred(reference: str, seen: EntrySeen | None, *, on: date) -> EntryReferred:
     found = None if seen is None else (seen.state, seen.entry)
     return EntryReferred(reference, seen, tuple(reference_cautions(found, on=on)))
+
+
+async def _bidders_shown(tx: Transaction, lot: LotRow) -> list[tuple[BidId, BidderAtLot]]:
+    """Each bid that can be read, with who bids by it, in an order that says nothing about them."""
+    rows = await _readable_rows(tx, LotId(lot.id))
+    names = await organisations_by_id(tx, [row.bidder_id for row in rows])
+    counted = {bid.id: bid for bid in await counted_bids(tx.session, lot.id)}
+    found = []
+    for row in rows:
+        bid, party_id = counted[row.bid_id], PartyId(row.bidder_id)
+        envelope = next((one for one in bid.envelopes if one.kind == "bid"), None)
+        if envelope is None:
+            continue
+        opened = consortia.Opened(
+            party_id,
+            names[party_id].name,
+            bid.received_at,
+            SealedArchive(envelope.header, envelope.payload_size, envelope.parts),
+            {name: unb64u(secret, 32) for name, secret in row.secrets["bid"].items()},
+        )
+        found.append((BidId(row.bid_id), await consortia.bidder_in(tx, lot, opened)))
+    return found
+
+
+def _members(bidder: BidderAtLot) -> tuple[MemberSaid, ...]:
+    return () if bidder.agreement is None else bidder.agreement.members
+
+
+def _member_shown(bidder: BidderAtLot, one: MemberSaid) -> ConsortiumMember:
+    assert bidder.agreement is not None
+    return ConsortiumMember(
+        bidder.names.get(one.party_id, str(one.party_id)),
+        one.part,
+        one.grades,
+        one.party_id == bidder.agreement.lead,
+        one.party_id in bidder.signers,
+    )
 
 
 async def _opening_unfinished(
@@ -598,91 +706,14 @@ async def _from_archive(
     envelope: SealedEnvelope,
     read: Callable[[zipfile.ZipFile], Found],
 ) -> Found:
-    """What `read` finds in the archive, in a thread of its own; parts come as they are needed."""
-    drawer = sealed_drawer(tx.documents)
-    header = sealing.parse_header(envelope.header)
-    key = sealing.file_key(
-        header, {name: unb64u(secret, 32) for name, secret in row.secrets["bid"].items()}
+    """What `read` finds in an opened bid's archive."""
+    secrets = {name: unb64u(secret, 32) for name, secret in row.secrets["bid"].items()}
+    return await from_archive(
+        tx.documents,
+        SealedArchive(envelope.header, envelope.payload_size, envelope.parts),
+        secrets,
+        read,
     )
-    loop = asyncio.get_running_loop()
-
-    def wait_for(coroutine: Coroutine[Any, Any, bytes]) -> bytes:
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(FETCH_PATIENCE_S)
-
-    def open_and_read() -> Found:
-        source = PartedFile(
-            envelope.payload_size, lambda number: wait_for(drawer.read(envelope.parts[number]))
-        )
-        content = sealing.random_access(io.BufferedReader(source), header, key)
-        try:
-            with zipfile.ZipFile(content) as archive:
-                return read(archive)
-        except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as fault:
-            # `zipfile` calls a way of packing that it does not know not implemented.
-            raise BrokenSeal("the bid is no archive that can be read") from fault
-        except RuntimeError as fault:
-            # `zipfile` answers so where a file in the archive has a password of its own.
-            raise BrokenSeal("a file of the bid is locked by a password") from fault
-
-    return await asyncio.to_thread(open_and_read)
-
-
-def _list_files(archive: zipfile.ZipFile) -> list[tuple[str, int]]:
-    files = [(one.filename, one.file_size) for one in archive.infolist() if not one.is_dir()]
-    if len(files) > FILES_MAX:
-        raise TooMuch(f"a bid has at most {FILES_MAX} files")
-    return files
-
-
-def _read_file(archive: zipfile.ZipFile, name: str) -> bytes:
-    try:
-        told = archive.getinfo(name)
-    except KeyError:
-        raise NotFound("the bid has no such file") from None
-    if told.is_dir() or told.file_size > FILE_MAX:
-        raise TooMuch(f"a file of a bid has at most {FILE_MAX} bytes")
-    return archive.read(told)
-
-
-class PartedFile(io.RawIOBase):
-    """A payload that lies in parts, as one file; a part is fetched when a byte of it is read."""
-
-    def __init__(self, size: int, fetch: Callable[[int], bytes]) -> None:
-        self._size, self._fetch, self._position = size, fetch, 0
-        self._kept: dict[int, bytes] = {}
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        if start + offset < 0:
-            raise ValueError("a place before the beginning")
-        self._position = start + offset
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer).cast("B")
-        number, start = divmod(self._position, sealing.PART_SIZE)
-        wanted = min(len(view), sealing.PART_SIZE - start, self._size - self._position)
-        if wanted <= 0:
-            return 0
-        view[:wanted] = self._part(number)[start : start + wanted]
-        self._position += wanted
-        return wanted
-
-    def _part(self, number: int) -> bytes:
-        if number not in self._kept:
-            if len(self._kept) >= PARTS_KEPT:
-                self._kept.pop(next(iter(self._kept)))
-            self._kept[number] = self._fetch(number)
-        return self._kept[number]
 
 
 def _judge_report(report: SignedReport, opened: list[OpenedBidRow], switches: Switches) -> None:

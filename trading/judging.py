@@ -35,6 +35,7 @@ from kernel.store.transaction import Store, Transaction, transaction
 from kernel.working_days import beijing_day
 from trading import lots, uploading
 from trading.events import BidRefused, BidSubmitted, BidWithdrawn, SubmissionFailedByPlatform
+from trading.prequalification_rounds import may_bid
 from trading.rules.bid_admission import (
     BidArrival,
     WithdrawalArrival,
@@ -340,6 +341,7 @@ async def _whole_arrival(
         for_this_bidder="wrong_bidder" not in faults,
         bidder_verified=own.verified,
         bidder_is_operator=bool(own.roles & OPERATORS),
+        bidder_prequalified=await may_bid(tx, lot, own.id),
         documents_obtained=await _took_documents(tx, lot.id),
     )
 

@@ -36,14 +36,16 @@ async def _envelopes(connection: AsyncConnection, documents: Documents) -> list[
     rows = await connection.execute(
         text(
             "SELECT parts, payload_size, payload_root, payload_sha256,"
-            " min(bid_id::text) AS bid, min(envelope) AS envelope FROM trading.bid_envelope"
+            " min('the ' || envelope || ' of bid ' || bid_id) AS whose FROM trading.bid_envelope"
             " GROUP BY parts, payload_size, payload_root, payload_sha256"
+            " UNION ALL SELECT parts, payload_size, payload_root, payload_sha256,"
+            " 'application ' || id FROM trading.application WHERE NOT withdrawn"
         )
     )
     drawer = sealed_drawer(documents)
     faults = []
     for row in rows:
-        whose = f"the {row.envelope} of bid {row.bid}"
+        whose = row.whose
         if len(row.parts) != part_count(row.payload_size):
             faults.append(f"{whose} has {len(row.parts)} parts, which its size does not give")
             continue
@@ -94,7 +96,8 @@ async def _waiting_parts(connection: AsyncConnection, documents: Documents) -> l
     rows = await connection.execute(
         text(
             "SELECT DISTINCT digest FROM trading.upload_part EXCEPT"
-            " SELECT unnest(parts) FROM trading.bid_envelope"
+            " SELECT unnest(parts) FROM trading.bid_envelope EXCEPT"
+            " SELECT unnest(parts) FROM trading.application"
         )
     )
     drawer = sealed_drawer(documents)

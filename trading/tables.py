@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    ForeignKeyConstraint,
     Index,
     LargeBinary,
     Numeric,
@@ -72,7 +73,8 @@ class LotRow(Row, table=True):
     `due_at`, the next moment at which time alone moves the lot, follows from the row. `brakes` are
     the reasons, by cause, for which the lot is suspended. `notice` holds the notice's own words and
     `plan` the times the draft proposes: proposals until they are signed. `deal_code` is the unified
-    code of the deal (统一交易标识码), given when the lot is published.
+    code of the deal (统一交易标识码), given when the lot is published. `prequalified` says that
+    only who passed a prequalification may bid (资格预审); its notice sets it.
     """
 
     __tablename__ = "lot"
@@ -117,6 +119,7 @@ class LotRow(Row, table=True):
     created_at: datetime = Field(sa_type=Instant)
     published_at: datetime | None = Field(default=None, sa_type=Instant)
     deal_code: str | None = Field(default=None, unique=True)
+    prequalified: bool = False
 
 
 class LawfulMoveRow(Row, table=True):
@@ -196,11 +199,11 @@ BEGIN
      (NEW.project_id, NEW.number, NEW.name, NEW.region_code, NEW.estimate, NEW.ceiling_price,
       NEW.bid_security, NEW.security_forms, NEW.scheme_digest, NEW.sheet_fields,
       NEW.notice, NEW.officials_threshold,
-      NEW.escrow_threshold, NEW.published_at) IS DISTINCT FROM
+      NEW.escrow_threshold, NEW.published_at, NEW.prequalified) IS DISTINCT FROM
      (OLD.project_id, OLD.number, OLD.name, OLD.region_code, OLD.estimate, OLD.ceiling_price,
       OLD.bid_security, OLD.security_forms, OLD.scheme_digest, OLD.sheet_fields,
       OLD.notice, OLD.officials_threshold,
-      OLD.escrow_threshold, OLD.published_at) THEN
+      OLD.escrow_threshold, OLD.published_at, OLD.prequalified) THEN
     RAISE EXCEPTION 'the terms of a published lot stand' USING ERRCODE = 'restrict_violation';
   END IF;
   RETURN NEW;
@@ -605,7 +608,10 @@ BEGIN
   IF TG_OP = 'UPDATE' OR EXISTS (
       SELECT 1 FROM trading.bid b JOIN trading.bid_envelope e ON e.bid_id = b.id
       WHERE b.lot_id = OLD.lot_id AND b.bidder_id = OLD.bidder_id
-        AND OLD.digest = ANY(e.parts)) THEN
+        AND OLD.digest = ANY(e.parts)) OR EXISTS (
+      SELECT 1 FROM trading.application a
+      WHERE a.lot_id = OLD.lot_id AND a.applicant_id = OLD.bidder_id
+        AND OLD.digest = ANY(a.parts)) THEN
     RAISE EXCEPTION 'a part that a bid refers to stays' USING ERRCODE = 'restrict_violation';
   END IF;
   RETURN OLD;
@@ -1549,3 +1555,144 @@ class SecurityAlarmRow(Row, table=True):
     lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
     due_at: datetime = Field(primary_key=True, sa_type=Instant)
     alarmed_at: datetime = Field(sa_type=Instant)
+
+
+# ── prequalification (资格预审) ───────────────────────────────────────────────────────────────
+
+
+class PrequalificationRow(Row, table=True):
+    """A call for applications; `round` counts them where too few passed and it is held again.
+
+    `digest` is the SHA-256 of the signed notice's payload, which every application names as its
+    policy. `documents` and `conditions` repeat what the notice says.
+    """
+
+    __tablename__ = "prequalification"
+    __table_args__ = (
+        CheckConstraint("round > 0", name="numbered_from_one"),
+        CheckConstraint("applications_due_at < window_until", name="window_after_deadline"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    round: int = Field(primary_key=True)
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    name: str
+    documents: list[dict[str, Any]] = Field(sa_type=JSONB)
+    conditions: list[dict[str, Any]] = Field(sa_type=JSONB)
+    published_at: datetime = Field(sa_type=Instant)
+    documents_until: datetime = Field(sa_type=Instant)
+    applications_due_at: datetime = Field(sa_type=Instant)
+    window_until: datetime = Field(sa_type=Instant)
+
+
+class ApplicationRow(Row, table=True):
+    """A sealed application as it was taken in; one without a payload withdraws. The last counts.
+
+    Its payload lies in the sealed drawer, part by part.
+    """
+
+    __tablename__ = "application"
+    __table_args__ = (
+        UniqueConstraint("lot_id", "round", "applicant_id", "seq"),
+        CheckConstraint("seq > 0", name="numbered_from_one"),
+        ForeignKeyConstraint(
+            ["lot_id", "round"],
+            ["trading.prequalification.lot_id", "trading.prequalification.round"],
+        ),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    id: UUID = Field(primary_key=True)
+    lot_id: UUID
+    round: int
+    applicant_id: UUID = Field(foreign_key="kernel.organisation.id")
+    person_id: UUID = Field(foreign_key="kernel.person.id")
+    seq: int
+    withdrawn: bool
+    upload_id: UUID | None = Field(default=None, foreign_key="trading.upload.id", index=True)
+    head: bytes
+    header: bytes
+    payload_root: bytes
+    payload_size: int = Field(sa_type=BigInteger)
+    payload_sha256: bytes
+    parts: list[bytes] = Field(sa_type=ARRAY(LargeBinary))
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    received_at: datetime = Field(sa_type=Instant)
+    entry_id: UUID = Field(unique=True)
+
+
+class ApplicationReleaseRow(Row, table=True):
+    """An applicant's secret of its application, released inside the window."""
+
+    __tablename__ = "application_release"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    application_id: UUID = Field(primary_key=True, foreign_key="trading.application.id")
+    secret: bytes
+    statement: bytes
+    released_at: datetime = Field(sa_type=Instant)
+
+
+class PrequalificationReviewRow(Row, table=True):
+    """The signed review of the applications, and whether enough of them passed."""
+
+    __tablename__ = "prequalification_review"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["lot_id", "round"],
+            ["trading.prequalification.lot_id", "trading.prequalification.round"],
+        ),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True)
+    round: int = Field(primary_key=True)
+    enough: bool
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    reviewed_by: UUID = Field(foreign_key="kernel.person.id")
+    reviewed_at: datetime = Field(sa_type=Instant)
+
+
+class QualificationRow(Row, table=True):
+    """How one applicant's application was judged, with the reasons it is told.
+
+    `members` are the organisations of a consortium, the leading one first; alone it is the
+    applicant itself.
+    """
+
+    __tablename__ = "qualification"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["lot_id", "round"],
+            ["trading.prequalification.lot_id", "trading.prequalification.round"],
+        ),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True)
+    round: int = Field(primary_key=True)
+    applicant_id: UUID = Field(primary_key=True, foreign_key="kernel.organisation.id")
+    application_id: UUID = Field(foreign_key="trading.application.id", unique=True)
+    passed: bool
+    reasons: list[dict[str, Any]] = Field(sa_type=JSONB)
+    members: list[str] = Field(sa_type=JSONB)
+
+
+_CHECK_APPLICATION = """
+CREATE FUNCTION trading.check_application() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM trading.prequalification WHERE lot_id = NEW.lot_id
+                 AND round = NEW.round AND NEW.received_at < applications_due_at) THEN
+    RAISE EXCEPTION 'no application is taken in at %', NEW.received_at
+      USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NEW;
+END $$
+"""
+
+EXTRA_STATEMENTS.extend(
+    [
+        _CHECK_APPLICATION,
+        "CREATE TRIGGER in_time BEFORE INSERT ON trading.application"
+        " FOR EACH ROW EXECUTE FUNCTION trading.check_application()",
+    ]
+)

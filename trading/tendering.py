@@ -61,6 +61,7 @@ from trading.events import (
     TimetableAmended,
 )
 from trading.notice_board import TenderFile, package_digest, tender_files
+from trading.prequalification_rounds import lot_phase, may_bid
 from trading.questioning import keep_answers
 from trading.rules.agency_scope import AgencyAct
 from trading.rules.document_changes import Change, change_refusals, changes_in, changes_object
@@ -74,6 +75,7 @@ from trading.rules.notice_contents import (
     security_cautions,
 )
 from trading.rules.opening_policy import Vouchers, policy_document, policy_refusals
+from trading.rules.prequalification import access_refusals, publication_refusals
 from trading.rules.procedures import Procedure, SecurityForm, Switches, switches_of
 from trading.rules.rule_book import Bound
 from trading.rules.sheet_fields import sheet_refusals
@@ -346,6 +348,9 @@ async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow) -> _Tender:
             *await drafting.agency_bars(tx, project.agency_id, procedure),
             *cataloguing.catalogue_grounds(tx, scope, stated=True),
             *await _scope_grounds(tx, lot, project),
+            *publication_refusals(
+                await lot_phase(tx, lot), switches_of(procedure, on=beijing_day(tx.now)).regime
+            ),
         ),
         tuple(cataloguing.catalogue_cautions(tx, scope)),
         composed,
@@ -578,6 +583,7 @@ def _notice_document(
         "bids_due_at": timetable["bids_due_at"],
         "timetable": b64u(timetable_digest),
         "opening_policy": b64u(policy_digest),
+        **({"prequalified": True} if lot.prequalified else {}),
         **({"answers": answers} if answers else {}),
     }
 
@@ -868,7 +874,8 @@ async def _keep_amendment(
 
 @by(Role.TENDEREE, Role.AGENCY)
 async def cancel_lot(tx: Transaction, lot_id: UUID, raw: bytes) -> None:
-    """End a published tender by a signed notice that gives the reason and what is given back.
+    """End a published tender, or a prequalification, by a signed notice that gives the reason and
+    what is given back.
 
     What is to be given back follows from what the lot asks for and not from what came in, which
     would tell how many meant to bid (招标投标法 22).
@@ -883,16 +890,17 @@ async def cancel_lot(tx: Transaction, lot_id: UUID, raw: bytes) -> None:
     )
     if found["kind"] != "cancellation":
         raise Malformed("a notice that ends the tender was expected", code="wrong_statement")
-    if lot.published_at is None:
+    if lot.published_at is None and not lot.prequalified:
         raise NotFound("the lot was never published")
     reason, promises = _ending_in(found)
-    switches = switches_of(Procedure(project.procedure), on=beijing_day(lot.published_at))
+    known_at = lot.published_at or tx.now
+    switches = switches_of(Procedure(project.procedure), on=beijing_day(known_at))
     refusals = move_refusals(LotState(lot.state), LotMove.CANCEL, suspended=lot.suspended)
     refusals += termination_refusals(
         Termination(
             reason=reason,
             fees_collected=Decimal(0),
-            securities_collected=lot.bid_security,
+            securities_collected=lot.bid_security if lot.published_at else Decimal(0),
             promises_return=Promise.RETURN in promises,
             promises_interest=Promise.INTEREST in promises,
             told_finance=Promise.FINANCE in promises,
@@ -976,6 +984,9 @@ async def _lot_on_offer(tx: Transaction, lot_id: UUID) -> LotRow:
     if lot.published_at is None or lot.documents_from is None or lot.documents_until is None:
         raise NotFound("no such lot")
     own = await require_verified(tx)
+    project = await tx.session.get_one(ProjectRow, lot.project_id)
+    switches = switches_of(Procedure(project.procedure), on=beijing_day(lot.published_at))
+    qualified = await may_bid(tx, lot, own.id)
     taken = await tx.session.scalar(
         select(func.count())
         .select_from(CapacityRow)
@@ -994,6 +1005,7 @@ async def _lot_on_offer(tx: Transaction, lot_id: UUID) -> LotRow:
             offered_until=lot.documents_until,
         )
     )
+    refusals += access_refusals(qualified=qualified, regime=switches.regime)
     if refusals:
         raise Refused(refusals)
     return lot

@@ -41,9 +41,12 @@ from kernel.store.parties import require_verified, take_part
 from kernel.store.transaction import Store, Transaction, transaction
 from trading.rules.bid_admission import lateness_refusals
 from trading.rules.lot_lifecycle import LotState
+from trading.rules.prequalification import lateness_refusals as application_lateness
 from trading.tables import (
+    ApplicationRow,
     BidEnvelopeRow,
     LotRow,
+    PrequalificationRow,
     UploadDiscardedRow,
     UploadHeaderRow,
     UploadPartRow,
@@ -235,7 +238,7 @@ async def discard_upload(tx: Transaction, upload_id: UUID) -> None:
     if await tx.session.get(UploadDiscardedRow, upload_id) is not None:
         return
 
-    if await tx.session.scalar(select(exists().where(_refers_to(upload_id)))):
+    if await tx.session.scalar(select(_is_referred_to(upload_id))):
         raise Outrun("a bid refers to this upload")
 
     tx.session.add(UploadDiscardedRow(upload_id=upload_id, discarded_at=tx.now))
@@ -408,14 +411,34 @@ def part_count(payload_size: int) -> int:
 
 
 async def open_lot(tx: Transaction, lot_id: UUID) -> LotRow:
-    """A lot that takes envelopes now; there is none while it is a draft, and it is late after."""
+    """A lot that takes envelopes now, of bids or of applications for its prequalification.
+
+    There is none while it is a mere draft, and it is late after.
+    """
     lot = await tx.session.get(LotRow, lot_id)
-    if lot is None or lot.published_at is None or lot.bids_due_at is None:
+    if lot is None:
         raise NotFound("no such lot")
+    if lot.published_at is None or lot.bids_due_at is None:
+        await _require_applications(tx, lot)
+        return lot
     refusals = lateness_refusals(tx.now, lot_state=LotState(lot.state), bids_due_at=lot.bids_due_at)
     if refusals:
         raise Refused(refusals)
     return lot
+
+
+async def _require_applications(tx: Transaction, lot: LotRow) -> None:
+    due_at = await tx.session.scalar(
+        select(col(PrequalificationRow.applications_due_at))
+        .where(col(PrequalificationRow.lot_id) == lot.id)
+        .order_by(col(PrequalificationRow.round).desc())
+        .limit(1)
+    )
+    if due_at is None or lot.state != LotState.DRAFT:
+        raise NotFound("no such lot")
+    refusals = application_lateness(tx.now, applications_due_at=due_at)
+    if refusals:
+        raise Refused(refusals)
 
 
 def _judge_announcement(tx: Transaction, announced: Announcement) -> None:
@@ -495,7 +518,7 @@ async def _live_uploads(tx: Transaction, lot_id: UUID) -> Sequence[UploadRow]:
             col(UploadRow.lot_id) == lot_id,
             col(UploadRow.bidder_id) == tx.actor.party,
             ~_is_discarded(),
-            ~_is_in_a_bid(),
+            ~_is_submitted(),
         )
         .order_by(col(UploadRow.begun_at), col(UploadRow.id))
     )
@@ -543,19 +566,26 @@ def _is_discarded() -> ColumnElement[bool]:
     return exists().where(col(UploadDiscardedRow.upload_id) == col(UploadRow.id))
 
 
-def _is_in_a_bid() -> ColumnElement[bool]:
-    return exists().where(col(BidEnvelopeRow.upload_id) == col(UploadRow.id))
+def _is_submitted() -> ColumnElement[bool]:
+    return or_(
+        exists().where(col(BidEnvelopeRow.upload_id) == col(UploadRow.id)),
+        exists().where(col(ApplicationRow.upload_id) == col(UploadRow.id)),
+    )
 
 
-def _refers_to(upload_id: UUID) -> ColumnElement[bool]:
-    return col(BidEnvelopeRow.upload_id) == upload_id
+def _is_referred_to(upload_id: UUID) -> ColumnElement[bool]:
+    return or_(
+        exists().where(col(BidEnvelopeRow.upload_id) == upload_id),
+        exists().where(col(ApplicationRow.upload_id) == upload_id),
+    )
 
 
 def _abandoned(before: datetime) -> Select[UUID]:
-    over = col(LotRow.state).not_in([LotState.OPEN, LotState.CLOSING])
+    # Who applies for a prequalification uploads while the lot is a draft.
+    over = col(LotRow.state).not_in([LotState.DRAFT, LotState.OPEN, LotState.CLOSING])
     return (
         select(col(UploadRow.id))
         .join(LotRow, col(LotRow.id) == col(UploadRow.lot_id))
-        .where(~_is_discarded(), ~_is_in_a_bid(), or_(over, col(UploadRow.begun_at) < before))
+        .where(~_is_discarded(), ~_is_submitted(), or_(over, col(UploadRow.begun_at) < before))
         .order_by(col(UploadRow.begun_at))
     )

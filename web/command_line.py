@@ -35,8 +35,8 @@ from kernel.randomness import random_bytes
 from kernel.settings import Settings
 from kernel.store import founding
 from kernel.store.migrating import SCRIPTS
-from web import background as background_process
 from web import (
+    agreement_command,
     doctoring,
     exporting_log,
     handbook,
@@ -47,6 +47,7 @@ from web import (
     structured_logs,
     witnessing,
 )
+from web import background as background_process
 from web.app import create_app
 from web.client import Unreachable
 from web.draw_commands import draw_app
@@ -460,6 +461,7 @@ def rehearse(
 
 
 main.command(name="seal")(seal_command.seal)
+main.command(name="agreement")(agreement_command.agreement)
 
 
 @main.command()

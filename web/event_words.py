@@ -11,6 +11,18 @@ from web.words import Language, Words
 EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
     {
         "AgencyAuthorityEnded": Words("招标人终止委托", "Agency's authorisation ended"),
+        "ApplicationRefused": Words("拒收资格预审申请", "Application refused"),
+        "ApplicationReleased": Words("申请人解密申请文件", "Applicant released its application"),
+        "ApplicationSubmitted": Words(
+            "收到资格预审申请", "Application for prequalification received"
+        ),
+        "ApplicationWithdrawn": Words("撤回资格预审申请", "Application withdrawn"),
+        "ApplicationsRead": Words("查阅资格预审申请", "Applications looked into"),
+        "PrequalificationAnnounced": Words(
+            "发布资格预审公告", "Applications for prequalification called for"
+        ),
+        "PrequalificationDecided": Words("资格预审结果通知", "Result of the prequalification"),
+        "PrequalificationEnded": Words("资格预审结束", "Prequalification over"),
         "AgencyAuthorised": Words("招标人委托代理机构", "Agency authorised"),
         "AwardNoticed": Words("发出中标通知书", "Award notice sent"),
         "AwardPublished": Words("定标并公告结果", "Award made and published"),

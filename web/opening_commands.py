@@ -20,7 +20,7 @@ from kernel.clock import machine_clock
 from kernel.crypto.digests import b64u, parse_instant
 from kernel.crypto.signing import PrivateKey
 from kernel.errors import BrokenSeal
-from web import opening_work
+from web import opening_work, sealing_applications
 from web.client import Client, Problem, Unreachable
 from web.custodian_work import Custodian, Trust, Unconvinced
 from web.exit_codes import MISSING, NETWORK, UNVERIFIED, USAGE, code_of_answer
@@ -129,6 +129,37 @@ def release(
         own = PrivateKey.from_pem(opening_key.read_bytes())
         count = await opening_work.release(client, lot, own)
         return Done(f"{count} envelopes released", {"released": count})
+
+    run_as(url, key, Role.BIDDER, organisation, act, as_json=as_json)
+
+
+@opening_app.command("release-application")
+def release_application(
+    lot: LotArgument,
+    url: UrlOption,
+    key: KeyOption,
+    organisation: OrganisationOption,
+    opening_key: Annotated[
+        Path,
+        typer.Option(
+            "--opening-key",
+            exists=True,
+            dir_okay=False,
+            help="The key that `sunbid seal` made, or you gave it, for this application (PEM).",
+        ),
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Open your application for prequalification inside the window after its deadline.
+
+    Example: sunbid opening release-application LOT --url https://platform.example --key me.pem
+    --organisation ID --opening-key application/opening-key.pem
+    """
+
+    async def act(client: Client) -> Done:
+        own = PrivateKey.from_pem(opening_key.read_bytes())
+        await sealing_applications.release_application(client, lot, own)
+        return Done("the application is released", {"released": 1})
 
     run_as(url, key, Role.BIDDER, organisation, act, as_json=as_json)
 

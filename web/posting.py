@@ -45,7 +45,9 @@ Finder = Callable[[Transaction, Entry, Facts], Awaitable[list[Recipient]]]
 
 async def post_notifications(tx: Transaction, entry: Entry) -> None:
     """Tell everybody whom this entry concerns."""
-    lot = await facts_of_first(tx, entry.subject_id, "LotPublished")
+    lot = await facts_of_first(tx, entry.subject_id, "LotPublished") or await facts_of_first(
+        tx, entry.subject_id, "PrequalificationAnnounced"
+    )
     if lot is None:
         return
     for topic in TOPICS:

@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -22,6 +23,13 @@ from kernel.crypto.signing import PrivateKey
 from kernel.errors import BrokenSeal
 from web.client import Client, Problem, Unreachable
 from web.exit_codes import MISSING, NETWORK, USAGE, code_of_answer
+from web.sealing_applications import (
+    deliver_application,
+    is_application_package,
+    is_sealed_application,
+    read_application_package,
+    seal_application,
+)
 from web.sealing_bids import Bidder, LotPackage, NotSealable, SealedBid, deliver, read_package
 from web.sealing_bids import Progress as Hears
 from web.sealing_bids import seal_bid as sealed_by
@@ -69,6 +77,10 @@ def seal(
     replaces: Annotated[
         str, typer.Option("--replaces", help="Digest of the submission that this one replaces.")
     ] = "",
+    agreement: Annotated[
+        Path | None,
+        typer.Option("--agreement", help="The agreement that all members of a consortium signed."),
+    ] = None,
     submit_to: Annotated[
         str,
         typer.Option(
@@ -104,13 +116,10 @@ def seal(
     told: dict[str, Any] = {"folder": str(out)}
     try:
         who = Bidder(bidder, PrivateKey.from_pem(key.read_bytes()))
-        found = None if package is None else read_package(package.read_bytes())
-        if found is not None and withdraw:
-            told |= _withdrawn(who, submit_to, found, out)
-        elif found is not None:
-            done = _sealed(found, who, sheet, files or [], out, escrow, opening_key, seq, replaces)
-            told |= _described(found, done)
-            _explain(found, done)
+        if package is not None:
+            terms = _Terms(sheet, escrow, opening_key, seq, replaces, agreement)
+            data = package.read_bytes()
+            told |= _prepared(data, who, files or [], out, terms, withdraw, submit_to)
         if submit_to and not withdraw:
             told |= _delivered(who, submit_to, out)
     except FileNotFoundError as fault:
@@ -129,23 +138,48 @@ def seal(
         typer.echo(json.dumps(told, ensure_ascii=False))
 
 
-def _sealed(
-    package: LotPackage,
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """How a bid is to be sealed, as the options say it."""
+
+    sheet: Path | None
+    escrow: bool
+    opening_key: Path | None
+    seq: int
+    replaces: str
+    agreement: Path | None
+
+
+def _prepared(
+    data: bytes,
     who: Bidder,
-    sheet: Path | None,
     files: list[Path],
     out: Path,
-    escrow: bool,
-    opening_key: Path | None,
-    seq: int,
-    replaces: str,
+    terms: _Terms,
+    withdraw: bool,
+    address: str,
+) -> dict[str, Any]:
+    """What was sealed for the package, or withdrawn: of a lot, or of its prequalification."""
+    if is_application_package(data):
+        if withdraw or terms.sheet or terms.escrow or terms.replaces:
+            raise NotSealable("资格预审申请没有开标一览表和托管份额，按序号替换")
+        return _applied(data, who, files, out, terms)
+    found = read_package(data)
+    if withdraw:
+        return _withdrawn(who, address, found, out)
+    done = _sealed(found, who, files, out, terms)
+    _explain(found, done)
+    return _described(found, done)
+
+
+def _sealed(
+    package: LotPackage, who: Bidder, files: list[Path], out: Path, terms: _Terms
 ) -> SealedBid:
-    if sheet is None:
+    if terms.sheet is None:
         raise NotSealable("--sheet is missing: the opening sheet as JSON")
-    values = json.loads(sheet.read_text())
+    values = json.loads(terms.sheet.read_text())
     if not isinstance(values, dict):
         raise NotSealable("the opening sheet is a JSON object")
-    own = None if opening_key is None else PrivateKey.from_pem(opening_key.read_bytes())
     with _bars() as hear:
         return sealed_by(
             package,
@@ -154,12 +188,49 @@ def _sealed(
             files=files,
             folder=out,
             now=machine_clock(),
-            escrow=escrow,
-            opening_key=None if own is None else own.public_bytes,
-            seq=seq,
-            replaces=unb64u(replaces, 32) if replaces else None,
+            escrow=terms.escrow,
+            opening_key=_public(terms.opening_key),
+            seq=terms.seq,
+            replaces=unb64u(terms.replaces, 32) if terms.replaces else None,
+            agreement=terms.agreement,
             progress=hear,
         )
+
+
+def _public(opening_key: Path | None) -> bytes | None:
+    if opening_key is None:
+        return None
+    return PrivateKey.from_pem(opening_key.read_bytes()).public_bytes
+
+
+def _applied(
+    data: bytes,
+    who: Bidder,
+    files: list[Path],
+    out: Path,
+    terms: _Terms,
+) -> dict[str, Any]:
+    package = read_application_package(data)
+    with _bars() as hear:
+        done = seal_application(
+            package,
+            who,
+            files=files,
+            folder=out,
+            now=machine_clock(),
+            opening_key=_public(terms.opening_key),
+            seq=terms.seq,
+            agreement=terms.agreement,
+            progress=hear,
+        )
+    due = package.applications_due_at.isoformat()
+    talk.print(f"Sealed for [bold]{shown(package.lot_name)}[/], due {due}; your own key opens it.")
+    talk.print(f"Passphrase of {shown(out / 'recovery.json')}: [bold]{done.passphrase}[/]")
+    return {
+        "lot": package.lot_id,
+        "passphrase": done.passphrase,
+        "envelopes": [done.envelope.named()],
+    }
 
 
 def _delivered(who: Bidder, address: str, folder: Path) -> dict[str, Any]:
@@ -167,6 +238,8 @@ def _delivered(who: Bidder, address: str, folder: Path) -> dict[str, Any]:
         async with Client(address, who.key) as client:
             await client.sign_in(Role.BIDDER, who.organisation_id)
             with _bars(unit=False) as hear:
+                if is_sealed_application(folder):
+                    return await deliver_application(client, folder, progress=hear)
                 return await deliver(client, folder, progress=hear)
 
     return _kept(asyncio.run(work()), folder, SENT, RECEIPT)

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, Protocol, cast
 
 from kernel.crypto import sealing
 from kernel.crypto.digests import (
@@ -48,7 +48,9 @@ from kernel.crypto.recovery_file import NONCE_SIZE, PASSPHRASE_ENTROPY_SIZE, SAL
 from kernel.crypto.sealing import PolicyKeys, RecoveryEntry, Sealed, SealingSecrets
 from kernel.crypto.signing import Envelope, PrivateKey
 from kernel.randomness import random_bytes
-from kernel.store.parties import payload_type
+from kernel.store.parties import payload_type, read_statement
+from trading.rules.consortium_agreement import AGREEMENT_MAX, agreement_in
+from trading.rules.consortium_agreement import FILE as AGREEMENT
 from trading.rules.opening_policy import policy_keys
 from trading.rules.sheet_fields import sheet_faults
 from web.client import Client
@@ -60,6 +62,7 @@ STEP: Final = 1 << 20
 ASKED_AGAIN: Final = 10
 ASKED_AGAIN_NAP_S: Final = 0.5
 SHEET, BID = "sheet", "bid"
+MEMBERS_MIN: Final = 2
 STATED: Final = (1980, 1, 1, 0, 0, 0)
 """The time every member of the ZIP file states: when a bid was written is nobody's business."""
 
@@ -83,11 +86,33 @@ class LotPackage:
     holders: tuple[str, ...]
     sheet_fields: tuple[Mapping[str, Any], ...]
     bids_due_at: datetime
+    consortia: bool = True
+    """Whether the notice lets members of a consortium bid as one."""
 
     @property
     def escrow_allowed(self) -> bool:
         """Whether a bidder may let custodians stand in for it."""
         return self.policy.escrow is not None
+
+
+class SealingFor(Protocol):
+    """What is sealed for: a lot's bids, or the applications of its prequalification."""
+
+    @property
+    def project_id(self) -> str:
+        """The project's id."""
+
+    @property
+    def lot_id(self) -> str:
+        """The lot's id."""
+
+    @property
+    def policy(self) -> PolicyKeys:
+        """To whom envelopes are sealed besides the one who seals."""
+
+    @property
+    def consortia(self) -> bool:
+        """Whether members of a consortium may come as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +188,7 @@ def read_package(data: bytes) -> LotPackage:
         holders=tuple(f"{one.get('organisation')} {one.get('holder')}" for one in holders),
         sheet_fields=tuple(cast(list[Mapping[str, Any]], fields)),
         bids_due_at=parse_instant(timetable.get("bids_due_at")),
+        consortia=found.get("consortia", True) is True,
     )
 
 
@@ -258,6 +284,53 @@ def _member_name(name: str) -> str:
     return name
 
 
+def with_agreement(
+    package: SealingFor, bidder: Bidder, files: Sequence[BidFile], agreement: Path | None
+) -> tuple[BidFile, ...]:
+    """The files with the agreement among them; `NotSealable` where it could only harm the bid.
+
+    Nobody sees it before the opening, so what the lot asks of consortia is heeded here or too late.
+    """
+    if any(one.name == AGREEMENT for one in files):
+        raise NotSealable(f"“{AGREEMENT}”是共同投标协议的文件名，请用 --agreement 指定协议")
+    if agreement is None:
+        return tuple(files)
+    raw = agreement.read_bytes()
+    faults = agreement_faults(package, bidder, raw)
+    if faults:
+        raise NotSealable("；".join(faults))
+    return (*files, BidFile(AGREEMENT, agreement, len(raw), hashlib.sha256(raw).hexdigest()))
+
+
+def agreement_faults(package: SealingFor, bidder: Bidder, raw: bytes) -> list[str]:
+    """Everything that can be seen to be wrong with an agreement before it is sealed, in words.
+
+    Whose keys signed is known to the platform alone; here the signatures are only counted.
+    """
+    try:
+        envelope, payload = read_statement(raw, "consortium-agreement", max_bytes=AGREEMENT_MAX)
+        said = agreement_in(payload)
+    except Malformed as fault:
+        return [f"不是共同投标协议：{fault}"]
+    parties = {one.party_id for one in said.members}
+    faults = []
+    if not package.consortia:
+        faults.append("本标段不接受联合体投标")
+    if (said.project_id, said.lot_id) != (package.project_id, package.lot_id):
+        faults.append("共同投标协议是为其他标段签署的")
+    if str(said.lead) != bidder.organisation_id or said.lead not in parties:
+        faults.append("应当由共同投标协议载明的牵头人递交，且牵头人为联合体成员")
+    if len(parties) != len(said.members) or len(parties) < MEMBERS_MIN:
+        faults.append("联合体应当由两个以上单位组成，成员不得重复")
+    if not all(one.part.strip() for one in said.members):
+        faults.append("共同投标协议应当明确各方承担的工作")
+    if not said.joint:
+        faults.append("共同投标协议应当约定联合体各方承担连带责任")
+    if len(envelope.signatures) < len(parties):
+        faults.append("共同投标协议尚未由联合体各方签署")
+    return faults
+
+
 def write_bundle(files: Sequence[BidFile], sink: BinaryIO) -> None:
     """The ZIP file of a bid: the manifest first, then the files, all stored as they are.
 
@@ -304,9 +377,12 @@ def seal_bid(
     opening_key: bytes | None = None,
     seq: int = 1,
     replaces: bytes | None = None,
+    agreement: Path | None = None,
     progress: Progress | None = None,
 ) -> SealedBid:
     """Seal a bid into a new folder, and sign its submission.
+
+    `agreement` is what the members of a consortium signed together; it goes into the sealed bid.
 
     `opening_key` is the public key that will release the bid; without one a key is made and
     written beside it. `seq` and `replaces` follow from what was submitted before.
@@ -316,13 +392,13 @@ def seal_bid(
     if set(package.envelopes) != {SHEET, BID}:
         raise NotSealable("本标段要求的文件类别不受支持")
     stated = sheet_bytes(package, sheet)
-    listed = bid_files(files, progress=progress)
+    listed = with_agreement(package, bidder, bid_files(files, progress=progress), agreement)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if any(folder.iterdir()):
         raise NotSealable(f"输出文件夹不是空的：{folder}")
     if opening_key is None:
         made = PrivateKey.generate()
-        _write_private(folder / "opening-key.pem", made.to_pem())
+        write_private(folder / "opening-key.pem", made.to_pem())
         opening_key = made.public_bytes
 
     envelopes, entries = [], []
@@ -334,7 +410,7 @@ def seal_bid(
             (BID, cast(BinaryIO, bundle), size),
         ):
             source.seek(0)
-            envelope, entry = _seal_one(
+            envelope, entry = seal_envelope(
                 package,
                 bidder,
                 kind,
@@ -343,7 +419,7 @@ def seal_bid(
                 now=now,
                 escrow=escrow,
                 opening_key=opening_key,
-                progress=_told(progress, kind, length),
+                progress=told_of(progress, kind, length),
             )
             envelopes.append(envelope)
             entries.append(entry)
@@ -354,7 +430,7 @@ def seal_bid(
         salt=random_bytes(SALT_SIZE),
         nonce=random_bytes(NONCE_SIZE),
     )
-    _write_private(folder / "recovery.json", recovery)
+    write_private(folder / "recovery.json", recovery)
     sealed = SealedBid(folder, package.lot_id, tuple(envelopes), passphrase, opening_key)
     statement = submission(
         package, bidder, sealed.envelopes, seq=seq, replaces=replaces, signed_at=now
@@ -390,8 +466,8 @@ def submission(
     return bidder.key.sign(payload_type("submission"), canonical(payload)).to_bytes()
 
 
-def _seal_one(
-    package: LotPackage,
+def seal_envelope(
+    package: SealingFor,
     bidder: Bidder,
     kind: str,
     source: BinaryIO,
@@ -432,7 +508,7 @@ def _seal_one(
     return envelope, RecoveryEntry(meta_bytes(meta), secrets)
 
 
-def _told(progress: Progress | None, kind: str, total: int) -> Callable[[int], None] | None:
+def told_of(progress: Progress | None, kind: str, total: int) -> Callable[[int], None] | None:
     if progress is None:
         return None
     return lambda done: progress(kind, done, total)
@@ -451,7 +527,7 @@ def _described(sealed: SealedBid, bidder: Bidder) -> dict[str, object]:
     }
 
 
-def _write_private(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
@@ -474,7 +550,7 @@ async def deliver(
     lot_id = text_of(described.get("lot"))
     for one in list_of(described.get("envelopes"), at_most=4):
         assert isinstance(one, dict)
-        await _send(client, lot_id, folder / text_of(one["file"]), one, progress)
+        await send_envelope(client, lot_id, folder / text_of(one["file"]), one, progress)
     return await _submit(client, lot_id, (folder / "submission.dsse").read_bytes())
 
 
@@ -516,7 +592,7 @@ async def _submit(client: Client, lot_id: str, raw: bytes) -> dict[str, Any]:
     return answer
 
 
-async def _send(
+async def send_envelope(
     client: Client,
     lot_id: str,
     path: Path,

@@ -41,7 +41,13 @@ KEY_SIZE = 32
 PREAMBLE_SIZE = 24 + 32
 PADDING_MAX = 8 << 20
 PADDING_UNITS: Final[Mapping[str, int]] = MappingProxyType(
-    {"sheet": 64 << 10, "bid": 1 << 20, "technical": 1 << 20, "price": 1 << 20}
+    {
+        "sheet": 64 << 10,
+        "bid": 1 << 20,
+        "technical": 1 << 20,
+        "price": 1 << 20,
+        "application": 1 << 20,
+    }
 )
 """The kinds of envelopes, and to a multiple of how many bytes each is padded."""
 

@@ -28,7 +28,7 @@ def _says(required: str, optional: str = "signed_at") -> Form:
 _TENDER_NOTICE = (
     "code project_name number name procedure category region funding_source tenderee agency"
     " estimate ceiling_price bid_security sheet_fields scheme security_forms words documents"
-    " answers documents_from documents_until bids_due_at timetable opening_policy"
+    " answers prequalified documents_from documents_until bids_due_at timetable opening_policy"
 )
 
 FORMS: Final[Mapping[str, Form]] = {
@@ -66,11 +66,22 @@ FORMS: Final[Mapping[str, Form]] = {
         "changes_object documents changes answers signed_at",
     ),
     "question": _says("lot words signed_at", "project"),
+    # the prequalification
+    "prequalification": _says(
+        "project lot round name words conditions documents documents_until applications_due_at"
+        " release_window_s signed_at",
+        "",
+    ),
+    "application": _says("project lot round applicant seq notice envelope signed_at", ""),
+    "application-release": _says("lot head secret signed_at", "project"),
+    "prequalification-review": _says("lot round reviewers findings signed_at", "project"),
     # the bids
     "submission": _says("project lot bidder seq policy envelopes replaces signed_at", ""),
     "guarantee": _says(
         "lot form guarantor number amount valid_until document signed_at", "project"
     ),
+    # signed by every member, and sealed in the bid
+    "consortium-agreement": _says("project lot lead members liability signed_at", ""),
     "release": _says("lot secrets", "project signed_at"),
     "fallback": _says("lot", "project signed_at"),
     "shares": _says("lot shares", "project signed_at"),

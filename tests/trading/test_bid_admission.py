@@ -1,8 +1,8 @@
 """Whether a sealed bid is taken in, or a withdrawal, and which bid counts.
 
 Bidding Law 26, 28, 34; Bidding Regulation 22, 35, 36; Electronic Bidding Measures 14, 23, 26, 27,
-40; Electronic Signature Law 11; Government Procurement Law 22; Procurement Tender Measures 33; and,
-warning only, Opinions on Conduct 3.
+40; Electronic Signature Law 11; Government Procurement Law 22; Government Procurement Regulation
+21; Procurement Tender Measures 33; and, warning only, Opinions on Conduct 3.
 """
 
 from __future__ import annotations

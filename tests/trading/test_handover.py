@@ -45,7 +45,7 @@ from tests.opened_lots import (
 )
 from tests.sealed_bids import IN_TIME, Tender, a_tender
 from tests.tenders import a_player, cancelled
-from trading import handover, lots, opening
+from trading import handover, lots, opening, sealed_archives
 from trading.handover import SignedReport
 
 
@@ -294,7 +294,7 @@ async def test_a_file_that_would_fill_the_memory_is_not_read(
 ) -> None:
     hall = await a_recorded_lot(store, PRICES[:3])
     bid = (await opened_bids(hall))[hall.entries[0].player.party]
-    monkeypatch.setattr(handover, "FILE_MAX", 4)
+    monkeypatch.setattr(sealed_archives, "FILE_MAX", 4)
     with pytest.raises(TooMuch):
         async with transaction(store, actor=an_expert()) as tx:
             await handover.bid_file(tx, hall.lot_id, bid.bid_id, "报价.csv")

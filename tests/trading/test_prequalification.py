@@ -1,4 +1,7 @@
-"""Prequalification: Bidding Regulation 17, 18, 19, 21, 22; Government Procurement Regulation 21."""
+"""Prequalification: Bidding Law 37; Bidding Regulation 15, 16, 17, 18, 19, 21, 22, 37, 43;
+Electronic Bidding Measures 23, 30, 31, 40; Government Procurement Law 36; Government Procurement
+Regulation 21; Procurement Tender Measures 16.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.identifiers import PartyId
-from kernel.statute import BIDDING_REGULATION, PROCUREMENT_REGULATION, Regime
+from kernel.statute import (
+    BIDDING_LAW,
+    BIDDING_REGULATION,
+    E_BIDDING_MEASURES,
+    PROCUREMENT_LAW,
+    PROCUREMENT_REGULATION,
+    PROCUREMENT_TENDER_MEASURES,
+    Regime,
+)
 from kernel.working_days import BEIJING, STATE_CALENDAR
 from trading.rules.prequalification import (
+    PHASE_NAMES,
+    WORDS,
+    ApplicationArrival,
     ApplicationTimes,
     Condition,
     Finding,
+    NoticeFacts,
+    Phase,
+    Reviewer,
+    access_refusals,
+    announcement_refusals,
     application_refusals,
+    arrival_refusals,
     clarification_refusals,
+    lateness_refusals,
     objection_refusals,
     outcome_refusals,
     passed,
+    phase_of,
+    publication_refusals,
+    release_refusals,
     review_refusals,
+    reviewer_refusals,
+    stage_refusals,
     unqualified_article,
 )
 from trading.rules.procedures import Procedure, switches_of
@@ -150,3 +176,195 @@ def test_nobody_is_judged_by_what_was_not_published_or_without_a_reason() -> Non
 def test_each_family_keeps_out_who_did_not_pass_by_its_own_article() -> None:
     assert unqualified_article(Regime.TENDERING) == BIDDING_REGULATION[19]
     assert unqualified_article(Regime.PROCUREMENT) == PROCUREMENT_REGULATION[21]
+
+
+# ── the call ──────────────────────────────────────────────────────────────────────────────────
+
+CALL = NoticeFacts(
+    words={key: "已载明" for key in WORDS},
+    conditions=(Condition("C1", "资质"), Condition("C2", "业绩")),
+    has_documents=True,
+    times=TIMES,
+    release_window=timedelta(minutes=30),
+    round_before=None,
+)
+
+
+def told(call: NoticeFacts, procedure: Procedure = Procedure.OPEN_TENDER_MANDATORY) -> list[str]:
+    switches = switches_of(procedure, on=date(2026, 3, 2))
+    return [one.code for one in announcement_refusals(call, switches, calendar=STATE_CALENDAR)]
+
+
+@pytest.mark.accepts("NO-02", "NO-04", "NO-05")
+def test_a_whole_call_may_be_published_and_another_after_a_round_that_failed() -> None:
+    assert told(CALL) == told(replace(CALL, round_before=Phase.FAILED)) == []
+    assert told(CALL, Procedure.OPEN_TENDER_VOLUNTARY) == []
+    assert told(CALL, Procedure.PROCUREMENT_OPEN_TENDER) == []
+
+
+@pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.FAILED}))
+def test_no_second_call_while_one_stands(phase: Phase) -> None:
+    assert told(replace(CALL, round_before=phase)) == ["prequalification_stands"]
+
+
+@pytest.mark.refuses("NO-02")
+@pytest.mark.parametrize("key", sorted(WORDS))
+def test_a_call_that_leaves_something_out_is_refused_by_its_article(key: str) -> None:
+    call = replace(CALL, words={**CALL.words, key: " "})
+    (one,) = announcement_refusals(call, TENDERING, calendar=STATE_CALENDAR)
+    due = BIDDING_REGULATION[37] if key == "consortium" else BIDDING_REGULATION[15]
+    assert (one.code, one.article) == ("notice_incomplete", due)
+
+
+@pytest.mark.refuses("NO-04", "NO-05")
+def test_documents_are_on_offer_for_five_days_and_in_procurement_for_five_working_days() -> None:
+    """From 2 March the fifth day is Saturday the 7th, so the offer lasts to Monday the 9th."""
+    due = replace(TIMES, applications_due_at=at("2026-03-30T09:30:00"))
+    for until, codes in (
+        ("2026-03-09T00:00:00", ["documents_too_short"]),
+        ("2026-03-09T00:00:01", []),
+    ):
+        call = replace(CALL, times=replace(due, documents_until=at(until)))
+        assert told(call) == told(call, Procedure.PROCUREMENT_OPEN_TENDER) == codes
+    short = replace(CALL, times=replace(due, documents_until=at("2026-03-06T17:00:00")))
+    found = announcement_refusals(short, PROCUREMENT, calendar=STATE_CALENDAR)
+    assert [one.article for one in found] == [PROCUREMENT_TENDER_MEASURES[16]]
+
+
+def test_other_methods_and_times_out_of_order_are_refused() -> None:
+    assert told(CALL, Procedure.COMPETITIVE_NEGOTIATION) == ["no_prequalification"]
+    assert told(CALL, Procedure.INVITED_TENDER_MANDATORY) == ["no_prequalification"]
+    late = replace(TIMES, documents_until=TIMES.applications_due_at + SECOND)
+    assert "times_out_of_order" in told(replace(CALL, times=late))
+    assert told(replace(CALL, release_window=timedelta(0))) == ["no_release_window"]
+    twice = (Condition("C1", "资质"), Condition("C1", "业绩"))
+    assert told(replace(CALL, conditions=twice)) == ["no_conditions"]
+
+
+@given(st.integers(-5000, 5000), st.sampled_from([None, True, False]))
+def test_time_alone_takes_it_to_its_review_and_the_review_ends_it(
+    minutes: int, enough: bool | None
+) -> None:
+    due, until = TIMES.applications_due_at, TIMES.applications_due_at + timedelta(minutes=30)
+    now = due + timedelta(minutes=minutes)
+    phase = phase_of(now, applications_due_at=due, window_until=until, enough=enough)
+    assert (phase in (Phase.QUALIFIED, Phase.FAILED)) is (enough is not None)
+    if enough is None:
+        assert (phase is Phase.APPLYING) is (now < due)
+        assert (phase is Phase.REVIEWING) is (now >= until)
+    assert phase in PHASE_NAMES
+
+
+# ── applications ──────────────────────────────────────────────────────────────────────────────
+
+ARRIVAL = ApplicationArrival(
+    received_at=TIMES.applications_due_at - timedelta(microseconds=1),
+    applications_due_at=TIMES.applications_due_at,
+    sequence=1,
+    last_sequence=0,
+)
+
+
+@pytest.mark.accepts("NO-08", "BI-08")
+def test_an_application_in_time_sealed_and_whole_is_taken_in() -> None:
+    assert arrival_refusals(ARRIVAL, Regime.TENDERING) == []
+    back = replace(ARRIVAL, sequence=2, last_sequence=1, withdraws=True, has_standing=True)
+    assert arrival_refusals(back, Regime.PROCUREMENT) == []
+
+
+@pytest.mark.refuses("NO-08", "BI-08")
+@pytest.mark.parametrize(
+    ("flaw", "code", "article"),
+    [
+        ({"received_at": TIMES.applications_due_at}, "late", BIDDING_REGULATION[43]),
+        ({"sealing_faults": ("未加密",)}, "not_sealed", BIDDING_REGULATION[43]),
+        ({"missing_parts": ("第0块",)}, "incomplete", BIDDING_REGULATION[43]),
+        ({"sequence": 2}, "wrong_sequence", E_BIDDING_MEASURES[40]),
+        ({"applicant_is_operator": True}, "operator_bids", E_BIDDING_MEASURES[23]),
+        ({"withdraws": True}, "nothing_to_withdraw", BIDDING_REGULATION[43]),
+    ],
+)
+def test_each_flaw_of_an_application_is_refused_on_its_own_ground(
+    flaw: dict[str, object], code: str, article: object
+) -> None:
+    arrival = replace(ARRIVAL, **flaw)  # type: ignore[arg-type]  # facts by name
+    (one,) = arrival_refusals(arrival, Regime.TENDERING)
+    assert (one.code, one.article) == (code, article)
+
+
+def test_procurement_turns_it_away_by_its_own_regulation() -> None:
+    (one,) = lateness_refusals(
+        TIMES.applications_due_at,
+        applications_due_at=TIMES.applications_due_at,
+        regime=Regime.PROCUREMENT,
+    )
+    assert one.article == PROCUREMENT_REGULATION[21]
+
+
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("fits", [True, False])
+def test_an_application_is_opened_inside_the_window_and_by_its_own_secret(
+    phase: Phase, fits: bool
+) -> None:
+    found = release_refusals(TIMES.applications_due_at, phase=phase, secret_fits=fits)
+    assert (found == []) is (phase is Phase.RELEASING and fits)
+    if phase in (Phase.REVIEWING, Phase.QUALIFIED, Phase.FAILED):
+        assert [one.article for one in found] == [E_BIDDING_MEASURES[31]]
+    elif found:
+        assert [one.article for one in found] == [E_BIDDING_MEASURES[30]]
+
+
+# ── the review and what follows ───────────────────────────────────────────────────────────────
+
+
+def sitting(experts: int, others: int) -> list[Reviewer]:
+    return [
+        *(Reviewer(f"专家{n}", True) for n in range(experts)),
+        *(Reviewer(f"代表{n}", False) for n in range(others)),
+    ]
+
+
+def test_state_money_is_reviewed_by_a_committee_made_as_one_for_bids() -> None:
+    for experts, others in ((4, 1), (5, 0), (5, 2)):
+        assert reviewer_refusals(sitting(experts, others), TENDERING, state_funded=True) == []
+    for experts, others in ((3, 2), (4, 0), (2, 1), (4, 2), (4, 3)):
+        found = reviewer_refusals(sitting(experts, others), TENDERING, state_funded=True)
+        assert [(one.code, one.article) for one in found] == [
+            ("committee_composition", BIDDING_LAW[37])
+        ]
+        assert reviewer_refusals(sitting(experts, others), TENDERING, state_funded=False) == []
+        assert reviewer_refusals(sitting(experts, others), VOLUNTARY, state_funded=True) == []
+        assert reviewer_refusals(sitting(experts, others), PROCUREMENT, state_funded=True) == []
+    assert [one.code for one in reviewer_refusals([], VOLUNTARY, state_funded=False)] == [
+        "no_reviewers"
+    ]
+
+
+def test_a_whole_review_leaves_no_condition_out() -> None:
+    conditions = [Condition("C1", "资质"), Condition("C2", "业绩")]
+    found = review_refusals([Finding("C1", met=True)], conditions, whole=True)
+    assert [one.code for one in found] == ["condition_left_out"]
+    assert "业绩" in found[0].reason
+    assert review_refusals([Finding("C1", met=True)], conditions) == []
+
+
+@pytest.mark.parametrize("phase", [None, *Phase])
+def test_a_lot_goes_out_to_bids_only_when_enough_have_passed(phase: Phase | None) -> None:
+    for regime in (Regime.TENDERING, Regime.PROCUREMENT):
+        found = publication_refusals(phase, regime)
+        assert (found == []) is (phase in (None, Phase.QUALIFIED))
+        assert all(one.article == unqualified_article(regime) for one in found)
+
+
+def test_who_did_not_pass_gets_no_documents_and_a_stage_is_one() -> None:
+    assert access_refusals(qualified=True, regime=Regime.TENDERING) == []
+    (one,) = access_refusals(qualified=False, regime=Regime.TENDERING)
+    assert one.article == BIDDING_REGULATION[19]
+    assert stage_refusals(Phase.REVIEWING, Phase.REVIEWING) == []
+    assert [one.code for one in stage_refusals(Phase.APPLYING, Phase.REVIEWING)] == ["wrong_stage"]
+
+
+def test_two_who_passed_are_too_few_by_either_law() -> None:
+    assert outcome_refusals(3, Regime.PROCUREMENT) == []
+    (one,) = outcome_refusals(2, Regime.PROCUREMENT)
+    assert one.article == PROCUREMENT_LAW[36]

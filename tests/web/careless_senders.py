@@ -57,6 +57,14 @@ AFTER_THE_AWARD = frozenset(
 )
 """What is signed between an award and the settlement of its contract."""
 
+BEFORE_THE_BIDS = frozenset(
+    {"prequalification", "application", "application-release", "prequalification-review"}
+)
+"""What is signed to qualify bidders beforehand."""
+
+SEALED_IN_BIDS = frozenset({"consortium-agreement"})
+"""What is signed and never sent by itself: it is read where the bids lie open."""
+
 _TABLES = text(
     "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables"
     " WHERE schemaname IN ('blacklist', 'trading', 'expert_pool', 'evaluation')"

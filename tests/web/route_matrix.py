@@ -409,6 +409,7 @@ ROUTES: dict[str, Line] = {
     ),
     "GET /api/v1/committees/{committee_id}/bids": Allowed(*MEMBERS),
     "GET /api/v1/committees/{committee_id}/securities": Allowed(*MEMBERS),
+    "GET /api/v1/committees/{committee_id}/consortia": Allowed(*MEMBERS),
     "GET /api/v1/committees/{committee_id}/bids/{bid_id}/files": Allowed(*MEMBERS),
     "GET /api/v1/committees/{committee_id}/bids/{bid_id}/library": Allowed(*MEMBERS),
     "GET /api/v1/committees/{committee_id}/bids/{bid_id}/library/{reference}": Allowed(*MEMBERS),
@@ -445,6 +446,7 @@ ROUTES: dict[str, Line] = {
     "GET /api/v1/lots/{lot_id}/committee-members": Allowed(*OWNERS, Role.SUPERVISOR),
     "GET /evaluation": ANYONE,
     "GET /evaluation/{committee_id}": Allowed(*MEMBERS, Role.SUPERVISOR),
+    "GET /evaluation/{committee_id}/consortia": Allowed(*MEMBERS),
     "GET /evaluation/{committee_id}/board": Allowed(*MEMBERS, Role.SUPERVISOR),
     # ── results and objections ──
     "POST /api/v1/lots/{lot_id}/handover": Allowed(*OWNERS, Role.CENTRE_STAFF),
@@ -496,6 +498,26 @@ ROUTES: dict[str, Line] = {
     "GET /listings/new": Allowed(Role.TENDEREE),
     "GET /listings/{listing_id}": ANYONE,
     "GET /listings/{listing_id}/board": ANYONE,
+    # ── prequalification ──
+    "GET /api/v1/prequalifications": ANYONE,
+    "GET /api/v1/lots/{lot_id}/prequalification/draft": Allowed(*OWNERS),
+    "POST /api/v1/lots/{lot_id}/prequalification-files": Allowed(*OWNERS),
+    "POST /api/v1/lots/{lot_id}/prequalification": Allowed(*OWNERS, statement="prequalification"),
+    "GET /api/v1/lots/{lot_id}/prequalification": ANYONE,
+    "GET /api/v1/lots/{lot_id}/prequalification/documents/{name}": ANYONE,
+    "GET /api/v1/lots/{lot_id}/application-package": ANYONE,
+    "POST /api/v1/lots/{lot_id}/applications": Allowed(Role.BIDDER, statement="application"),
+    "POST /api/v1/lots/{lot_id}/applications/release": Allowed(
+        Role.BIDDER, statement="application-release"
+    ),
+    "GET /api/v1/lots/{lot_id}/applications": Allowed(*OWNERS),
+    "GET /api/v1/lots/{lot_id}/applications/{application_id}/file": Allowed(*OWNERS),
+    "POST /api/v1/lots/{lot_id}/prequalification/review": Allowed(
+        *OWNERS, statement="prequalification-review"
+    ),
+    "GET /prequalifications": ANYONE,
+    "GET /prequalifications/{lot_id}": ANYONE,
+    "GET /desk/lots/{lot_id}/prequalification": Allowed(*OWNERS),
     # ── contracts ──
     "GET /api/v1/lots/{lot_id}/award-report/draft": Allowed(*OWNERS),
     "POST /api/v1/lots/{lot_id}/award-report": Allowed(*OWNERS, statement="award-report"),

@@ -29,6 +29,7 @@ from web.routes import (
     file_desk,
     library_desk,
     notice_archive,
+    prequalification_desk,
     public_hall,
     question_board,
     sign_in_gate,
@@ -57,6 +58,7 @@ def tender_house(store: Store, settings: Settings) -> FastAPI:
         tender_desk,
         file_desk,
         library_desk,
+        prequalification_desk,
         blacklist_register,
     ):
         app.include_router(place.router)

@@ -31,7 +31,9 @@ from tests.sealed_bids import Tender, a_bidder
 from tests.tenders import NOW
 from tests.web.careless_senders import (
     AFTER_THE_AWARD,
+    BEFORE_THE_BIDS,
     BESIDE_A_TENDER,
+    SEALED_IN_BIDS,
     SIGNED_FOR_A_LISTING,
     SIGNED_ON_THE_WAY,
     CarelessSenders,
@@ -204,6 +206,7 @@ async def test_what_is_signed_and_spoilt_is_refused_and_leaves_nothing(
 
     elsewhere = SIGNED_ON_THE_WAY | SIGNED_FOR_A_LISTING | AFTER_THE_AWARD | {"fallback"}
     elsewhere |= BESIDE_A_TENDER
+    elsewhere |= BEFORE_THE_BIDS | SEALED_IN_BIDS
     assert set(careless.spoilt) | elsewhere == set(FORMS)
     assert min(careless.spoilt.values()) > 8
 

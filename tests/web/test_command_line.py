@@ -80,7 +80,10 @@ HIDDEN = {("serve",), ("background",), ("docs",)}
 
 def test_there_are_the_commands_that_are_promised() -> None:
     assert {
-        *{(name,) for name in ("up", "rehearse", "migrate", "seal", "witness", "doctor")},
+        *{
+            (name,)
+            for name in ("up", "rehearse", "migrate", "seal", "agreement", "witness", "doctor")
+        },
         *{(name,) for name in ("backup", "restore", "bench", "verify")},
         *{
             ("verify", name)

@@ -192,6 +192,9 @@ async def test_the_page_of_a_member_holds_its_sheet_and_a_bids_text(
     assert 'class="paper' in page
     assert "方案 1" in page
     assert "施工组织设计" in page
+    shown = (await client.get(house.path("consortia")))["bidders"]
+    assert len(shown) == len((await client.get(house.path("bids")))["bids"])
+    assert all((one["members"], one["findings"]) == ([], []) for one in shown)
 
 
 async def test_the_page_says_for_whom_reading_waits(
@@ -204,6 +207,7 @@ async def test_the_page_says_for_whom_reading_waits(
     assert "data-mark " not in page
     assert f"{house.room.sitters[3].number} 号" in page
     assert "118,600,000" not in page
+    assert (await problem_of(seats[0].client.get(house.path("consortia")))).status == 409
 
 
 async def test_while_reading_has_stopped_one_goes_on_marking_what_was_chosen(

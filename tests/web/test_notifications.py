@@ -37,6 +37,7 @@ TABLE = {
     "own_overdue": {"one_party": "inbox sms"},
     "overdue": {"supervisors": "inbox email"},
     "notice": {"one_party": "inbox email sms"},
+    "qualification": {"one_party": "inbox email sms"},
     "objection": {"bidders": "inbox sms", "owners": "inbox sms", "supervisors": "inbox email",
                   "centre": "inbox"},
     "complaint": {"bidders": "inbox sms", "owners": "inbox email sms", "supervisors": "inbox"},
@@ -71,6 +72,7 @@ def test_the_table_is_the_one_that_was_asked_for() -> None:
         "change",
         "notice",
         "security_kept",
+        "qualification",
         "suspension",
         "call",
     }

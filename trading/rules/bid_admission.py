@@ -19,6 +19,7 @@ from kernel.statute import (
     CONDUCT_OPINIONS,
     E_BIDDING_MEASURES,
     PROCUREMENT_LAW,
+    PROCUREMENT_REGULATION,
     PROCUREMENT_TENDER_MEASURES,
     SIGNATURE_LAW,
     Article,
@@ -223,6 +224,7 @@ def sealing_refusals(arrival: BidArrival) -> list[Refusal]:
     E_BIDDING_MEASURES[14],
     E_BIDDING_MEASURES[23],
     PROCUREMENT_LAW[22],
+    PROCUREMENT_REGULATION[21],
     rule=("BI-08", "NO-08", "PL-07"),
 )
 def bidder_refusals(arrival: BidArrival, *, regime: Regime = Regime.TENDERING) -> list[Refusal]:
@@ -240,7 +242,9 @@ def bidder_refusals(arrival: BidArrival, *, regime: Regime = Regime.TENDERING) -
         refusals.append(Refusal("barred", article, reason, arrival.bidder_bar.as_facts()))
     if not arrival.bidder_prequalified:
         reason = "未通过资格预审的申请人提交的投标文件，拒收"
-        refusals.append(Refusal("not_prequalified", BIDDING_REGULATION[36], reason))
+        procurement = regime is Regime.PROCUREMENT
+        article = PROCUREMENT_REGULATION[21] if procurement else BIDDING_REGULATION[36]
+        refusals.append(Refusal("not_prequalified", article, reason))
     return refusals
 
 

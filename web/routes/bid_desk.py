@@ -37,6 +37,7 @@ from kernel.store.transaction import Store, transaction
 from trading import bidding, depositing, document_versions, notice_board, reception, uploading
 from trading.bidding import Answer, OwnBid
 from trading.reception import Reception
+from trading.rules.consortium_agreement import consortia_accepted
 from trading.rules.lot_lifecycle import LotState
 from trading.uploading import Announcement, UploadState, part_count
 from web.pages import render
@@ -315,6 +316,7 @@ async def sealing_package(tx: Act, lot_id: UUID) -> dict[str, Any]:
         "policy": b64(policy),
         "timetable": b64(timetable),
         "sheet_fields": [dict(one) for one in found.sheet_fields],
+        "consortia": consortia_accepted(found.words.get("consortium", "")),
     }
 
 

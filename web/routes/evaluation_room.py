@@ -312,6 +312,32 @@ async def get_securities(tx: Act, committee_id: UUID) -> JSONResponse:
     )
 
 
+@router.get("/api/v1/committees/{committee_id}/consortia")
+async def get_consortia(tx: Act, committee_id: UUID) -> JSONResponse:
+    """Who bids by each bid, with what the law holds against it as one of a consortium."""
+    found = await reviewing.consortia(tx, CommitteeId(committee_id))
+    told = [
+        {
+            "bid_id": str(one.bid_id),
+            "name": one.name,
+            "members": [
+                {
+                    "name": member.name,
+                    "part": member.part,
+                    "grades": dict(member.grades),
+                    "leads": member.leads,
+                    "signed": member.signed,
+                }
+                for member in one.members
+            ],
+            "grades": dict(one.grades),
+            "findings": [finding.as_json() for finding in one.findings],
+        }
+        for one in found
+    ]
+    return JSONResponse({"bidders": told}, headers=NO_STORE)
+
+
 @router.get("/api/v1/committees/{committee_id}/bids/{bid_id}/files")
 async def get_files(tx: Act, committee_id: UUID, bid_id: UUID) -> JSONResponse:
     """The files of a bid."""
@@ -522,6 +548,18 @@ async def room_page(
         bid_names=_bid_names(desk, seen),
         **desk.told(seen),
     )
+    page.headers.update(NO_STORE)
+    return page
+
+
+@router.get(
+    "/evaluation/{committee_id}/consortia", response_class=HTMLResponse, include_in_schema=False
+)
+async def consortia_page(request: Request, tx: Act, committee_id: UUID) -> HTMLResponse:
+    """The consortia among the bidders and what is found of them, for the committee at its seats."""
+    found = await reviewing.consortia(tx, CommitteeId(committee_id))
+    seen = await room_views.room(tx, CommitteeId(committee_id))
+    page = render(request, "evaluation_room/consortia.html", room=seen, bidders=found, now=tx.now)
     page.headers.update(NO_STORE)
     return page
 

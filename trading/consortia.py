@@ -1,0 +1,122 @@
+"""The agreement of a consortium as it is found in an opened bid or application, and who signed it.
+
+A signature counts for a member if its key spoke for a person of that member's when the bid came
+in: a key that is revoked later takes nothing back.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import or_, select
+from sqlmodel import col
+
+from kernel.access import Role
+from kernel.crypto.digests import Malformed
+from kernel.crypto.signing import verify
+from kernel.errors import BrokenSeal, NotFound, TooMuch
+from kernel.identifiers import PartyId
+from kernel.store.parties import organisation_names, read_statement, relying_party, require_about
+from kernel.store.tables import CredentialRow, MembershipRow
+from kernel.store.transaction import Transaction
+from trading.rules.consortium_agreement import (
+    AGREEMENT_MAX,
+    FILE,
+    Agreement,
+    BidderAtLot,
+    agreement_in,
+)
+from trading.sealed_archives import SealedArchive, from_archive, read_file
+from trading.tables import LotRow
+
+KIND: Final = "consortium-agreement"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A sealed archive that was opened: whose it is, when it came in, and its secrets."""
+
+    party_id: PartyId
+    name: str
+    received_at: datetime
+    archive: SealedArchive
+    secrets: Mapping[str, bytes]
+
+
+async def bidder_in(tx: Transaction, lot: LotRow, opened: Opened) -> BidderAtLot:
+    """Who bids by an opened archive: its owner alone, or a consortium by the agreement in it.
+
+    An agreement that cannot be read, or is for another lot, is none. An archive that cannot be read
+    shows nobody beside its owner.
+    """
+    try:
+        raw = await from_archive(tx.documents, opened.archive, opened.secrets, _agreement_file)
+    except (NotFound, BrokenSeal):
+        return BidderAtLot(opened.party_id, opened.name)
+    except TooMuch:
+        return BidderAtLot(opened.party_id, opened.name, unreadable=True)
+    try:
+        _, payload = read_statement(raw, KIND, max_bytes=AGREEMENT_MAX)
+        require_about(payload, lot=lot.id, project=lot.project_id)
+        agreement = agreement_in(payload)
+        signers = await _signers(tx, raw, agreement, at=opened.received_at)
+    except (Malformed, BrokenSeal):
+        return BidderAtLot(opened.party_id, opened.name, unreadable=True)
+    names = await organisation_names(tx.session, [one.party_id for one in agreement.members])
+    return BidderAtLot(
+        opened.party_id,
+        opened.name,
+        agreement,
+        signers,
+        {PartyId(id): name for id, name in names.items()},
+    )
+
+
+def _agreement_file(archive: zipfile.ZipFile) -> bytes:
+    if FILE not in archive.namelist():
+        raise NotFound("no agreement")
+    if archive.getinfo(FILE).file_size > AGREEMENT_MAX:
+        raise TooMuch("the agreement is too large")
+    return read_file(archive, FILE)
+
+
+async def _signers(
+    tx: Transaction, raw: bytes, agreement: Agreement, *, at: datetime
+) -> frozenset[PartyId]:
+    """The members for whom one of their own people signed, each person for one member."""
+    envelope, _ = read_statement(raw, KIND, max_bytes=AGREEMENT_MAX)
+    rows = await tx.session.execute(
+        select(
+            col(CredentialRow.keyid),
+            col(CredentialRow.public_key),
+            col(CredentialRow.person_id),
+            col(MembershipRow.party_id),
+        )
+        .join(MembershipRow, col(MembershipRow.person_id) == col(CredentialRow.person_id))
+        .where(
+            col(CredentialRow.keyid).in_([one.keyid for one in envelope.signatures]),
+            col(CredentialRow.added_at) <= at,
+            or_(col(CredentialRow.revoked_at).is_(None), col(CredentialRow.revoked_at) > at),
+            col(MembershipRow.role) == Role.BIDDER,
+            col(MembershipRow.since) <= at,
+            or_(col(MembershipRow.ended_at).is_(None), col(MembershipRow.ended_at) > at),
+            col(MembershipRow.party_id).in_([one.party_id for one in agreement.members]),
+        )
+    )
+    known = rows.all()
+    if not known:
+        return frozenset()
+    good = verify(
+        envelope,
+        keys={keyid: key for keyid, key, _, _ in known},
+        relying_party=relying_party(tx.settings),
+    )
+    signed: dict[object, PartyId] = {}
+    for keyid, _, person_id, party_id in sorted(known, key=lambda row: (str(row[2]), str(row[3]))):
+        if keyid in good and party_id not in signed.values():
+            signed.setdefault(person_id, PartyId(party_id))
+    return frozenset(signed.values())

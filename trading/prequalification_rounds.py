@@ -1,0 +1,121 @@
+"""Where a lot's prequalification stands: its newest round, who applied, and who passed.
+
+For the neighbours in this house: who applied may be told to nobody before the deadline, and who
+passed to nobody but the tenderee's side and itself before the bids are opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from kernel.crypto.sealing import PolicyKeys
+from kernel.identifiers import PartyId
+from kernel.store.transaction import Transaction
+from trading.rules.prequalification import Phase, phase_of
+from trading.tables import (
+    ApplicationReleaseRow,
+    ApplicationRow,
+    LotRow,
+    PrequalificationReviewRow,
+    PrequalificationRow,
+    QualificationRow,
+)
+
+
+async def newest_round(session: AsyncSession, lot_id: UUID) -> PrequalificationRow | None:
+    """The lot's newest call for applications; None where there was none."""
+    return await session.scalar(
+        select(PrequalificationRow)
+        .where(col(PrequalificationRow.lot_id) == lot_id)
+        .order_by(col(PrequalificationRow.round).desc())
+        .limit(1)
+    )
+
+
+async def phase_now(tx: Transaction, found: PrequalificationRow) -> Phase:
+    """Where a round is at this instant."""
+    review = await tx.session.get(PrequalificationReviewRow, (found.lot_id, found.round))
+    return phase_of(
+        tx.now,
+        applications_due_at=found.applications_due_at,
+        window_until=found.window_until,
+        enough=None if review is None else review.enough,
+    )
+
+
+async def lot_phase(tx: Transaction, lot: LotRow) -> Phase | None:
+    """Where the lot's prequalification is; None for a lot that has none."""
+    found = await newest_round(tx.session, lot.id)
+    return None if found is None else await phase_now(tx, found)
+
+
+def policy_of(found: PrequalificationRow) -> PolicyKeys:
+    """To whom applications are sealed: to the applicant alone, under the signed notice."""
+    return PolicyKeys(found.digest, officials=None)
+
+
+async def standing_applications(
+    session: AsyncSession, found: PrequalificationRow
+) -> tuple[ApplicationRow, ...]:
+    """The last application of each applicant that was not withdrawn, as they came."""
+    newest = (
+        select(ApplicationRow)
+        .where(col(ApplicationRow.lot_id) == found.lot_id, col(ApplicationRow.round) == found.round)
+        .ext(distinct_on(col(ApplicationRow.applicant_id)))
+        .order_by(col(ApplicationRow.applicant_id), col(ApplicationRow.seq).desc())
+    )
+    standing = [one for one in await session.scalars(newest) if not one.withdrawn]
+    return tuple(sorted(standing, key=lambda one: (one.received_at, one.id)))
+
+
+async def releases(session: AsyncSession, found: PrequalificationRow) -> Mapping[UUID, bytes]:
+    """The released secret of each opened application, by its id."""
+    rows = await session.execute(
+        select(col(ApplicationReleaseRow.application_id), col(ApplicationReleaseRow.secret))
+        .join(ApplicationRow, col(ApplicationRow.id) == col(ApplicationReleaseRow.application_id))
+        .where(col(ApplicationRow.lot_id) == found.lot_id, col(ApplicationRow.round) == found.round)
+    )
+    return {id: secret for id, secret in rows}
+
+
+async def qualification(tx: Transaction, lot: LotRow, party_id: UUID) -> QualificationRow | None:
+    """How this applicant came out of the lot's newest round; None where it did not apply."""
+    found = await newest_round(tx.session, lot.id)
+    if found is None:
+        return None
+    return await tx.session.get(QualificationRow, (lot.id, found.round, party_id))
+
+
+async def may_bid(tx: Transaction, lot: LotRow, party_id: UUID) -> bool:
+    """Whether the lot's prequalification keeps this party from bidding: not where it passed."""
+    if not lot.prequalified:
+        return True
+    own = await qualification(tx, lot, party_id)
+    return own is not None and own.passed
+
+
+async def qualified_members(
+    tx: Transaction, lot: LotRow
+) -> Mapping[PartyId, tuple[PartyId, ...]] | None:
+    """The members with whom each applicant passed; None for a lot without prequalification."""
+    if not lot.prequalified:
+        return None
+    found = await newest_round(tx.session, lot.id)
+    if found is None:
+        return {}
+    rows = await tx.session.scalars(
+        select(QualificationRow).where(
+            col(QualificationRow.lot_id) == lot.id,
+            col(QualificationRow.round) == found.round,
+            col(QualificationRow.passed),
+        )
+    )
+    return {
+        PartyId(row.applicant_id): tuple(PartyId(UUID(one)) for one in row.members) for row in rows
+    }
