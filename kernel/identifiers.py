@@ -32,6 +32,7 @@ CommitteeId = NewType("CommitteeId", UUID)
 SiteId = NewType("SiteId", UUID)
 SeatId = NewType("SeatId", UUID)
 ListingId = NewType("ListingId", UUID)
+HoldId = NewType("HoldId", UUID)
 LibraryEntryId = NewType("LibraryEntryId", UUID)
 
 # GB 32100-2015: no I, O, S, V or Z, which could be read as digits.

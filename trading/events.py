@@ -1122,3 +1122,38 @@ class PrequalificationEnded(Event):
     audience: ClassVar[Audience] = Audience.PUBLIC
     round: int
     enough: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegalHoldSet(Event):
+    """A supervisor ordered that nothing of a lot be erased."""
+
+    audience: ClassVar[Audience] = Audience.SUPERVISORS
+    hold_id: UUID
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LegalHoldLifted(Event):
+    """A supervisor lifted a legal hold."""
+
+    audience: ClassVar[Audience] = Audience.SUPERVISORS
+    hold_id: UUID
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveTaken(Event):
+    """Somebody took the archive package of a lot that had ended; its manifest's digest."""
+
+    audience: ClassVar[Audience] = Audience.SUPERVISORS
+    reader: str
+    manifest_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryEntryErased(Event):
+    """What a library entry, the subject, said was erased with its paper; its digests stay."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID

@@ -1696,3 +1696,32 @@ EXTRA_STATEMENTS.extend(
         " FOR EACH ROW EXECUTE FUNCTION trading.check_application()",
     ]
 )
+
+
+class LegalHoldRow(Row, table=True):
+    """A supervisor ordered that nothing of a lot be erased, whatever term has run out."""
+
+    __tablename__ = "legal_hold"
+    __table_args__ = (Index(None, "lot_id"), {"schema": "trading", "info": APPEND_ONLY})
+    id: UUID = Field(primary_key=True)
+    lot_id: UUID = Field(foreign_key="trading.lot.id")
+    authority: str
+    document: str
+    reason: str
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    set_by: UUID = Field(foreign_key="kernel.person.id")
+    set_at: datetime = Field(sa_type=Instant)
+
+
+class LegalHoldEndRow(Row, table=True):
+    """A legal hold was lifted, and why."""
+
+    __tablename__ = "legal_hold_end"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    hold_id: UUID = Field(primary_key=True, foreign_key="trading.legal_hold.id")
+    reason: str
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    lifted_by: UUID = Field(foreign_key="kernel.person.id")
+    lifted_at: datetime = Field(sa_type=Instant)

@@ -24,6 +24,7 @@ from web import (
 )
 from web.routes import (
     account_desk,
+    archive_room,
     award_hall,
     bid_desk,
     blacklist_register,
@@ -76,6 +77,7 @@ PLACES: tuple[APIRouter, ...] = (
     contract_hall.router,
     verification_desk.router,
     library_desk.router,
+    archive_room.router,
     post_room.router,
     supervision_room.router,
     blacklist_register.router,

@@ -140,6 +140,9 @@ FORMS: Final[Mapping[str, Form]] = {
     "evaluation-sign-in": _says("committee seat no_conflict discipline"),
     "scores-commit": _says("committee member round commitment", "reason ground signed_at"),
     "report-signature": _says("committee member report dissent refused"),
+    # the archive
+    "legal-hold": _says("lot authority document reason signed_at", ""),
+    "legal-hold-end": _says("lot hold reason signed_at", ""),
     # standing
     "bar": _says(
         "subject authority document_number article misconduct reason acts decided_on starts_on"

@@ -128,6 +128,19 @@ BEGIN
 END $$
 """
 
+_FORGET_ONLY = """
+CREATE FUNCTION kernel.forget_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' AND NEW.operator = ''::bytea AND NEW.operator_salt = ''::bytea
+     AND to_jsonb(NEW) - '{operator,operator_salt}'::text[]
+       = to_jsonb(OLD) - '{operator,operator_salt}'::text[] THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION '% on %.% is refused: it is append-only', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
+    USING ERRCODE = 'restrict_violation';
+END $$
+"""
+
 _PLATFORM_NOW = """
 CREATE FUNCTION kernel.platform_now() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
   SELECT clock_timestamp()
@@ -159,7 +172,7 @@ EXTRA_STATEMENTS: list[str] = []
 
 def guard_statements(tables: list[Table]) -> list[str]:
     """The functions, triggers and grants that stand behind the tables, in order."""
-    statements = [_REFUSE_REWRITE, _PLATFORM_NOW, _REFUSE_JUMP, _JUMP_TRIGGER]
+    statements = [_REFUSE_REWRITE, _FORGET_ONLY, _PLATFORM_NOW, _REFUSE_JUMP, _JUMP_TRIGGER]
     for schema in SCHEMAS:
         statements.append(f"GRANT USAGE ON SCHEMA {schema} TO {APP}, {READ}")
     statements.append(f"GRANT USAGE ON SCHEMA kernel TO {LOG}")
@@ -178,9 +191,10 @@ def _guards_of(table: Table) -> list[str]:
     append_only = table.info.get("append_only", False)
     statements = []
     if append_only:
+        guard = "forget_only" if table.info.get("forgets") else "refuse_rewrite"
         statements += [
             f"CREATE TRIGGER no_rewrite BEFORE UPDATE OR DELETE ON {name}"
-            " FOR EACH ROW EXECUTE FUNCTION kernel.refuse_rewrite()",
+            f" FOR EACH ROW EXECUTE FUNCTION kernel.{guard}()",
             f"CREATE TRIGGER no_truncate BEFORE TRUNCATE ON {name}"
             " FOR EACH STATEMENT EXECUTE FUNCTION kernel.refuse_rewrite()",
         ]

@@ -116,6 +116,18 @@ class CredentialRevoked(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PersonForgotten(Event):
+    """A person's name, number, addresses and doings were erased; the subject is nobody any more.
+
+    `entries` counts the entries of the journal that no longer say who made them.
+    """
+
+    audience: ClassVar[Audience] = Audience.SUPERVISORS
+    entries: int
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn(Event):
     """A person began to act for an organisation, the subject, in one capacity but an expert's.
 

@@ -90,12 +90,19 @@ async def _records(connection: AsyncConnection) -> list[str]:
         text("SELECT id, kind, subject_id, record, operator, operator_salt FROM kernel.journal")
     )
     faults = []
+    forgotten = 0
     for entry_id, kind, subject_id, record, operator, operator_salt in rows:
         told = json.loads(record)
-        if told["operator"] != b64u(labelled("ebid/1/operator", operator_salt, operator)):
+        if told["kind"] == "PersonForgotten":
+            forgotten -= told["facts"]["entries"]
+        if not operator and not operator_salt:
+            forgotten += 1
+        elif told["operator"] != b64u(labelled("ebid/1/operator", operator_salt, operator)):
             faults.append(f"entry {entry_id} was made by somebody else than its row says")
         if (told["id"], told["kind"], told["subject"]) != (str(entry_id), kind, str(subject_id)):
             faults.append(f"entry {entry_id} says something else than its row")
+    if forgotten:
+        faults.append("entries do not say who made them, and nobody was forgotten")
     return faults
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlmodel import Field
 
-from kernel.store.database import LOG, Instant, Row
+from kernel.store.database import APP, LOG, Instant, Row
 
 APPEND_ONLY = {"append_only": True}
 LOG_ONLY = {"append_only": True, "writer": LOG}
@@ -173,12 +173,23 @@ class RequestRow(Row, table=True):
 
 
 class JournalRow(Row, table=True):
-    """One event as it was recorded, with the salt that hides it in the log."""
+    """One event as it was recorded, with the salt that hides it in the log.
+
+    Who acted and from where is committed to in the record and kept beside it; those two columns
+    alone can be emptied, for good, and the record's place in the log stands as it was.
+    """
 
     __tablename__ = "journal"
     __table_args__ = (
         Index(None, "subject_id"),
-        {"schema": "kernel", "info": {"append_only": True, "grants": {LOG: "INSERT"}}},
+        {
+            "schema": "kernel",
+            "info": {
+                "append_only": True,
+                "forgets": True,
+                "grants": {LOG: "INSERT", APP: "UPDATE (operator, operator_salt)"},
+            },
+        },
     )
     id: UUID = Field(primary_key=True)
     kind: str

@@ -286,6 +286,21 @@ async def proof_of(line: Line, entry_id: UUID, *, quorum: int = 0) -> str | None
     return (await _proofs(line, [entry_id], size=size, note=note)).get(entry_id)
 
 
+async def proofs_of_entries(
+    line: Line, entry_ids: Sequence[UUID], *, quorum: int = 0
+) -> dict[UUID, str]:
+    """Proofs of these entries in the newest checkpoint with that quorum, if they are in it."""
+    note = await latest_note(line, quorum=quorum)
+    if note is None:
+        return {}
+    size = int(note.split("\n")[1])
+    places = await line.execute(
+        text("SELECT entry_id FROM kernel.log_place WHERE entry_id = ANY(:ids) AND index < :size"),
+        {"ids": list(entry_ids), "size": size},
+    )
+    return await _proofs(line, [one for (one,) in places], size=size, note=note)
+
+
 async def disclose_fillers(connection: AsyncConnection) -> int:
     """Disclose the keys of ended runs of fillers that no sealed subject needs any more."""
     async with connection.begin():

@@ -16,6 +16,7 @@ from web import frame, live, problems, request_scope, same_origin, security_head
 from web.pages import STATIC
 from web.routes import (
     account_desk,
+    archive_room,
     award_hall,
     complaint_desk,
     contract_hall,
@@ -40,6 +41,7 @@ def award_house(store: Store, settings: Settings) -> FastAPI:
     app = FastAPI(lifespan=open_house, dependencies=[Depends(request_scope.known_parameters)])
     app.state.store, app.state.settings = store, settings
     for place in (
+        archive_room,
         public_hall,
         opening_hall,
         sign_in_gate,

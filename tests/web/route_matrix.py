@@ -51,6 +51,7 @@ def Allowed(  # noqa: N802  # reads as the sentence it is: this route, allowed f
 
 OWNERS = (Role.TENDEREE, Role.AGENCY)
 HOLDERS = (*OWNERS, Role.BIDDER)
+KEEPERS = (*OWNERS, Role.CENTRE_STAFF, Role.SUPERVISOR)
 DRAWERS = (*OWNERS, Role.SUPERVISOR, Role.BIDDER, Role.CENTRE_STAFF)
 MEMBERS = (Role.EXPERT, Role.OWNER_REPRESENTATIVE)
 ANYONE = Line(EVERYBODY)
@@ -254,6 +255,19 @@ ROUTES: dict[str, Line] = {
     ),
     "GET /library": Allowed(*HOLDERS),
     "GET /centre/library": Allowed(Role.CENTRE_STAFF),
+    "POST /api/v1/library/{entry_id}/erasure": Allowed(*HOLDERS),
+    # ── the archive room ──
+    "GET /api/v1/retention": ANYONE,
+    "GET /api/v1/lots/{lot_id}/keeping": Allowed(*KEEPERS),
+    "GET /api/v1/lots/{lot_id}/archive": Allowed(*KEEPERS),
+    "POST /api/v1/lots/{lot_id}/holds": Allowed(Role.SUPERVISOR, statement="legal-hold"),
+    "POST /api/v1/lots/{lot_id}/holds/{hold_id}/end": Allowed(
+        Role.SUPERVISOR, statement="legal-hold-end"
+    ),
+    "POST /api/v1/people/{person_id}/erasure": Allowed(
+        Role.CENTRE_STAFF, body={"basis": "本人申请"}
+    ),
+    "GET /lots/{lot_id}/archive": Allowed(*KEEPERS),
     # ── the bid desk ──
     "POST /api/v1/lots/{lot_id}/uploads": Allowed(
         Role.BIDDER, body={"envelope": "bid", "size": 1, "parts": ["00" * 32]}

@@ -149,6 +149,7 @@ class House:
             "GET /centre": (cast.staff, "/centre"),
             "GET /centre/library": (cast.staff, "/centre/library"),
             "GET /library": (self.bidder, "/library"),
+            "GET /lots/{lot_id}/archive": (room.supervisor, f"/lots/{lot}/archive"),
             "GET /sites": (room.keepers[room.sites[0]], "/sites"),
             "GET /evaluation": (expert, "/evaluation"),
             "GET /evaluation/{committee_id}": (expert, f"/evaluation/{room.committee_id}"),

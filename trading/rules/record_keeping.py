@@ -17,6 +17,7 @@ from typing import Final
 from kernel.refusals import Refusal
 from kernel.statute import (
     CHONGQING_REGULATION,
+    E_BIDDING_MEASURES,
     PRIVACY_LAW,
     PROCUREMENT_LAW,
     Article,
@@ -32,6 +33,7 @@ class RecordClass(StrEnum):
     BIDS_OF_CANDIDATES = "bids_of_candidates"
     BIDS_OF_OTHERS = "bids_of_others"
     RECORDINGS = "recordings"
+    LIBRARY = "library"
     IDENTITY = "identity"
     BIOMETRICS = "biometrics"
 
@@ -42,7 +44,8 @@ CLASS_NAMES: Final[Mapping[RecordClass, str]] = MappingProxyType(
         RecordClass.BIDS_OF_CANDIDATES: "中标候选人的投标文件",
         RecordClass.BIDS_OF_OTHERS: "其他投标人的投标文件",
         RecordClass.RECORDINGS: "音视频记录",
-        RecordClass.IDENTITY: "身份信息",
+        RecordClass.LIBRARY: "核验过的证照和业绩",
+        RecordClass.IDENTITY: "身份信息和操作记录",
         RecordClass.BIOMETRICS: "人脸、位置等敏感个人信息",
     }
 )
@@ -115,6 +118,36 @@ def erasure_refusals(held: Held, *, on: date, regime: Regime) -> list[Refusal]:
         reason = f"{CLASS_NAMES[held.kind]}应当保存至{held.kept_until:%Y-%m-%d}"
         facts = {"until": held.kept_until.isoformat()}
         refusals.append(Refusal("term_running", article, reason, facts))
+    return refusals
+
+
+@under(E_BIDDING_MEASURES[40])
+def archive_refusals(*, ended: bool) -> list[Refusal]:
+    """A lot is put into its archive once it has ended, and not while anything is still to come."""
+    if ended:
+        return []
+    reason = "招标投标活动尚未结束，结束后方可归档"
+    return [Refusal("not_ended", E_BIDDING_MEASURES[40], reason)]
+
+
+@under(PRIVACY_LAW[47], rule="PL-14")
+def person_refusals(*, acts_for: int, until: date | None, holds: int, on: date) -> list[Refusal]:
+    """Every ground on which a person may not be forgotten yet.
+
+    `acts_for` counts the organisations that the person still acts for, `holds` the legal holds on
+    lots the person took part in; `until` is the last day on which records of those are kept.
+    """
+    refusals = []
+    if acts_for:
+        reason = "该人员仍代表单位办理业务，应当先结束其全部身份"
+        refusals.append(Refusal("still_acting", PRIVACY_LAW[47], reason))
+    if holds:
+        reason = "该人员参与的标段依法保全，解除前不得删除"
+        refusals.append(Refusal("legal_hold", PRIVACY_LAW[47], reason))
+    if until is not None and on <= until:
+        reason = f"该人员参与的招标投标活动的记录应当保存至{until:%Y-%m-%d}"
+        facts = {"until": until.isoformat()}
+        refusals.append(Refusal("term_running", PRIVACY_LAW[47], reason, facts))
     return refusals
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from web.exit_codes import EPILOG
 from web.terminal_words import shown
 from web.verifying import (
+    archive_package,
     award_papers,
     draw_transcript,
     evaluation_record,
@@ -29,8 +30,8 @@ OK, UNVERIFIED = 0, 6
 
 verify_app = typer.Typer(
     help=(
-        "Check a receipt, an opening, a draw, an evaluation, an award or a log, without the"
-        " platform."
+        "Check a receipt, an opening, a draw, an evaluation, an award, an archive or a log, without"
+        " the platform."
     ),
     epilog=EPILOG,
     no_args_is_help=True,
@@ -202,6 +203,27 @@ def verify_award(
     Example: sunbid verify award rehearsal/award
     """
     _verdict(award_papers.verify(folder, trusted=_trusted(log, witness, quorum)), as_json=as_json)
+
+
+@verify_app.command("archive")
+def verify_archive(
+    package: Annotated[
+        Path, typer.Argument(exists=True, readable=True, help="The package, a file or a folder.")
+    ],
+    log: KnownLogOption = None,
+    witness: WitnessOption = None,
+    quorum: QuorumOption = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a lot's archive: each paper's signature, and that the witnessed log commits to it.
+
+    Without --log the keys are those that lie in the package; compare them with ones you know.
+
+    Example: sunbid verify archive archive-JC2026-GC-0013-1.zip
+    """
+    _verdict(
+        archive_package.verify(package, trusted=_trusted(log, witness, quorum)), as_json=as_json
+    )
 
 
 def _trusted(

@@ -1,0 +1,404 @@
+"""What is kept of a lot, how long, and the package in which it can be kept elsewhere.
+
+A package holds every signed paper and every document of a lot that has ended, and the log's proof
+of each entry about it that its reader may know. It needs no platform to be read: each file is
+committed to by an entry that stands in the log, or by a file that is, and what nothing commits to
+is not in it. Bids are named by their digests; they are too large and too secret to be handed out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import inspect, select
+from sqlmodel import col
+
+from kernel.access import Role, by
+from kernel.crypto.archive_commitments import STATEMENT, committed_files
+from kernel.crypto.archive_seal import ArchiveSeal
+from kernel.crypto.digests import b64u, canonical, instant_text, sha256
+from kernel.crypto.signing import Envelope
+from kernel.errors import NotFound, Outrun, Refused, TooMuch
+from kernel.events import Audience
+from kernel.identifiers import LotId
+from kernel.statute import Regime
+from kernel.store import founding
+from kernel.store.journal import Entry, read_view
+from kernel.store.opened_views import vouchers
+from kernel.store.parties import organisation_names, relying_party
+from kernel.store.tables import CredentialRow
+from kernel.store.transaction import Transaction
+from kernel.store.transparency_log import proofs_of_entries
+from kernel.store.views import room
+from kernel.working_days import beijing_day
+from trading import holding, lots
+from trading.counted_bids import counted_bids
+from trading.events import ArchiveTaken
+from trading.handover import switches_for
+from trading.holding import HoldTold
+from trading.rules.lot_lifecycle import ENDS, LotState, was_closed
+from trading.rules.record_keeping import (
+    RecordClass,
+    Term,
+    archive_refusals,
+    kept_until,
+    term_of,
+)
+from trading.tables import (
+    AwardReportRow,
+    AwardRow,
+    CandidatesRow,
+    ComplaintDecisionRow,
+    ComplaintRow,
+    ContractChangeRow,
+    ContractFilingRow,
+    ContractRow,
+    LotRow,
+    NoticeRow,
+    ObjectionAnswerRow,
+    ObjectionRow,
+    OpeningPolicyRow,
+    OpeningRow,
+    PerformanceReportRow,
+    ProjectRow,
+    SettlementRow,
+    TakenReportRow,
+    TenderDocumentRow,
+    TimetableRow,
+)
+
+KEEPERS: Final = (Role.TENDEREE, Role.AGENCY, Role.CENTRE_STAFF, Role.SUPERVISOR)
+"""Who may look into a lot's archive and take its package."""
+
+AUDIENCE_OF: Final = {
+    Role.TENDEREE: Audience.PARTICIPANTS,
+    Role.AGENCY: Audience.PARTICIPANTS,
+    Role.CENTRE_STAFF: Audience.PUBLIC,
+    Role.SUPERVISOR: Audience.SUPERVISORS,
+}
+"""As which audience each of them sees the lot's entries."""
+
+PACKAGE_MAX: Final = 512 << 20
+PAGE: Final = 500
+CLASS: Final = RecordClass.TENDER
+
+
+@dataclass(frozen=True, slots=True)
+class ClassKept:
+    """A class of records of a lot: its term, and its last day where the lot has ended."""
+
+    record_class: RecordClass
+    term: Term
+    until: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long what is kept of a lot, and who ordered that it be kept longer."""
+
+    lot_id: LotId
+    name: str
+    project_name: str
+    state: LotState
+    ended_on: date | None
+    classes: tuple[ClassKept, ...]
+    holds: tuple[HoldTold, ...]
+
+    @property
+    def held(self) -> bool:
+        """Whether a legal hold is on it."""
+        return any(one.lifted_at is None for one in self.holds)
+
+    def plain(self) -> dict[str, Any]:
+        """The keeping as JSON tells it."""
+        return {
+            "lot": str(self.lot_id),
+            "state": str(self.state),
+            "ended_on": None if self.ended_on is None else self.ended_on.isoformat(),
+            "held": self.held,
+            "classes": [
+                {
+                    "class": str(one.record_class),
+                    "years": one.term.years,
+                    "article": str(one.term.article),
+                    "until": None if one.until is None else one.until.isoformat(),
+                }
+                for one in self.classes
+            ],
+            "holds": [
+                {
+                    "id": str(one.id),
+                    "authority": one.authority,
+                    "document": one.document,
+                    "reason": one.reason,
+                    "set_at": instant_text(one.set_at),
+                    "lifted_at": None if one.lifted_at is None else instant_text(one.lifted_at),
+                    "lifted_because": one.lifted_because,
+                }
+                for one in self.holds
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """An archive package: its name and its bytes."""
+
+    name: str
+    content: bytes
+    manifest_digest: bytes
+
+
+@by(*KEEPERS)
+async def keeping(tx: Transaction, lot_id: LotId) -> Keeping:
+    """How long what is kept of a published lot."""
+    lot, project = await _lot_for(tx, lot_id)
+    switches = await switches_for(tx, lot)
+    ended_on = await ended_on_day(tx, lot)
+    classes = []
+    for kind in RecordClass:
+        term = term_of(kind, switches.regime)
+        until = None if ended_on is None else kept_until(ended_on, term)
+        classes.append(ClassKept(kind, term, until))
+    return Keeping(
+        lot_id,
+        lot.name,
+        project.name,
+        LotState(lot.state),
+        ended_on,
+        tuple(classes),
+        tuple(await holding.holds_on(tx, [lot_id])),
+    )
+
+
+@by(*KEEPERS)
+async def archive_package(tx: Transaction, lot_id: LotId) -> Package:
+    """The package of a lot that has ended, as far as its reader may know; taking it is recorded.
+
+    `Outrun` while the witnesses have not seen the lot's last entries yet.
+    """
+    lot, project = await _lot_for(tx, lot_id)
+    ended_on = await ended_on_day(tx, lot)
+    refusals = archive_refusals(ended=ended_on is not None)
+    if refusals or ended_on is None:
+        raise Refused(refusals)
+    switches = await switches_for(tx, lot)
+    witnesses, quorum = vouchers(tx.settings)
+    entries = await _entries(tx, lot_id)
+    proofs = await proofs_of_entries(tx.session, [one.id for one in entries], quorum=quorum)
+    if len(proofs) < len(entries):
+        raise Outrun("the lot's last entries are not witnessed yet; try again in a moment")
+
+    found = dict(await _papers(tx, lot))
+    kept = committed_files(found, [one.record for one in entries])
+    files = {path: content for path, content in found.items() if path in kept}
+    signer, party = founding.read_keys(tx.settings).log_signer, relying_party(tx.settings)
+    numbered = {f"proofs/{number:04d}.tlog-proof": one for number, one in enumerate(entries, 1)}
+    until = kept_until(ended_on, term_of(CLASS, switches.regime))
+    manifest = canonical(
+        {
+            "v": "ebid-archive/1",
+            "lot": str(lot.id),
+            "project": str(project.id),
+            "project_code": project.code,
+            "project_name": project.name,
+            "lot_name": lot.name,
+            "state": lot.state,
+            "regime": str(switches.regime),
+            "reader": str(AUDIENCE_OF[tx.actor.role]),
+            "made_at": instant_text(tx.now),
+            "ended_on": ended_on.isoformat(),
+            "kept_until": until.isoformat(),
+            "files": [
+                {"path": path, "sha256": b64u(sha256(content)), "size": len(content)}
+                for path, content in sorted(files.items())
+            ],
+            "entries": [
+                {"path": path, "id": str(one.id), "kind": one.kind}
+                for path, one in numbered.items()
+            ],
+            "bids": await _bids(tx, lot, switches.regime, ended_on),
+            "log": signer.vkey,
+            "witnesses": list(witnesses),
+            "quorum": quorum,
+            "signers": await _signers(tx, files),
+            "relying_party": {
+                "id": party.rp_id,
+                "origins": sorted(party.origins),
+            },
+        }
+    )
+    seal = ArchiveSeal(signer.name, lot.id, sha256(manifest)).signed(signer)
+
+    tx.record(ArchiveTaken(lot_id, reader=str(tx.actor.role), manifest_digest=sha256(manifest)))
+
+    parts = {
+        "manifest.json": manifest,
+        "manifest.seal": seal.encode(),
+        **{path: proofs[one.id].encode() for path, one in numbered.items()},
+        **files,
+    }
+    if sum(map(len, parts.values())) > PACKAGE_MAX:
+        raise TooMuch("the package is too large to be taken in one piece")
+    content = await asyncio.to_thread(_zipped, parts)
+    return Package(f"archive-{project.code}-{lot.number}.zip", content, sha256(manifest))
+
+
+# ── for the neighbours in this house ──────────────────────────────────────────────────────────
+
+
+async def ended_on_day(tx: Transaction, lot: LotRow) -> date | None:
+    """The day from which the terms of a lot run: its settlement, its contract, else its end.
+
+    None while the lot has not ended.
+    """
+    if LotState(lot.state) not in ENDS:
+        return None
+    for table, at in (
+        (SettlementRow, SettlementRow.settled_at),
+        (ContractRow, ContractRow.signed_at),
+        (AwardRow, AwardRow.awarded_at),
+    ):
+        found = await tx.session.scalar(select(col(at)).where(col(table.lot_id) == lot.id))
+        if found is not None:
+            return beijing_day(found)
+    ended_at = await tx.session.scalar(
+        select(col(NoticeRow.published_at))
+        .where(col(NoticeRow.lot_id) == lot.id)
+        .order_by(col(NoticeRow.number).desc())
+        .limit(1)
+    )
+    due = [one for one in (ended_at, lot.bids_due_at) if one is not None]
+    return beijing_day(max(due)) if due else None
+
+
+# ── what a package is made of ─────────────────────────────────────────────────────────────────
+
+
+async def _lot_for(tx: Transaction, lot_id: LotId) -> tuple[LotRow, ProjectRow]:
+    if tx.actor.role in (Role.TENDEREE, Role.AGENCY):
+        lot, project = await lots.owned(tx, lot_id)
+    else:
+        lot = await lots.hold(tx, lot_id)
+        project = await tx.session.get_one(ProjectRow, lot.project_id)
+    if lot.published_at is None:
+        raise NotFound("no such lot")
+    return lot, project
+
+
+async def _entries(tx: Transaction, lot_id: LotId) -> list[Entry]:
+    """Every entry about the lot that this reader may know, in the order of its room."""
+    view, found = room(lot_id, AUDIENCE_OF[tx.actor.role]), list[Entry]()
+    while page := await read_view(
+        tx.session, view, after=found[-1].number if found else 0, limit=PAGE
+    ):
+        found += page
+    return found
+
+
+async def _papers(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
+    """Every paper and document of the lot that may be this reader's, by its place in a package."""
+    found = [
+        (named(one, number), one.statement)
+        for table, named in _PAPERS
+        for number, one in enumerate(await _rows(tx, table, lot.id), 1)
+    ]
+    for one in await _rows(tx, TenderDocumentRow, lot.id):
+        content = await tx.documents.read(one.digest)
+        found.append((f"documents/{one.clarification}/{one.name}", content))
+    for one in await _rows(tx, OpeningRow, lot.id):
+        if one.record_statement is not None:
+            found.append(("opening/record.dsse", one.record_statement))
+    for one in await _rows(tx, TakenReportRow, lot.id):
+        report = await tx.documents.read(one.report_digest)
+        found.append((f"evaluation/report-{one.round}.json", report))
+    if tx.actor.role is not Role.CENTRE_STAFF:
+        for one in await _rows(tx, ObjectionRow, lot.id):
+            found.append((f"objections/{one.id}/objection.dsse", one.statement))
+            answer = await tx.session.get(ObjectionAnswerRow, one.id)
+            if answer is not None:
+                found.append((f"objections/{one.id}/answer.dsse", answer.statement))
+    if tx.actor.role is Role.SUPERVISOR:
+        for one in await _rows(tx, ComplaintRow, lot.id):
+            found.append((f"complaints/{one.id}/complaint.dsse", one.statement))
+            decided = await tx.session.get(ComplaintDecisionRow, one.id)
+            if decided is not None:
+                found.append((f"complaints/{one.id}/decision.dsse", decided.statement))
+    return found
+
+
+async def _rows(tx: Transaction, table: Any, lot_id: UUID) -> Sequence[Any]:
+    """The rows of one table about the lot, in the order of their keys."""
+    keys = inspect(table).primary_key
+    return (
+        await tx.session.scalars(select(table).where(table.lot_id == lot_id).order_by(*keys))
+    ).all()
+
+
+_PAPERS: Final[tuple[tuple[Any, Callable[[Any, int], str]], ...]] = (
+    (TimetableRow, lambda one, _: f"timetable/{one.version}.dsse"),
+    (OpeningPolicyRow, lambda one, _: f"opening-policy/{one.version}.dsse"),
+    (NoticeRow, lambda one, _: f"notices/{one.number}-{one.kind}.dsse"),
+    (CandidatesRow, lambda _, number: f"result/candidates-{number}.dsse"),
+    (AwardRow, lambda _, number: f"result/award-{number}.dsse"),
+    (AwardReportRow, lambda _, number: f"result/report-{number}.dsse"),
+    (ContractRow, lambda _, number: f"contract/contract-{number}.dsse"),
+    (ContractFilingRow, lambda _, number: f"contract/filing-{number}.dsse"),
+    (ContractChangeRow, lambda _, number: f"contract/change-{number}.dsse"),
+    (PerformanceReportRow, lambda _, number: f"contract/performance-{number}.dsse"),
+    (SettlementRow, lambda _, number: f"contract/settlement-{number}.dsse"),
+)
+"""Papers of which a row of its own keeps the signed statement, and what a package calls them."""
+
+
+async def _bids(
+    tx: Transaction, lot: LotRow, regime: Regime, ended_on: date
+) -> list[dict[str, Any]]:
+    """The bids that counted, by their digests; nothing where a lot ended before it was closed."""
+    if not was_closed(lot.path):
+        return []
+    bids = await counted_bids(tx.session, lot.id)
+    names = await organisation_names(tx.session, {bid.bidder_id for bid in bids})
+    until = kept_until(ended_on, term_of(RecordClass.BIDS_OF_OTHERS, regime))
+    return [
+        {
+            "bid": str(bid.id),
+            "bidder": names[bid.bidder_id],
+            "kept_until": until.isoformat(),
+            "envelopes": [
+                {"kind": one.kind, "size": one.payload_size, "root": b64u(one.payload_root)}
+                for one in bid.envelopes
+            ],
+        }
+        for bid in bids
+    ]
+
+
+async def _signers(tx: Transaction, files: Mapping[str, bytes]) -> dict[str, str]:
+    """The public keys of those who signed the package's statements, by key id."""
+    keyids = {
+        one.keyid
+        for path, content in files.items()
+        if path.endswith(STATEMENT)
+        for one in Envelope.from_bytes(content, max_bytes=PACKAGE_MAX).signatures
+    }
+    rows = await tx.session.scalars(
+        select(CredentialRow).where(col(CredentialRow.keyid).in_(keyids))
+    )
+    return {row.keyid: b64u(row.public_key) for row in rows}
+
+
+def _zipped(parts: dict[str, bytes]) -> bytes:
+    """One archive of these files, the same bytes whenever it is made."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in sorted(parts.items()):
+            archive.writestr(zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0)), content)
+    return sink.getvalue()
