@@ -11,7 +11,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlmodel import col
 
 from kernel.access import Role, by
@@ -19,6 +19,7 @@ from kernel.errors import NotFound, Refused
 from kernel.identifiers import LibraryEntryId, PersonId
 from kernel.randomness import random_bytes
 from kernel.statute import Regime
+from kernel.store import journal
 from kernel.store.database import lock_exclusive
 from kernel.store.events import PersonForgotten
 from kernel.store.tables import (
@@ -56,11 +57,6 @@ from trading.tables import (
 BASIS_MAX: Final = 200
 NEVER: Final = date.max
 """The last day of what is kept until its lot has ended, and nobody knows when that will be."""
-
-_FORGET: Final = text(
-    "UPDATE kernel.journal SET operator = ''::bytea, operator_salt = ''::bytea"
-    " WHERE operator <> ''::bytea AND convert_from(operator, 'UTF8')::jsonb ->> 'person' = :person"
-)
 
 
 @by(Role.CENTRE_STAFF)
@@ -111,8 +107,7 @@ async def forget_person(tx: Transaction, person_id: PersonId, *, basis: str) -> 
     ):
         session.ended_at = tx.now
     await tx.session.flush()
-    done = await tx.session.execute(_FORGET, {"person": str(person_id)})
-    entries: int = getattr(done, "rowcount", 0)
+    entries = await journal.forget_operator(tx.session, person_id)
 
     tx.record(PersonForgotten(person_id, entries=entries, basis=said))
 

@@ -80,7 +80,7 @@ async def set_hold(tx: Transaction, lot_id: LotId, raw: bytes) -> HoldId:
 async def lift_hold(tx: Transaction, lot_id: LotId, hold_id: HoldId, raw: bytes) -> None:
     """Lift a legal hold; saying it twice changes nothing."""
     await lots.hold(tx, lot_id)
-    row = await tx.session.get(LegalHoldRow, hold_id, with_for_update=True)
+    row = await tx.session.get(LegalHoldRow, hold_id)
     if row is None or row.lot_id != lot_id:
         raise NotFound("no such hold")
     statement = await verified_statement(tx, raw, "legal-hold-end", lot=lot_id, hold=hold_id)

@@ -50,6 +50,11 @@ _ABOUT = text(
     " WHERE j.subject_id = :subject ORDER BY s.position"
 )
 
+_FORGET = text(
+    "UPDATE kernel.journal SET operator = ''::bytea, operator_salt = ''::bytea"
+    " WHERE operator <> ''::bytea AND convert_from(operator, 'UTF8')::jsonb ->> 'person' = :person"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -208,6 +213,15 @@ async def newest_record(
     )
     row = rows.first()
     return None if row is None else bytes(row[0])
+
+
+async def forget_operator(session: AsyncSession, person_id: UUID) -> int:
+    """Empty who acted and from where beside every entry of this person; how many those were.
+
+    The record, its salt and its leaf stand as they were: they held a salted commitment to it.
+    """
+    done = await session.execute(_FORGET, {"person": str(person_id)})
+    return int(getattr(done, "rowcount", 0))
 
 
 def _entry(

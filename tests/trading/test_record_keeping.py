@@ -1,5 +1,5 @@
 """How long records are kept: Government Procurement Law 42; Chongqing Bidding Regulation 38;
-Personal Information Law 19, 28, 29, 47.
+Personal Information Law 19, 28, 29, 47; Electronic Bidding Measures 40.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from trading.rules.record_keeping import (
     Consent,
     Held,
     RecordClass,
+    archive_refusals,
     consent_refusals,
     erasure_refusals,
     kept_until,
+    person_refusals,
     term_of,
 )
 
@@ -99,3 +101,18 @@ def test_every_kind_of_record_has_a_name_and_a_term() -> None:
     assert set(CLASS_NAMES) == set(RecordClass)
     for kind in RecordClass:
         assert term_of(kind, TENDERING).article
+
+
+def test_a_lot_is_put_into_its_archive_when_it_has_ended() -> None:
+    assert archive_refusals(ended=True) == []
+    assert [one.code for one in archive_refusals(ended=False)] == ["not_ended"]
+
+
+@pytest.mark.accepts("PL-14")
+@pytest.mark.refuses("PL-14")
+def test_a_person_is_forgotten_the_day_after_the_last_record_of_his_lots() -> None:
+    after = UNTIL + timedelta(days=1)
+    assert person_refusals(acts_for=0, until=UNTIL, holds=0, on=after) == []
+    assert person_refusals(acts_for=0, until=None, holds=0, on=date(2026, 3, 2)) == []
+    found = person_refusals(acts_for=1, until=UNTIL, holds=2, on=UNTIL)
+    assert [one.code for one in found] == ["still_acting", "legal_hold", "term_running"]

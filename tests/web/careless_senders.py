@@ -46,6 +46,9 @@ SIGNED_FOR_A_LISTING = frozenset(
 )
 """What is signed on the way of a listing from its announcement to its deal."""
 
+FOR_AN_ARCHIVE = frozenset({"legal-hold", "legal-hold-end"})
+"""What is signed to hold an archive, and to lift that."""
+
 BESIDE_A_TENDER = frozenset({"licence", "performance", "authorisation-end"})
 """What is signed for a library, and to end an agency's authorisation."""
 

@@ -34,6 +34,7 @@ from tests.web.careless_senders import (
     BEFORE_THE_BIDS,
     BESIDE_A_TENDER,
     SEALED_IN_BIDS,
+    FOR_AN_ARCHIVE,
     SIGNED_FOR_A_LISTING,
     SIGNED_ON_THE_WAY,
     CarelessSenders,
@@ -205,7 +206,7 @@ async def test_what_is_signed_and_spoilt_is_refused_and_leaves_nothing(
         await supervisor.post_statement(f"{case}/{act}", kind, {**about, **said})
 
     elsewhere = SIGNED_ON_THE_WAY | SIGNED_FOR_A_LISTING | AFTER_THE_AWARD | {"fallback"}
-    elsewhere |= BESIDE_A_TENDER
+    elsewhere |= BESIDE_A_TENDER | FOR_AN_ARCHIVE
     elsewhere |= BEFORE_THE_BIDS | SEALED_IN_BIDS
     assert set(careless.spoilt) | elsewhere == set(FORMS)
     assert min(careless.spoilt.values()) > 8

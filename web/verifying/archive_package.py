@@ -132,7 +132,8 @@ def _whole(parts: Mapping[str, bytes], told: Mapping[str, Any]) -> None:
     for one in list_of(told["files"], at_most=LIST_MAX):
         file = members(one, ("path", "sha256", "size"))
         listed[text_of(file["path"])] = unb64u(file["sha256"], 32), count_of(file["size"])
-    _require(len(listed) == len(told["files"]), "a file is listed twice")
+    names = [one["path"] for one in told["files"]]
+    _require(names == sorted(listed), "a file is listed twice, or out of order")
     there = set(parts) - {MANIFEST, SEAL} - {one["path"] for one in told["entries"]}
     _require(there == set(listed), f"too many or too few: {sorted(there ^ set(listed))[:3]}")
     for path, (digest, size) in listed.items():
