@@ -101,7 +101,7 @@ class ClassKept:
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """How long what is kept of a lot, and who ordered that it be kept longer."""
+    """How long what is kept of a lot, and, for supervisors, who ordered that it be kept longer."""
 
     lot_id: LotId
     name: str
@@ -158,7 +158,9 @@ class Package:
 
 @by(*KEEPERS)
 async def keeping(tx: Transaction, lot_id: LotId) -> Keeping:
-    """How long what is kept of a published lot."""
+    """How long what is kept of a published lot; of holds, which may be part of an inquiry, only
+    supervisors learn.
+    """
     lot, project = await _lot_for(tx, lot_id)
     switches = await switches_for(tx, lot)
     ended_on = await ended_on_day(tx, lot)
@@ -167,6 +169,8 @@ async def keeping(tx: Transaction, lot_id: LotId) -> Keeping:
         term = term_of(kind, switches.regime)
         until = None if ended_on is None else kept_until(ended_on, term)
         classes.append(ClassKept(kind, term, until))
+    supervises = tx.actor.role is Role.SUPERVISOR
+    holds = await holding.holds_on(tx, [lot_id]) if supervises else []
     return Keeping(
         lot_id,
         lot.name,
@@ -174,7 +178,7 @@ async def keeping(tx: Transaction, lot_id: LotId) -> Keeping:
         LotState(lot.state),
         ended_on,
         tuple(classes),
-        tuple(await holding.holds_on(tx, [lot_id])),
+        tuple(holds),
     )
 
 
@@ -319,6 +323,9 @@ async def _papers(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
     for one in await _rows(tx, TakenReportRow, lot.id):
         report = await tx.documents.read(one.report_digest)
         found.append((f"evaluation/report-{one.round}.json", report))
+    if not was_closed(lot.path):
+        # Who objects or complains means to bid, which nobody may ever learn of such a lot.
+        return found
     if tx.actor.role is not Role.CENTRE_STAFF:
         for one in await _rows(tx, ObjectionRow, lot.id):
             found.append((f"objections/{one.id}/objection.dsse", one.statement))

@@ -139,8 +139,9 @@ async def erase_entry(tx: Transaction, entry_id: LibraryEntryId) -> None:
             since = tx.now if withdrawal is None else withdrawal.withdrawn_at
             term = term_of(RecordClass.LIBRARY, Regime.TENDERING)
             until = kept_until(beijing_day(since), term)
-        names = tuple(one.name for one in holds if one.lifted_at is None)
-        held = Held(RecordClass.LIBRARY, until, names, purpose_over=True)
+        # That there is a hold keeps the entry; whose it is, and why, is the supervisors' to know.
+        named = ("有关标段",) if any(one.lifted_at is None for one in holds) else ()
+        held = Held(RecordClass.LIBRARY, until, named, purpose_over=True)
         refusals = erasure_refusals(held, on=beijing_day(tx.now), regime=Regime.TENDERING)
     if refusals:
         raise Refused(refusals)

@@ -36,11 +36,6 @@ class HoldTold:
     lifted_at: datetime | None
     lifted_because: str
 
-    @property
-    def name(self) -> str:
-        """What a refusal calls it: who ordered it, by which document."""
-        return f"{self.authority}（{self.document}）"
-
 
 @by(Role.SUPERVISOR)
 async def set_hold(tx: Transaction, lot_id: LotId, raw: bytes) -> HoldId:

@@ -31,14 +31,21 @@ from kernel.store import founding
 from kernel.store.database import OWNER, connect
 from kernel.store.sound_log import log_faults
 from kernel.store.transaction import Store, transaction
-from tests.awards import Evaluated, awarded, candidates_published, standstill_ended
+from tests.awards import (
+    Evaluated,
+    answered,
+    awarded,
+    candidates_published,
+    objected,
+    standstill_ended,
+)
 from tests.conftest import Database
 from tests.kept_stores import WITNESSES, witnessed
 from tests.libraries import a_verified_licence, entered, judged, licence_said
 from tests.newcomers import codes
 from tests.sealed_bids import Tender
 from tests.tampering import tampered
-from tests.tenders import NOW, Player, a_player, signed
+from tests.tenders import NOW, Player, a_player, cancelled, signed
 from tests.web.award_house import award_house
 from tests.web.careless_senders import FOR_AN_ARCHIVE, CarelessSenders
 from tests.web.markup import faults_of, tree_of
@@ -184,7 +191,30 @@ async def test_who_may_take_a_package_and_what_each_gets(
         shown = await page(house, f"/lots/{lot_id}/archive", who)
         assert needle in shown
         assert faults_of(tree_of(shown)) == []
-    assert "Legal holds" in await page(house, f"/en/lots/{lot_id}/archive", cast.staff)
+    assert "Legal holds" in await page(house, f"/en/lots/{lot_id}/archive", cast.supervisor)
+    await held(store, lot_id, cast.supervisor)
+    for who in (cast.tenderee, cast.agency, cast.staff):
+        told = await (await client_of(house, who)).get(f"{path}/keeping")
+        assert (told["held"], told["holds"]) == (False, [])
+        assert "保全" not in await page(house, f"/lots/{lot_id}/archive", who)
+
+
+async def test_of_a_lot_that_ended_unclosed_no_package_tells_who_objected(
+    store: Store, tender: Tender, tick: Callable[[], Awaitable[None]]
+) -> None:
+    bidder, cast = await a_player(store, Role.BIDDER), tender.cast
+    raised = await objected(store, bidder, tender.lot_id, "documents", now=NOW)
+    await answered(store, cast.agency, tender.lot_id, raised, now=NOW + DAY)
+    await cancelled(store, cast, tender.lot, now=NOW + 2 * DAY)
+    await tick()
+    for who in (cast.tenderee, cast.supervisor):
+        content = await package_for(store, LotId(tender.lot_id), who)
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            names = archive.namelist()
+            manifest = archive.read("manifest.json").decode()
+        assert not [one for one in names if one.startswith(("objections", "complaints"))]
+        assert bidder.key.keyid not in manifest
+        assert "notices/2-cancellation.dsse" in names
 
 
 async def held(store: Store, lot_id: LotId, who: Player, now: datetime = NOW) -> Any:
