@@ -11,7 +11,8 @@ I3   what was opened is what counted at the close, and is told so: `bid_faults`.
 I4   one bid of each bidder counts, and those before it keep their places and receipts: `bid_faults`
      (numbers are dense, the last one counts), `log_faults` (their receipts).
 I5   nothing of a bid lies open before its opening: `bid_faults` (no secret, share or price is
-     kept), `log_faults` (no sealed entry has a number in a view of others). What routes answer is
+     kept), `qualification_faults` (nor of an application), `log_faults` (no sealed entry has a
+     number in a view of others). What routes answer is
      for the role and route matrix to hold.
 I6   one draw of a lot counts; each before it is void for a reason, with its entry; order and calls
      follow from nonces that were committed to: `draw_faults`. That a void is signed by two is not
@@ -43,6 +44,7 @@ from trading.sound_bids import bid_faults
 from trading.sound_documents import document_faults
 from trading.sound_library import library_faults
 from trading.sound_listings import listing_faults
+from trading.sound_qualifications import qualification_faults
 from trading.sound_securities import security_faults
 
 
@@ -73,4 +75,5 @@ async def faults_in_rows(connection: AsyncConnection) -> list[str]:
         *await listing_faults(connection),
         *await library_faults(connection),
         *await security_faults(connection),
+        *await qualification_faults(connection),
     ]
