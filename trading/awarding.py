@@ -27,6 +27,7 @@ from kernel.store.parties import Statement, take_part, verified_statement
 from kernel.store.transaction import Store, Transaction, transaction
 from kernel.working_days import beijing_day
 from trading import agency_letters, complaining, lots, objecting
+from trading.bound_bids import BoundBids, bound_bids
 from trading.counted_bids import counted_bids
 from trading.events import AwardNoticed, AwardPublished, CandidatesPublished, ResultNoticed
 from trading.handover import switches_for
@@ -233,10 +234,11 @@ async def award(tx: Transaction, lot_id: LotId, raw: bytes) -> Award:
     bidders = [PartyId(bid.bidder_id) for bid in await counted_bids(tx.session, lot_id)]
     losers = [bidder for bidder in bidders if bidder != winner_id]
 
-    gate = await _gate(tx, lot)
+    bound = await bound_bids(tx, lot)
+    gate = await _gate(tx, lot, bound.days_of(winner_id))
     bars = await _bars(tx, winner_id, switches)
     refusals = move_refusals(LotState(lot.state), LotMove.AWARD, suspended=lot.suspended)
-    refusals += _winner_refusals(report, winner_id, set_aside, project, switches)
+    refusals += _winner_refusals(report, winner_id, set_aside, project, switches, bound)
     refusals += _gate_refusals(gate, bars, switches)
     if refusals or report is None:
         raise Refused(refusals)
@@ -468,7 +470,7 @@ async def _bars(tx: Transaction, winner_id: PartyId, switches: Switches) -> list
     ]
 
 
-async def _gate(tx: Transaction, lot: LotRow) -> AwardGate:
+async def _gate(tx: Transaction, lot: LotRow, validity_days: int) -> AwardGate:
     assert lot.bids_due_at is not None
     return AwardGate(
         now=tx.now,
@@ -477,7 +479,7 @@ async def _gate(tx: Transaction, lot: LotRow) -> AwardGate:
         deciding_complaints=await complaining.holding(tx, lot),
         winner_bar=None,
         bids_due_at=lot.bids_due_at,
-        validity_days=lot.validity_days,
+        validity_days=validity_days,
     )
 
 
@@ -495,6 +497,7 @@ def _winner_refusals(
     set_aside: dict[PartyId, SetAside],
     project: ProjectRow,
     switches: Switches,
+    bound: BoundBids,
 ) -> list[Refusal]:
     if report is None:
         return []
@@ -504,6 +507,7 @@ def _winner_refusals(
         set_aside=set_aside,
         state_funded=project.state_funded,
         all_rejected=report.row.all_rejected,
+        lapsed=frozenset(map(PartyId, bound.left)),
     )
     return winner_refusals(choice, switches)
 

@@ -35,6 +35,7 @@ from kernel.store.transaction import Transaction
 from kernel.working_days import ONE_DAY, beijing_day
 from trading import lots
 from trading.bank_statements import Fault, MalformedStatement, StatementLine, StatementSource
+from trading.bound_bids import bound_bids
 from trading.drafting import clean_text
 from trading.events import (
     GuaranteeFiled,
@@ -50,7 +51,7 @@ from trading.rules.security_course import (
     guarantee_refusals,
     reference_refusals,
 )
-from trading.security_facts import Standing, standings_of, validity_ends
+from trading.security_facts import Standing, standings_of
 from trading.tables import (
     BankLineRow,
     BankStatementRow,
@@ -168,6 +169,7 @@ async def file_guarantee(tx: Transaction, lot_id: LotId, raw: bytes) -> Filed:
     if not await guarantee_drawer(tx.documents).has(told.document):
         raise NotFound("the guarantee's file was not sent")
     switches = await switches_for(tx, lot)
+    bound = await bound_bids(tx, lot)
 
     assert lot.bids_due_at is not None
     refusals = guarantee_refusals(
@@ -179,7 +181,8 @@ async def file_guarantee(tx: Transaction, lot_id: LotId, raw: bytes) -> Filed:
             asked=lot.bid_security,
             forms=frozenset(SecurityForm(one) for one in lot.security_forms),
             bids_due_at=lot.bids_due_at,
-            validity_ends_on=beijing_day(validity_ends(lot)) - ONE_DAY,
+            validity_ends_on=beijing_day(bound.until(lot, tx.actor.party)) - ONE_DAY,
+            extends=bound.days_of(tx.actor.party) > lot.validity_days,
         ),
         switches,
     )
@@ -224,6 +227,13 @@ async def own_security(tx: Transaction, lot_id: LotId) -> tuple[LotRow, Standing
     switches = await switches_for(tx, lot)
     (standing,) = await standings_of(tx, lot, switches, only=tx.actor.party)
     return lot, standing
+
+
+@by(Role.BIDDER)
+async def own_validity_ends_on(tx: Transaction, lot_id: LotId) -> date:
+    """The last day on which the acting bidder's bid binds it, and its guarantee has to last."""
+    lot = await _published(tx, lot_id)
+    return beijing_day((await bound_bids(tx, lot)).until(lot, tx.actor.party)) - ONE_DAY
 
 
 @by(Role.BIDDER)

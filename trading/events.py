@@ -1157,3 +1157,29 @@ class LibraryEntryErased(Event):
 
     audience: ClassVar[Audience] = Audience.PARTY
     addressee_id: UUID
+
+
+# ── the bids' validity ────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class ValidityExtensionAsked(Event):
+    """All who bid were asked to stay bound longer; who did is public since the close."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    number: int
+    validity_days: int
+    valid_until: datetime
+    answer_by: datetime
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ValidityExtensionAnswered(Event):
+    """A bidder agreed to stay bound longer, or refused and leaves; owners read it on their page."""
+
+    audience: ClassVar[Audience] = Audience.SUPERVISORS
+    bidder_id: UUID
+    number: int
+    agreed: bool
+    statement_digest: bytes

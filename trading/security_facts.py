@@ -22,7 +22,8 @@ from kernel.identifiers import LotId
 from kernel.refusals import Caution
 from kernel.store.tables import JournalRow
 from kernel.store.transaction import Transaction
-from trading.rules.award_gates import validity_until
+from trading.bound_bids import BoundBids, bound_bids
+from trading.rules.award_gates import VALIDITY_ARTICLE
 from trading.rules.decryption_outcome import Decryption
 from trading.rules.lot_lifecycle import LotState, was_closed, was_opened
 from trading.rules.procedures import Switches
@@ -34,6 +35,7 @@ from trading.rules.security_course import (
     return_due,
     state_of,
 )
+from trading.rules.validity_extension import lapse_reason
 from trading.tables import (
     AwardRow,
     BankLineRow,
@@ -167,6 +169,7 @@ class _Course:
     ended_at: datetime | None
     award: AwardRow | None
     contract_at: datetime | None
+    bound: BoundBids
 
 
 async def _course(tx: Transaction, lot: LotRow) -> _Course:
@@ -181,6 +184,7 @@ async def _course(tx: Transaction, lot: LotRow) -> _Course:
         await tx.session.scalar(
             select(col(ContractRow.signed_at)).where(col(ContractRow.lot_id) == lot.id)
         ),
+        await bound_bids(tx, lot),
     )
 
 
@@ -258,6 +262,7 @@ def _standing(
         has_bid=bid is not None and not bid.withdrawn,
         withdrawn_at=bid.received_at if bid is not None and bid.withdrawn else None,
         deemed_withdrawn_at=lot.release_until if withdrawn else None,
+        extension_refused_at=whole.bound.left.get(bidder),
         ended_at=whole.ended_at,
         awarded_at=None if award is None else award.awarded_at,
         contract_at=whole.contract_at,
@@ -271,7 +276,7 @@ def _standing(
         facts,
         due,
         state_of(facts, due=due),
-        tuple(admission_cautions(facts, switches)) if facts.closed and facts.has_bid else (),
+        _cautions(facts, switches),
         revoked,
         tuple(arrivals),
         papers[-1] if papers else None,
@@ -280,11 +285,15 @@ def _standing(
     )
 
 
+def _cautions(facts: SecurityFacts, switches: Switches) -> tuple[Caution, ...]:
+    """What the committee is told of a bid: of its security, and that it binds nobody any more."""
+    if not (facts.closed and facts.has_bid):
+        return ()
+    found = admission_cautions(facts, switches)
+    if facts.extension_refused_at is not None:
+        found.append(Caution("bid_lapsed", VALIDITY_ARTICLE, lapse_reason(switches)))
+    return tuple(found)
+
+
 def _sum(lines: Sequence[BankLineRow]) -> Decimal:
     return sum((one.amount for one in lines), Decimal(0))
-
-
-def validity_ends(lot: LotRow) -> datetime:
-    """When the bids' validity ends, with which a guarantee has to last (条例 26)."""
-    assert lot.bids_due_at is not None
-    return validity_until(lot.bids_due_at, lot.validity_days)

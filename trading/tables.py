@@ -1725,3 +1725,38 @@ class LegalHoldEndRow(Row, table=True):
     statement: bytes
     lifted_by: UUID = Field(foreign_key="kernel.person.id")
     lifted_at: datetime = Field(sa_type=Instant)
+
+
+class ValidityRequestRow(Row, table=True):
+    """A signed request to all who bid to stay bound longer; the days count from the deadline."""
+
+    __tablename__ = "validity_request"
+    __table_args__ = (
+        CheckConstraint("number > 0", name="numbered_from_one"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    number: int = Field(primary_key=True)
+    validity_days: int
+    answer_by: datetime = Field(sa_type=Instant)
+    reason: str
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    asked_by: UUID = Field(foreign_key="kernel.person.id")
+    asked_at: datetime = Field(sa_type=Instant)
+    cautions: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+
+
+class ValidityAnswerRow(Row, table=True):
+    """One bidder's signed yes or no to such a request; it has no room for anything else."""
+
+    __tablename__ = "validity_answer"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    number: int = Field(primary_key=True)
+    bidder_id: UUID = Field(primary_key=True, foreign_key="kernel.organisation.id")
+    agreed: bool
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    answered_by: UUID = Field(foreign_key="kernel.person.id")
+    answered_at: datetime = Field(sa_type=Instant)

@@ -51,6 +51,7 @@ from web.routes import (
     supervision_room,
     tender_desk,
     transparency_window,
+    validity_desk,
     verification_desk,
 )
 
@@ -64,6 +65,7 @@ PLACES: tuple[APIRouter, ...] = (
     prequalification_desk.router,
     bid_desk.router,
     account_desk.router,
+    validity_desk.router,
     opening_hall.router,
     custodian_desk.router,
     expert_desk.router,

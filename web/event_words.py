@@ -167,6 +167,10 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         ),
         "TenderFileEdited": Words("编写招标文件", "Tender file edited"),
         "TimetableAmended": Words("调整时间安排", "Timetable amended"),
+        "ValidityExtensionAnswered": Words(
+            "答复延长投标有效期", "Answer on a longer validity of bids"
+        ),
+        "ValidityExtensionAsked": Words("要求延长投标有效期", "Longer validity of bids asked for"),
         "WindowExtended": Words("延长评标时间", "Evaluation window extended"),
     }
 )

@@ -55,6 +55,7 @@ from trading.events import (
     SecurityReturned,
     SubmissionFailedByPlatform,
     TimetableAmended,
+    ValidityExtensionAsked,
 )
 from trading.expiring import EXPIRY_TOPIC
 from trading.library import JUDGED_TOPIC
@@ -272,6 +273,22 @@ TOPICS: Final[tuple[Topic, ...]] = (
         (ComplaintFiled, ComplaintWithdrawn),
         must=False,
         to={Circle.SUPERVISORS: (INBOX, EMAIL)},
+    ),
+    Topic(
+        "validity",
+        Words("要求延长投标有效期", "Asked to extend the validity of bids"),
+        Words(
+            "投标人请在答复期限内同意或者拒绝；不得修改投标文件。",
+            "Bidders agree or refuse in time; bids may not be changed.",
+        ),
+        "/lots/{subject}/validity",
+        (ValidityExtensionAsked,),
+        must=True,
+        to={
+            Circle.BIDDERS: (INBOX, EMAIL, SMS),
+            Circle.OWNERS: (INBOX,),
+            Circle.SUPERVISORS: (INBOX,),
+        },
     ),
     Topic(
         "suspension",

@@ -89,6 +89,8 @@ FORMS: Final[Mapping[str, Form]] = {
         "project lot policy timetable close_entry window_closed_entry opened_at bids objections",
         "",
     ),
+    "validity-extension": _says("lot number validity_days answer_by reason signed_at", "project"),
+    "validity-answer": _says("lot number agreed signed_at", "project"),
     # the result
     "candidates": _says(
         "project lot report days candidates ranking rejected objections signed_at", ""

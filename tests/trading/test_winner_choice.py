@@ -1,5 +1,5 @@
-"""Who must win: Bidding Law 40, 57; Bidding Regulation 55; Government Procurement Regulation 43;
-Procurement Tender Measures 68.
+"""Who must win: Bidding Law 40, 57; Bidding Regulation 55; Civil Code 478; Government Procurement
+Regulation 43; Procurement Tender Measures 68.
 """
 
 from __future__ import annotations
@@ -122,3 +122,11 @@ def test_the_winner_is_the_first_in_rank_who_is_not_set_aside(
     left = [one.party_id for one in CANDIDATES if one.party_id not in aside]
     choice = replace(FIRST, chosen=chosen, set_aside=dict.fromkeys(aside, GAVE_UP))
     assert (codes(choice) == []) is (bool(left) and chosen == left[0])
+
+
+def test_a_bid_that_binds_nobody_any_more_cannot_win_and_is_passed_over_without_a_ground() -> None:
+    gone = replace(FIRST, lapsed=frozenset({A}))
+    assert codes(gone) == ["bid_lapsed"]
+    assert codes(replace(gone, chosen=B)) == []
+    assert codes(replace(gone, chosen=C)) == ["not_first"]
+    assert codes(replace(gone, chosen=B), PROCUREMENT) == []

@@ -25,6 +25,7 @@ from web.routes import (
     public_hall,
     sign_in_gate,
     supervision_room,
+    validity_desk,
     verification_desk,
 )
 
@@ -49,6 +50,7 @@ def award_house(store: Store, settings: Settings) -> FastAPI:
         complaint_desk,
         award_hall,
         account_desk,
+        validity_desk,
         contract_hall,
         verification_desk,
         supervision_room,

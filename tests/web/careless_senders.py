@@ -68,6 +68,9 @@ BEFORE_THE_BIDS = frozenset(
 SEALED_IN_BIDS = frozenset({"consortium-agreement"})
 """What is signed and never sent by itself: it is read where the bids lie open."""
 
+SIGNED_AFTER_THE_CLOSE = frozenset({"fallback", "validity-extension", "validity-answer"})
+"""What may have to be signed between the close and the award."""
+
 _TABLES = text(
     "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables"
     " WHERE schemaname IN ('blacklist', 'trading', 'expert_pool', 'evaluation')"

@@ -483,6 +483,15 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/lots/{lot_id}/objection-checks": Allowed(Role.BIDDER, body=PETITION),
     "GET /api/v1/overdue-answers": Allowed(*OWNERS, Role.SUPERVISOR),
     "GET /objections": ANYONE,
+    # ── the bids' validity ──
+    "POST /api/v1/lots/{lot_id}/validity-extensions": Allowed(
+        *OWNERS, statement="validity-extension"
+    ),
+    "GET /api/v1/lots/{lot_id}/validity": ANYONE,
+    "POST /api/v1/lots/{lot_id}/validity-extensions/{number}/answer": Allowed(
+        Role.BIDDER, statement="validity-answer"
+    ),
+    "GET /lots/{lot_id}/validity": ANYONE,
     # ── the listing hall ──
     "GET /api/v1/listings": ANYONE,
     "POST /api/v1/listings": Allowed(Role.TENDEREE, body={"listing": {}}),

@@ -29,12 +29,14 @@ from tests.newcomers import GOOD_USCC, a_membership, a_registration
 from tests.opened_lots import Hall
 from tests.sealed_bids import Tender, a_bidder
 from tests.tenders import NOW
+from tests.validity import extension_statement
 from tests.web.careless_senders import (
     AFTER_THE_AWARD,
     BEFORE_THE_BIDS,
     BESIDE_A_TENDER,
     FOR_AN_ARCHIVE,
     SEALED_IN_BIDS,
+    SIGNED_AFTER_THE_CLOSE,
     SIGNED_FOR_A_LISTING,
     SIGNED_ON_THE_WAY,
     CarelessSenders,
@@ -205,14 +207,14 @@ async def test_what_is_signed_and_spoilt_is_refused_and_leaves_nothing(
     ):
         await supervisor.post_statement(f"{case}/{act}", kind, {**about, **said})
 
-    elsewhere = SIGNED_ON_THE_WAY | SIGNED_FOR_A_LISTING | AFTER_THE_AWARD | {"fallback"}
-    elsewhere |= BESIDE_A_TENDER | FOR_AN_ARCHIVE
+    elsewhere = SIGNED_ON_THE_WAY | SIGNED_FOR_A_LISTING | AFTER_THE_AWARD
+    elsewhere |= BESIDE_A_TENDER | FOR_AN_ARCHIVE | SIGNED_AFTER_THE_CLOSE
     elsewhere |= BEFORE_THE_BIDS | SEALED_IN_BIDS
     assert set(careless.spoilt) | elsewhere == set(FORMS)
     assert min(careless.spoilt.values()) > 8
 
 
-async def test_an_agreement_that_is_spoilt_opens_nothing(
+async def test_an_agreement_that_is_spoilt_opens_and_extends_nothing(
     app: FastAPI, store: Store, hall: Hall, clock_to: Callable[[datetime], Awaitable[None]]
 ) -> None:
     careless = CarelessSenders(app, store)
@@ -222,7 +224,17 @@ async def test_an_agreement_that_is_spoilt_opens_nothing(
     await clock_to(await hall.window_ends_at() + timedelta(seconds=1))
     await opening.proceed(store, hall.lot_id)
     await opening_work.agree_fallback(await client_of(house, agency), str(hall.lot_id))
-    assert set(careless.spoilt) == {"fallback"}
+
+    lot_id = hall.lot_id
+    bidder = hall.entries[0].player
+    careless.known(bidder)
+    path = f"/api/v1/lots/{lot_id}/validity-extensions"
+    asked = json.loads(Envelope.from_bytes(extension_statement(agency, lot_id)).payload)
+    await (await client_of(house, agency)).post_statement(path, "validity-extension", asked)
+    answer = {"lot": str(lot_id), "number": 1, "agreed": True}
+    own = await client_of(house, bidder)
+    await own.post_statement(f"{path}/1/answer", "validity-answer", answer)
+    assert set(careless.spoilt) == SIGNED_AFTER_THE_CLOSE
 
 
 # ── at every door ─────────────────────────────────────────────────────────────────────────────

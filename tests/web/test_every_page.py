@@ -141,6 +141,7 @@ class House:
             "GET /lots/{lot_id}/security": (self.bidder, f"/lots/{self.open_lot.lot_id}/security"),
             "GET /lots/{lot_id}/securities": (agency, f"/lots/{lot}/securities"),
             "GET /account-desk": (cast.staff, "/account-desk"),
+            "GET /lots/{lot_id}/validity": (agency, f"/lots/{lot}/validity"),
             "GET /openings": (None, "/openings"),
             "GET /openings/{lot_id}": (None, f"/openings/{lot}"),
             "GET /custodian": (cast.custodians[0], "/custodian"),

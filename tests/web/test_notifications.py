@@ -42,6 +42,7 @@ TABLE = {
                   "centre": "inbox"},
     "complaint": {"bidders": "inbox sms", "owners": "inbox email sms", "supervisors": "inbox"},
     "complaint_filed": {"supervisors": "inbox email"},
+    "validity": {"bidders": "inbox email sms", "owners": "inbox", "supervisors": "inbox"},
     "suspension": {"bidders": "inbox email sms", "owners": "inbox email sms",
                    "supervisors": "inbox email sms", "centre": "inbox email sms"},
     "licence_expiring": {"one_party": "inbox email sms"},
@@ -74,6 +75,7 @@ def test_the_table_is_the_one_that_was_asked_for() -> None:
         "security_kept",
         "qualification",
         "suspension",
+        "validity",
         "call",
     }
 

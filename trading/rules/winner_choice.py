@@ -19,6 +19,7 @@ from kernel.refusals import Refusal
 from kernel.statute import (
     BIDDING_LAW,
     BIDDING_REGULATION,
+    CIVIL_CODE,
     PROCUREMENT_REGULATION,
     PROCUREMENT_TENDER_MEASURES,
     under,
@@ -78,6 +79,8 @@ class WinnerChoice:
     set_aside: Mapping[PartyId, SetAside]
     state_funded: bool
     all_rejected: bool = False
+    lapsed: frozenset[PartyId] = frozenset()
+    """Those whose bids stopped binding them because they did not agree to a longer validity."""
 
 
 def names_first(switches: Switches, *, state_funded: bool) -> bool:
@@ -95,6 +98,7 @@ def names_first(switches: Switches, *, state_funded: bool) -> bool:
     BIDDING_LAW[40],
     BIDDING_LAW[57],
     BIDDING_REGULATION[55],
+    CIVIL_CODE[478],
     PROCUREMENT_REGULATION[43],
     PROCUREMENT_TENDER_MEASURES[68],
     rule=("AW-04", "AW-06"),
@@ -113,6 +117,9 @@ def winner_refusals(choice: WinnerChoice, switches: Switches) -> list[Refusal]:
         ground = GROUND_NAMES[choice.set_aside[chosen.party_id].ground]
         reason = f"{chosen.name}{ground}，不符合中标条件"
         refusals.append(Refusal("set_aside", switches.winner_article, reason))
+    if chosen.party_id in choice.lapsed:
+        reason = f"{chosen.name}未同意延长投标有效期，其投标已经失效"
+        refusals.append(Refusal("bid_lapsed", CIVIL_CODE[478], reason))
     if names_first(switches, state_funded=choice.state_funded):
         refusals += _passed_over(choice, chosen, switches)
     return refusals
@@ -137,6 +144,8 @@ def _passed_over(choice: WinnerChoice, chosen: Candidate, switches: Switches) ->
     for better in sorted(choice.candidates, key=lambda one: one.rank):
         if better.rank >= chosen.rank:
             break
+        if better.party_id in choice.lapsed:
+            continue
         set_aside = choice.set_aside.get(better.party_id)
         if set_aside is None:
             reason = (

@@ -18,7 +18,6 @@ from kernel.crypto.digests import b64u, instant_text, parse_instant
 from kernel.events import plain
 from kernel.identifiers import LotId
 from kernel.money import yuan_text
-from kernel.working_days import ONE_DAY, beijing_day
 from trading import deposit_views, depositing, notice_board, returning
 from trading.bank_statements import HEAD, CsvFile
 from trading.rules.procedures import GUARANTEES
@@ -27,7 +26,7 @@ from trading.rules.security_course import (
     FORFEITURE_NAMES,
     ForfeitureGround,
 )
-from trading.security_facts import Standing, validity_ends
+from trading.security_facts import Standing
 from web.pages import render
 from web.request_scope import Act, ActRoute, Signed, read_body
 
@@ -178,7 +177,7 @@ async def own_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
         by_money=sorted(set(lot.security_forms) - set(map(str, GUARANTEES))),
         causes=CAUSE_NAMES,
         grounds=FORFEITURE_NAMES,
-        validity_ends_on=beijing_day(validity_ends(lot)) - ONE_DAY,
+        validity_ends_on=await depositing.own_validity_ends_on(tx, LotId(lot_id)),
         now=tx.now,
     )
 

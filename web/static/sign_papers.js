@@ -125,7 +125,8 @@ function told(form) {
       const text = field.value.trim();
       if (inner && text === "") continue; // of several that one may name, this one was left out
       const empty = text === "" && field.dataset.empty === "null";
-      const value = empty ? null : field.dataset.as === "number" ? Number(text) : text;
+      const as = { number: Number, instant }[field.dataset.as] ?? ((words) => words);
+      const value = empty ? null : as(text);
       payload[outer] = inner ? { [inner]: value } : value;
     }
   }
