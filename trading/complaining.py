@@ -50,7 +50,7 @@ from trading.events import (
     LotCancelled,
 )
 from trading.handover import switches_for
-from trading.petitions import Petition, petition_in, words_in
+from trading.petitions import Petition, petition_in, require_kept, words_in
 from trading.rules.complaint_course import (
     MOVES,
     ComplaintAct,
@@ -184,6 +184,7 @@ async def file_complaint(tx: Transaction, lot_id: LotId, raw: bytes) -> Filed:
     )
     if known is not None:
         return _filed(known, ())
+    await require_kept(tx, lot_id, said.petition)
     regime = (await switches_for(tx, lot)).regime
     facts, prior = await _facts(tx, lot, said, own)
 
@@ -236,7 +237,9 @@ async def check_complaint(tx: Transaction, lot_id: LotId, said: Mapping[str, Any
     lot = await _published(tx, lot_id)
     own = await organisation(tx, tx.actor.party)
     regime = (await switches_for(tx, lot)).regime
-    facts, _ = await _facts(tx, lot, _complaint_in(said), own)
+    told = _complaint_in(said)
+    await require_kept(tx, lot_id, told.petition)
+    facts, _ = await _facts(tx, lot, told, own)
     calendar = tx.settings.calendar
 
     refusals = verification_refusals(verified=own.verified)

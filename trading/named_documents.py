@@ -12,6 +12,7 @@ from trading.uploading import DRAWER
 NAMED = (
     "SELECT '', digest FROM trading.tender_document",
     "SELECT '', scheme_digest FROM trading.lot WHERE scheme_digest IS NOT NULL",
+    "SELECT '', digest FROM trading.evidence_file",
     "SELECT '', report_digest FROM trading.taken_report",
     "SELECT '', decode(translate(d->>'sha256', '-_', '+/') || '=', 'base64')"
     " FROM trading.prequalification, jsonb_array_elements(documents) d",

@@ -37,7 +37,7 @@ from trading import agency_letters, lots, opening
 from trading.counted_bids import counted_bids
 from trading.events import ObjectionAnswered, ObjectionRaised, ObjectionWithdrawn
 from trading.handover import switches_for
-from trading.petitions import Petition, petition_in, words_in
+from trading.petitions import Petition, petition_in, require_kept, words_in
 from trading.rules.agency_scope import AgencyAct
 from trading.rules.lot_lifecycle import LotState, suspension_refusals, was_closed
 from trading.rules.objection_window import (
@@ -119,6 +119,7 @@ async def raise_objection(tx: Transaction, lot_id: LotId, raw: bytes) -> Raised:
     )
     if known is not None:
         return _raised(known)
+    await require_kept(tx, lot_id, petition)
     switches = await switches_for(tx, lot)
 
     refusals = await _grounds(tx, lot, about, interest_words, switches)
@@ -293,7 +294,8 @@ async def check_objection(
     if lot is None or lot.published_at is None or lot.bids_due_at is None:
         raise NotFound("no such lot")
     own = await organisation(tx, tx.actor.party)
-    about, _, interest_words = _objection_in(said, blank=True)
+    about, petition, interest_words = _objection_in(said, blank=True)
+    await require_kept(tx, lot_id, petition)
     switches = await switches_for(tx, lot)
 
     refusals = verification_refusals(verified=own.verified)

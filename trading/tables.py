@@ -725,6 +725,21 @@ class ObjectionRow(Row, table=True):
     answer_due_at: datetime = Field(sa_type=Instant)
 
 
+class EvidenceFileRow(Row, table=True):
+    """A file that an organisation keeps for what it objects to or complains of about a lot."""
+
+    __tablename__ = "evidence_file"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    party_id: UUID = Field(primary_key=True, foreign_key="kernel.organisation.id")
+    digest: bytes = Field(primary_key=True)
+    name: str
+    media_type: str
+    size: int
+    kept_by: UUID = Field(foreign_key="kernel.person.id")
+    kept_at: datetime = Field(sa_type=Instant)
+
+
 class ObjectionAnswerRow(Row, table=True):
     """The signed answer to an objection; there is one."""
 

@@ -21,10 +21,12 @@ class _Shape(BaseModel):
 
 
 class EvidenceDraft(_Shape):
-    """One piece of evidence."""
+    """One piece of evidence; `file` is the digest (base64url) of one that was kept before."""
 
     title: str = Field(max_length=TITLE_MAX, examples=["招标公告第三章截图"])
     text: str = Field(default="", max_length=WORDS_MAX)
+    name: str | None = Field(default=None, max_length=200, examples=["截图.png"])
+    file: str | None = Field(default=None, max_length=43)
 
 
 class ObjectionDraft(_Shape):
@@ -38,7 +40,7 @@ class ObjectionDraft(_Shape):
 
     def said(self) -> dict[str, Any]:
         """The members of the statement."""
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", exclude_none=True)
 
 
 class ComplaintDraft(_Shape):

@@ -23,7 +23,7 @@ from playwright.async_api import Page
 
 from tests.web.browser import Theme
 
-KEPT_IN: Final = Path(__file__).with_name("looks")
+KEPT_IN: Final = Path(__file__).with_name("kept_looks")
 WIDTHS: Final = (360, 1440)
 HEIGHT: Final = 1200
 SQUARE: Final = 15

@@ -473,6 +473,8 @@ ROUTES: dict[str, Line] = {
     "GET /awards/{lot_id}/board": ANYONE,
     "GET /awards/{lot_id}/notice": Allowed(Role.BIDDER),
     "POST /api/v1/lots/{lot_id}/objections": Allowed(Role.BIDDER, statement="objection"),
+    "PUT /api/v1/lots/{lot_id}/evidence/{name}": Allowed(Role.BIDDER),
+    "GET /api/v1/lots/{lot_id}/evidence/{digest}": ANYONE,
     "GET /api/v1/lots/{lot_id}/objections": ANYONE,
     "POST /api/v1/lots/{lot_id}/objections/{objection_id}/answer": Allowed(
         *OWNERS, statement="answer"

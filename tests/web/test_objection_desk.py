@@ -255,12 +255,20 @@ async def test_an_objection_is_signed_and_answered_in_the_browser(
             await shown.get_by_text("提出异议", exact=True).click()
             await shown.get_by_label("请求").fill("请修改业绩加分条件。")
             await shown.get_by_label("事实和理由").fill(WORDS)
+            await shown.get_by_label("文件（可不附）").set_input_files(
+                {"name": "第三章.png", "mimeType": "image/png", "buffer": b"a picture"}
+            )
+            await expect(shown.get_by_text("已上传，SHA-256")).to_be_visible()
+            await expect(shown.get_by_label("材料名称")).to_have_value("第三章.png")
             await expect(shown.get_by_text("已核对：目前没有会被拒绝的情形。")).to_be_visible()
             await shown.get_by_role("button", name="签名并提出").click()
             await expect(shown.get_by_text("待答复")).to_be_visible()
         async with signed_in(store, chromium, address, tender.cast.agency) as shown:
             await shown.goto(f"{address}/objections")
             await expect(shown.get_by_text(WORDS)).to_be_visible()
+            brought = shown.get_by_role("link", name="第三章.png")
+            answer = "async (link) => (await fetch(link.href)).text()"
+            assert await brought.evaluate(answer) == "a picture"
             await shown.get_by_label("答复内容").fill("已修改，见第1号澄清。")
             await shown.get_by_role("button", name="签名并答复").click()
             await expect(shown.get_by_text("已答复")).to_be_visible()

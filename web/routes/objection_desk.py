@@ -5,23 +5,25 @@ concerned; who objects stays with the objector until the lot is closed.
 """
 
 from typing import Any, Final
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from kernel.access import Role
-from kernel.crypto.digests import instant_text
+from kernel.crypto.digests import b64u, instant_text, unb64u
 from kernel.events import plain
 from kernel.identifiers import LotId, ObjectionId
 from kernel.working_days import beijing_day
-from trading import award_views, objecting
+from trading import award_views, evidence_files, objecting
 from trading.award_views import ObjectionTold
+from trading.petitions import DIGEST_SIZE
 from trading.rules.objection_window import OBJECTION_ARTICLES
 from trading.rules.procedures import Procedure, switches_of
 from web.pages import render
 from web.petition_shapes import ObjectionDraft
-from web.request_scope import Act, ActRoute, Signed
+from web.request_scope import Act, ActRoute, Signed, read_body
 
 router = APIRouter(route_class=ActRoute)
 
@@ -40,6 +42,29 @@ async def post_objection(tx: Act, lot_id: UUID, raw: Signed) -> dict[str, Any]:
         "answer_due_at": instant_text(raised.answer_due_at),
         "waits": raised.waits,
     }
+
+
+@router.put("/api/v1/lots/{lot_id}/evidence/{name}", status_code=201)
+async def put_evidence(request: Request, tx: Act, lot_id: UUID, name: str) -> dict[str, str]:
+    """Keep a file, sent as it is, that an objection or a complaint is going to name."""
+    content = await read_body(request, max_bytes=evidence_files.FILE_MAX)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    digest = await evidence_files.keep_evidence(
+        tx, LotId(lot_id), name, content, media_type=kind[:100]
+    )
+    return {"name": name, "file": b64u(digest)}
+
+
+@router.get("/api/v1/lots/{lot_id}/evidence/{digest}")
+async def get_evidence(tx: Act, lot_id: UUID, digest: str) -> Response:
+    """A file of the evidence, for whoever may read what names it; never run as a page of ours."""
+    found = await evidence_files.evidence_file(tx, LotId(lot_id), unb64u(digest, DIGEST_SIZE))
+    shown = quote(found.name)
+    return Response(
+        found.content,
+        media_type="application/octet-stream",
+        headers={**NO_STORE, "Content-Disposition": f"attachment; filename*=UTF-8''{shown}"},
+    )
 
 
 @router.get("/api/v1/lots/{lot_id}/objections")

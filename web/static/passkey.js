@@ -177,6 +177,15 @@ export const sendJson = (method, path, body) =>
 
 export const postJson = (path, body) => sendJson("POST", path, body);
 
+export function putFile(path, file) {
+  const headers = { "Content-Type": file.type || "application/octet-stream" };
+  return answered(path, {
+    method: "PUT",
+    headers: { ...headers, Accept: "application/json" },
+    body: file,
+  });
+}
+
 export function sendSigned(path, statement, { idempotencyKey } = {}) {
   const headers = { "Content-Type": DSSE, Accept: "application/json" };
   if (idempotencyKey) headers["Idempotency-Key"] = idempotencyKey;

@@ -5,9 +5,10 @@
 //
 // Whatever is changed is sent to be checked after a moment of rest, and every ground that would
 // turn the petition away is listed where `[data-found]` is, with its article. Nothing is kept of a
-// check. Evidence stands in rows `[data-evidence]`, of which `[data-more]` adds another.
+// check. Evidence stands in rows `[data-evidence]`, of which `[data-more]` adds another. A file that
+// comes with a row is sent at once and named by its digest in what is signed; `[data-kept]` says so.
 
-import { postJson, postStatement } from "./passkey.js";
+import { b64u, postJson, postStatement, putFile, sha256 } from "./passkey.js";
 import { showRefusal } from "./refusals.js";
 
 const REST_MS = 500;
@@ -17,6 +18,8 @@ const WORDS = {
   refused: english ? "It would be turned away now:" : "现在提出会因下列原因被拒绝：",
   doubtful: english ? "Mind this:" : "请留意：",
   until: english ? "Last moment: " : "最迟提出时间：",
+  sending: english ? "Being sent…" : "正在上传…",
+  kept: english ? "Kept, SHA-256 (base64url) " : "已上传，SHA-256（base64url）",
 };
 
 function evidence(form) {
@@ -24,6 +27,7 @@ function evidence(form) {
     .map((row) => ({
       title: row.querySelector("[data-title]").value.trim(),
       text: row.querySelector("[data-text]").value.trim(),
+      ...(row.dataset.file ? { name: row.dataset.name, file: row.dataset.file } : {}),
     }))
     .filter(({ title }) => title !== "");
 }
@@ -100,6 +104,33 @@ document.addEventListener("input", ({ target }) => {
   if (form) soon(form);
 });
 
+async function bring(row, form, file) {
+  const said = row.querySelector("[data-kept]");
+  delete row.dataset.file;
+  said.textContent = file ? WORDS.sending : "";
+  if (!file) return;
+  const { lot } = JSON.parse(form.dataset.payload);
+  try {
+    // The digest is this browser's own: nobody is asked what it is that will be signed.
+    const digest = b64u(await sha256(new Uint8Array(await file.arrayBuffer())));
+    await putFile(`/api/v1/lots/${lot}/evidence/${encodeURIComponent(file.name)}`, file);
+    Object.assign(row.dataset, { name: file.name, file: digest });
+    said.textContent = WORDS.kept + digest;
+    const title = row.querySelector("[data-title]");
+    if (title.value.trim() === "") title.value = file.name.slice(0, 200);
+  } catch (error) {
+    said.textContent = "";
+    row.querySelector("[data-file]").value = "";
+    showRefusal(form, error);
+  }
+  soon(form);
+}
+
+document.addEventListener("change", ({ target }) => {
+  const row = target.closest("[data-evidence]");
+  if (row && target.matches("[data-file]")) bring(row, row.closest("form"), target.files[0]);
+});
+
 document.addEventListener("click", ({ target }) => {
   const button = target.closest("[data-more]");
   if (!button) return;
@@ -113,6 +144,8 @@ document.addEventListener("click", ({ target }) => {
     field.value = "";
   }
   row.querySelector("[data-title]").required = false; // one piece is enough
+  row.querySelector("[data-kept]").textContent = "";
+  delete row.dataset.file;
   rows[rows.length - 1].after(row);
   row.querySelector("[data-title]").focus();
 });
