@@ -117,7 +117,7 @@ async def convene(tx: Transaction, request: CommitteeRequest) -> Convened:
         _speaking_for(tenderee, person, request.host_site) for person in request.representatives
     ]
     proposed = await _proposed(tx, brief, designates, tenderee_uscc=tenderee.uscc)
-    refusals = composition_refusals(proposed, CommitteeDemands(brief.regime))
+    refusals = composition_refusals(proposed, _demands(brief))
     committee = CommitteeRow(
         id=random_id(),
         lot_id=request.lot_id,
@@ -207,7 +207,7 @@ async def seat_successors(
     ]
     proposed = await _proposed(tx, brief, staying + designates, tenderee_uscc=tenderee.uscc)
     if len(designates) == len(vacated):
-        refusals = composition_refusals(proposed, CommitteeDemands(brief.regime))
+        refusals = composition_refusals(proposed, _demands(brief))
     first = 1 + max(one.number for one in file.everyone)
     members, unplaced = await _seated(tx, file.row, designates, sites, first=first)
     if refusals + unplaced:
@@ -234,6 +234,13 @@ async def seat_successors(
         tx.session.add_all([left, successor])
 
     return len(members)
+
+
+def _demands(brief: LotBrief) -> CommitteeDemands:
+    """What the lot's procedure asks of its committee."""
+    return CommitteeDemands(
+        brief.regime, members_min=brief.committee_min, size_article=brief.committee_article
+    )
 
 
 @under(REMOTE_EVALUATION_NOTICE[4], rule="RE-04")

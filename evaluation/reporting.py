@@ -49,7 +49,7 @@ from evaluation.rules.report_contents import (
     signing_state,
 )
 from evaluation.rules.score_commitment import ScoreSheet, parse_sheet
-from evaluation.rules.score_scheme import ScoreScheme
+from evaluation.rules.score_scheme import ScoreScheme, TieRule
 from evaluation.rules.session_protocol import ReportConcluded
 from evaluation.tables import MemberRow, ReportRow, SheetRow, SignatureRow
 from kernel.access import Role, by
@@ -351,7 +351,14 @@ def _reckoned(
     totalling = Totalling(
         scheme=scheme,
         regime=brief.regime,
-        bids=tuple(EvaluatedBid(str(one.bid_id), one.price) for one in bids),
+        bids=tuple(
+            EvaluatedBid(
+                str(one.bid_id),
+                one.price,
+                received=one.received if TieRule.EARLIER_BID in scheme.ties else 0,
+            )
+            for one in bids
+        ),
         rejected=rejected_bids(motions, file.member_ids),
         sheets=tuple(parse_sheet(row.scores) for row in standing),
         ceiling=brief.ceiling_price,
@@ -515,6 +522,8 @@ def _first_of_each(motions: Sequence[RejectionMotion]) -> list[RejectionMotion]:
 
 def _ranked_bid(bid: OpenedBid, line: ScoreLine, rank: int, names: dict[str, str]) -> RankedBid:
     parts: list[tuple[str, Decimal]] = [(names[item], points) for item, points in line.items]
+    if parts or line.price_points:
+        parts.append(("报价", line.price_points))
     return RankedBid(
         bid.bid_id,
         bid.bidder_id,
@@ -522,7 +531,7 @@ def _ranked_bid(bid: OpenedBid, line: ScoreLine, rank: int, names: dict[str, str
         rank,
         line.total,
         bid.price,
-        (*parts, ("报价", line.price_points)),
+        tuple(parts),
     )
 
 

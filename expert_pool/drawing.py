@@ -108,7 +108,7 @@ class DrawRequest:
 
     `parties` are (name, organisation): tenderee, agency, supervisor, and any bidder who wishes;
     `supervisor` is the name of the one that countersigns the exclusions. `representatives` are the
-    committee's members who are not drawn. `regime` and `mandatory` say which bars reach the lot.
+    committee's members who are not drawn, `committee_min` how many it must have. `regime` and `mandatory` say which bars reach the lot.
     `bid_opened` says whether any bid of the lot is open.
     """
 
@@ -121,6 +121,7 @@ class DrawRequest:
     window_from: datetime
     window_until: datetime
     representatives: int = 0
+    committee_min: int = 5
     host_region: str = ""
     regime: Regime = Regime.TENDERING
     mandatory: bool = True
@@ -396,7 +397,9 @@ def _refusal(code: str, reason: str) -> Refusal:
 
 def _plan(request: DrawRequest) -> CommitteePlan:
     experts = sum(one.seats for one in request.strata)
-    return CommitteePlan(experts + request.representatives, request.representatives)
+    return CommitteePlan(
+        experts + request.representatives, request.representatives, request.committee_min
+    )
 
 
 async def _seated(tx: Transaction, lot_id: LotId) -> DrawRow:

@@ -388,12 +388,19 @@ def _rejected(row: RejectedBidRow) -> dict[str, object]:
 def _words_about(row: RankedBidRow, sheet: dict[str, Any]) -> dict[str, str]:
     days = sheet.get("duration_days")
     return {
-        "evaluation": f"综合得分{points_text(row.total)}分，排名第{row.rank}",
+        "evaluation": _evaluated(row),
         "manager": str(sheet.get("manager", "")),
         "period": "" if days is None else f"{days}日历天",
         "qualification": "经评标委员会评审，符合招标文件规定的资格能力条件",
         "quality": str(sheet.get("quality", "")),
     }
+
+
+def _evaluated(row: RankedBidRow) -> str:
+    """How the bid came off, as the notice proposes to say it; nothing is scored by price alone."""
+    if not row.parts:
+        return f"满足采购文件要求，按照报价由低到高排名第{row.rank}"
+    return f"综合得分{points_text(row.total)}分，排名第{row.rank}"
 
 
 def _lacks(signed: dict[str, Any], proposed: dict[str, Any]) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from kernel.working_days import beijing_day
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.notice_contents import WorkKind
 from trading.rules.procedures import Procedure, switches_of
+from trading.rules.procurement_methods import MethodClaim, MethodGround, case_refusals
 from trading.rules.trading_catalogue import (
     NATIONAL_CATALOGUE,
     OPEN_METHODS,
@@ -73,6 +74,8 @@ class CatalogueFacts:
     invitation_ground: InvitationGround | None = None
     invitation_document: str = ""
     procurement_exception: str = ""
+    method_ground: MethodGround | None = None
+    method_document: str = ""
     investment_code: str = ""
 
     def kept(self) -> dict[str, Any]:
@@ -89,6 +92,8 @@ class CatalogueFacts:
             ),
             "invitation_document": self.invitation_document,
             "procurement_exception": self.procurement_exception,
+            "method_ground": None if self.method_ground is None else str(self.method_ground),
+            "method_document": self.method_document,
         }
 
 
@@ -147,6 +152,8 @@ def _scope(
         ),
         invitation_document=kept.get("invitation_document", ""),
         procurement_exception=kept.get("procurement_exception", ""),
+        method_ground=(MethodGround(kept["method_ground"]) if kept.get("method_ground") else None),
+        method_document=kept.get("method_document", ""),
         siblings=siblings,
     )
 
@@ -234,6 +241,10 @@ def catalogue_grounds(tx: Transaction, scope: ProjectScope, *, stated: bool) -> 
     yield from splitting_refusals(scope, lines)
     yield from method_refusals(scope, lines)
     yield from exemption_refusals(scope)
+    claim = MethodClaim(
+        scope.method_ground, scope.method_document, of_goods=scope.kind is WorkKind.GOODS
+    )
+    yield from case_refusals(scope.procedure, claim)
 
 
 def catalogue_cautions(tx: Transaction, scope: ProjectScope) -> list[Caution]:

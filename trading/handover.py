@@ -24,7 +24,13 @@ from kernel.crypto.digests import sha256, unb64u
 from kernel.errors import BrokenSeal, NotFound, Refused
 from kernel.identifiers import BidId, LotId, PartyId, ProjectId
 from kernel.refusals import Caution, Refusal
-from kernel.statute import BIDDING_LAW, BIDDING_REGULATION, E_BIDDING_MEASURES, Regime
+from kernel.statute import (
+    BIDDING_LAW,
+    BIDDING_REGULATION,
+    E_BIDDING_MEASURES,
+    Article,
+    Regime,
+)
 from kernel.store.parties import organisations_by_id, take_part
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
@@ -102,8 +108,8 @@ class LotBrief:
     """A closed lot, as much of it as a committee needs; `scheme` is the published one.
 
     `mandatory` says whether the law demands its tender, which decides what bars reach it;
-    `candidates_max` is how many candidates its procedure lets a report name; `opening_record` is
-    the digest of the signed record of the opening, None while there is none.
+    `candidates_max` is how many candidates its procedure lets a report name, `committee_min` how
+    many members at least it asks for, by `committee_article`; `opening_record` is the digest of the signed record of the opening, None while there is none.
     """
 
     lot_id: LotId
@@ -114,6 +120,8 @@ class LotBrief:
     regime: Regime
     mandatory: bool
     candidates_max: int
+    committee_min: int
+    committee_article: Article
     state: LotState
     suspended: bool
     tenderee_id: PartyId
@@ -144,7 +152,10 @@ class LotBrief:
 
 @dataclass(frozen=True, slots=True)
 class OpenedBid:
-    """A bid that was opened and can be read; `code` stands for its bidder where names must not."""
+    """A bid that was opened and can be read; `code` stands for its bidder where names must not.
+
+    `received` is its place among the bids of the lot by when they came, the first being 1.
+    """
 
     bid_id: BidId
     bidder_id: PartyId
@@ -152,6 +163,7 @@ class OpenedBid:
     name: str
     price: Decimal
     sheet: dict[str, Any]
+    received: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +322,8 @@ async def lot_brief(tx: Transaction, lot_id: LotId) -> LotBrief:
         regime=switches.regime,
         mandatory=switches.mandatory,
         candidates_max=switches.candidates_max,
+        committee_min=switches.committee.members_for(lot.estimate),
+        committee_article=switches.committee.article,
         state=LotState(lot.state),
         suspended=lot.suspended,
         tenderee_id=PartyId(project.tenderee_id),
@@ -373,6 +387,7 @@ async def opened_bids(tx: Transaction, lot_id: LotId) -> tuple[OpenedBid, ...]:
     await _readable_lot(tx, lot_id)
     rows = await _readable_rows(tx, lot_id)
     names = await organisations_by_id(tx, [row.bidder_id for row in rows])
+    came = {one.id: place for place, one in enumerate(await counted_bids(tx.session, lot_id), 1)}
 
     tx.record(BidsRead(lot_id, reader=str(tx.actor.role)))
 
@@ -384,6 +399,7 @@ async def opened_bids(tx: Transaction, lot_id: LotId) -> tuple[OpenedBid, ...]:
             name=names[PartyId(row.bidder_id)].name,
             price=row.price or Decimal(0),
             sheet=row.sheet or {},
+            received=came[row.bid_id],
         )
         for place, row in enumerate(rows, start=1)
     )

@@ -101,6 +101,7 @@ from trading.rules.timetable import (
     amendment_refusals,
     clarification_refusals,
     must_move_deadline,
+    timetable_cautions,
     timetable_refusals,
 )
 from trading.rules.version_difference import Version
@@ -227,7 +228,12 @@ async def publication_papers(
         policy,
         {**notice, "signed_at": signed_at},
         (*refusals, *grounds),
-        (*security_cautions(_contents(tx, tender)), *tender.doubts, *cautions),
+        (
+            *security_cautions(_contents(tx, tender)),
+            *timetable_cautions(times, tender.switches, calendar=tx.settings.calendar),
+            *tender.doubts,
+            *cautions,
+        ),
     )
 
 

@@ -20,6 +20,7 @@ from kernel.statute import (
     BIDDING_LAW,
     BIDDING_REGULATION,
     CHONGQING_REGULATION,
+    PROCUREMENT_LAW,
     PROCUREMENT_TENDER_MEASURES,
     REMOTE_EVALUATION_NOTICE,
     Article,
@@ -93,12 +94,14 @@ class ProposedCommittee:
 class CommitteeDemands:
     """What the lot's procedure demands of its committee.
 
-    `members_min` is seven where the budget, the complexity or a trade's own rules make it so.
+    `members_min` is seven where the budget, the complexity or a trade's own rules make it so, and
+    three where nothing is tendered; `size_article` says so, where it is not the family's usual one.
     `representatives_max` is a local limit on top of the share, and has its article.
     """
 
     regime: Regime
     members_min: int = MEMBERS_MIN
+    size_article: Article | None = None
     representatives_max: int | None = None
     representatives_article: Article = CHONGQING_REGULATION[30]
 
@@ -107,6 +110,7 @@ class CommitteeDemands:
     BIDDING_LAW[37],
     BIDDING_REGULATION[46],
     CHONGQING_REGULATION[30],
+    PROCUREMENT_LAW[40],
     PROCUREMENT_TENDER_MEASURES[45],
     PROCUREMENT_TENDER_MEASURES[47],
     rule=("EX-01", "EX-02", "EX-04", "EX-11", "EX-13"),
@@ -114,7 +118,9 @@ class CommitteeDemands:
 def composition_refusals(committee: ProposedCommittee, demands: CommitteeDemands) -> list[Refusal]:
     """Every ground on which these people may not be convened as the lot's committee."""
     procurement = demands.regime is Regime.PROCUREMENT
-    article = PROCUREMENT_TENDER_MEASURES[47] if procurement else BIDDING_LAW[37]
+    article = demands.size_article or (
+        PROCUREMENT_TENDER_MEASURES[47] if procurement else BIDDING_LAW[37]
+    )
     size, experts = len(committee.members), len(committee.experts())
     refusals = []
     if size < demands.members_min or size % 2 == 0:

@@ -71,12 +71,17 @@ class BidStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedBid:
-    """A bid as the ranking sees it; `brand` only where same brands count as one bidder."""
+    """A bid as the ranking sees it.
+
+    `brand` only where same brands count as one bidder, and `received` its place among the bids by
+    when they came only where the documents let that decide between equals.
+    """
 
     bid: str
     price: Decimal
     allowance: Allowance = Allowance.NONE
     brand: str = ""
+    received: int = 0
 
     def __post_init__(self) -> None:
         if self.price <= 0:
@@ -163,6 +168,7 @@ def totalling_refusals(
     procurement = totalling.regime is Regime.PROCUREMENT
     article = PROCUREMENT_TENDER_MEASURES[55] if procurement else BIDDING_REGULATION[49]
     refusals = []
+    # Where nothing is marked a sheet says that its member found no further ground to reject a bid.
     signers = [sheet.expert for sheet in totalling.sheets]
     if set(signers) != set(committee_members) or len(set(signers)) != len(signers):
         refusals.append(Refusal("sheets_missing", article, "并非每名成员都有且仅有一份有效评分"))
@@ -293,19 +299,24 @@ def _benchmark(totalling: Totalling) -> Fraction | None:
     return benchmark(prices, formula.terms, k=totalling.k, ceiling=totalling.ceiling)
 
 
+def _evaluated_prices(totalling: Totalling) -> dict[str, Fraction]:
+    """The price of each bid that was not rejected, less what the documents take off it."""
+    policy = totalling.scheme.policy
+    rates = {
+        Allowance.NONE: Decimal(0),
+        Allowance.SMALL_ENTERPRISE: policy.small_enterprise,
+        Allowance.CONSORTIUM: policy.consortium,
+    }
+    return {
+        one.bid: evaluated_price(one.price, deduction=rates[one.allowance])
+        for one in totalling.valid()
+    }
+
+
 def _price_points(totalling: Totalling, base: Fraction | None) -> dict[str, Fraction]:
     scheme, policy = totalling.scheme, totalling.scheme.policy
     if scheme.formula is None or base is None:
-        rates = {
-            Allowance.NONE: Decimal(0),
-            Allowance.SMALL_ENTERPRISE: policy.small_enterprise,
-            Allowance.CONSORTIUM: policy.consortium,
-        }
-        evaluated = {
-            one.bid: evaluated_price(one.price, deduction=rates[one.allowance])
-            for one in totalling.valid()
-        }
-        return lowest_first_points(evaluated, full=scheme.price_points)
+        return lowest_first_points(_evaluated_prices(totalling), full=scheme.price_points)
     return {
         one.bid: with_bonus(
             benchmark_points(one.price, base, scheme.formula.deduction, full=scheme.price_points),
@@ -366,9 +377,19 @@ def _scored(
 # --- the order
 
 
-def _tie_key(line: ScoreLine, rules: Sequence[TieRule]) -> tuple[Decimal, ...]:
-    keys = {TieRule.LOWER_PRICE: line.price, TieRule.HIGHER_TECHNICAL: -line.technical}
-    return (-line.total, *(keys[rule] for rule in rules))
+def _tie_key(totalling: Totalling, line: ScoreLine) -> tuple[Decimal | Fraction, ...]:
+    """What orders the line: its total, or its price where that alone decides; then the rules."""
+    came = {one.bid: one.received for one in totalling.bids}
+    keys = {
+        TieRule.LOWER_PRICE: line.price,
+        TieRule.HIGHER_TECHNICAL: -line.technical,
+        TieRule.EARLIER_BID: Decimal(came[line.bid]),
+    }
+    scheme = totalling.scheme
+    first: Decimal | Fraction = -line.total
+    if scheme.by_price_alone:
+        first = _evaluated_prices(totalling)[line.bid]
+    return (first, *(keys[rule] for rule in scheme.ties))
 
 
 def _draw_place(totalling: Totalling, line: ScoreLine) -> int:
@@ -376,17 +397,19 @@ def _draw_place(totalling: Totalling, line: ScoreLine) -> int:
     return drawn.index(line.bid) if line.bid in drawn else len(drawn)
 
 
-def _order(totalling: Totalling, line: ScoreLine) -> tuple[tuple[Decimal, ...], int, str]:
+def _order(
+    totalling: Totalling, line: ScoreLine
+) -> tuple[tuple[Decimal | Fraction, ...], int, str]:
     """Best first; the bid's own id only keeps the list steady and settles nothing."""
-    return _tie_key(line, totalling.scheme.ties), _draw_place(totalling, line), line.bid
+    return _tie_key(totalling, line), _draw_place(totalling, line), line.bid
 
 
 def _groups(
     totalling: Totalling, lines: Sequence[ScoreLine]
-) -> dict[tuple[Decimal, ...], list[ScoreLine]]:
-    groups: defaultdict[tuple[Decimal, ...], list[ScoreLine]] = defaultdict(list)
+) -> dict[tuple[Decimal | Fraction, ...], list[ScoreLine]]:
+    groups: defaultdict[tuple[Decimal | Fraction, ...], list[ScoreLine]] = defaultdict(list)
     for line in lines:
-        groups[_tie_key(line, totalling.scheme.ties)].append(line)
+        groups[_tie_key(totalling, line)].append(line)
     return groups
 
 
@@ -417,9 +440,8 @@ def _with_ranks(totalling: Totalling, lines: Sequence[ScoreLine]) -> tuple[Score
 def _same_rank(totalling: Totalling, before: ScoreLine, line: ScoreLine) -> bool:
     if totalling.regime is Regime.PROCUREMENT:
         return (before.total, before.price) == (line.total, line.price)
-    rules = totalling.scheme.ties
     drawn = {before.bid, line.bid} <= set(totalling.drawn)
-    return _tie_key(before, rules) == _tie_key(line, rules) and not drawn
+    return _tie_key(totalling, before) == _tie_key(totalling, line) and not drawn
 
 
 def _without_same_brands(

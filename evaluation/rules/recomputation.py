@@ -39,7 +39,7 @@ from evaluation.rules.score_commitment import (
     sheet_document,
     sheet_refusals,
 )
-from kernel.crypto.digests import Malformed, b64u, list_of, members, text_of, unb64u
+from kernel.crypto.digests import Malformed, b64u, count_of, list_of, members, text_of, unb64u
 from kernel.errors import Refused
 from kernel.statute import Regime
 
@@ -74,6 +74,7 @@ def evaluation_document(
                 "price": decimal_text(one.price),
                 "allowance": one.allowance,
                 "brand": one.brand,
+                **({"received": one.received} if one.received else {}),
             }
             for one in sorted(totalling.bids, key=lambda one: one.bid)
         ],
@@ -218,13 +219,14 @@ def _motion(
 def _bids(value: object) -> dict[str, EvaluatedBid]:
     found: dict[str, EvaluatedBid] = {}
     for one in list_of(value, at_most=BIDS_MAX):
-        told = members(one, {"bid", "price", "allowance", "brand"})
+        told = members(one, {"bid", "price", "allowance", "brand"}, optional={"received"})
         try:
             bid = EvaluatedBid(
                 text_of(told["bid"]),
                 decimal_of(told["price"]),
                 Allowance(text_of(told["allowance"])),
                 text_of(told["brand"]),
+                count_of(told.get("received", 0)),
             )
         except ValueError as fault:
             raise Malformed(str(fault)) from None

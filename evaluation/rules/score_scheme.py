@@ -43,13 +43,16 @@ FULL_MARKS: Final = Decimal(100)
 
 
 class ScoringMethod(StrEnum):
-    """The two methods that score; each family of law has its own."""
+    """The two methods that score, of which each family of law has its own, and one that does not."""
 
     COMPREHENSIVE_EVALUATION = "comprehensive_evaluation"
     """综合评估法, of the tendering law."""
 
     COMPREHENSIVE_SCORING = "comprehensive_scoring"
     """综合评分法, of government procurement."""
+
+    LOWEST_PRICE = "lowest_price"
+    """最低评标价法, of government procurement: whoever meets the demand at the lowest price wins."""
 
 
 class ItemKind(StrEnum):
@@ -80,6 +83,8 @@ class TieRule(StrEnum):
 
     LOWER_PRICE = "lower_price"
     HIGHER_TECHNICAL = "higher_technical"
+    EARLIER_BID = "earlier_bid"
+    """The bid whose last byte came first."""
 
 
 class Entering(StrEnum):
@@ -187,6 +192,11 @@ class ScoreScheme:
     ties: tuple[TieRule, ...] = (TieRule.LOWER_PRICE, TieRule.HIGHER_TECHNICAL)
     policy: PolicyRates = PolicyRates()
 
+    @property
+    def by_price_alone(self) -> bool:
+        """Whether nothing is marked and the order of the prices decides."""
+        return self.method is ScoringMethod.LOWEST_PRICE
+
     def item(self, item_id: str) -> ScoreItem:
         """The item of that id; `KeyError` where there is none."""
         for one in self.items:
@@ -200,13 +210,15 @@ class SchemeSwitches:
     """What a lot's procedure and subject say about its scoring.
 
     `qualifications` are the names of the conditions that a bidder must fulfil to take part at all.
-    `reserved_for_small` says that the lot is open to small enterprises only.
+    `reserved_for_small` says that the lot is open to small enterprises only, and
+    `lowest_price_wins` that its procedure is an inquiry, in which nothing but the price may decide.
     """
 
     regime: Regime
     procured: Procured
     qualifications: frozenset[str] = frozenset()
     reserved_for_small: bool = False
+    lowest_price_wins: bool = False
 
 
 @under(
@@ -214,12 +226,19 @@ class SchemeSwitches:
     BIDDING_REGULATION[49],
     COMMITTEE_PROVISIONS[17],
     COMMITTEE_PROVISIONS[35],
+    PROCUREMENT_LAW[40],
+    PROCUREMENT_TENDER_MEASURES[54],
     PROCUREMENT_TENDER_MEASURES[55],
     PROCUREMENT_TENDER_MEASURES[57],
     rule=("EV-02", "EV-19", "EV-22"),
 )
 def scheme_refusals(scheme: ScoreScheme, switches: SchemeSwitches) -> list[Refusal]:
     """Every ground on which this scheme may not be published for such a lot."""
+    if scheme.by_price_alone:
+        return _lowest_price_refusals(scheme, switches) + _policy_refusals(scheme, switches)
+    if switches.lowest_price_wins:
+        reason = "询价应当按照符合采购需求、质量和服务相等且报价最低的原则确定成交供应商，不得评分"
+        return [Refusal("scored_inquiry", PROCUREMENT_LAW[40], reason)]
     terms = None if scheme.formula is None else scheme.formula.terms
     refusals = price_method_refusals(terms, regime=switches.regime)
     refusals += _sum_refusals(scheme, switches)
@@ -279,7 +298,7 @@ def score_refusals(
     """Why this mark may not be given for this item; `band` is the one the expert chose, if any."""
     article = (
         PROCUREMENT_TENDER_MEASURES[55]
-        if scheme.method is ScoringMethod.COMPREHENSIVE_SCORING
+        if scheme.method is not ScoringMethod.COMPREHENSIVE_EVALUATION
         else BIDDING_REGULATION[49]
     )
     try:
@@ -321,6 +340,28 @@ def _span(band: Band) -> str:
 
 def _percent(rate: Decimal) -> str:
     return f"{decimal_text(rate * 100)}%"
+
+
+def _lowest_price_refusals(scheme: ScoreScheme, switches: SchemeSwitches) -> list[Refusal]:
+    """Why the lowest price may not decide here, or what else this scheme would let decide."""
+    article = PROCUREMENT_TENDER_MEASURES[54]
+    if switches.lowest_price_wins:
+        article = PROCUREMENT_LAW[40]
+    if switches.regime is not Regime.PROCUREMENT:
+        reason = "最低评标价法仅适用于政府采购项目"
+        return [Refusal("method_unfit", COMMITTEE_PROVISIONS[35], reason)]
+    refusals = []
+    if scheme.items or scheme.price_points or scheme.formula is not None:
+        reason = "以最低报价确定成交供应商的，不得设评审因素、分值或者评标基准价"
+        refusals.append(Refusal("scored_by_price", article, reason))
+    if scheme.trim_from is not None or scheme.policy.bonus:
+        reason = "以最低报价确定成交供应商的，没有可以去掉或者增加的分值"
+        refusals.append(Refusal("marks_without_items", article, reason))
+    unfit = {TieRule.LOWER_PRICE, TieRule.HIGHER_TECHNICAL} & set(scheme.ties)
+    if unfit or len(set(scheme.ties)) != len(scheme.ties):
+        reason = "报价相同时只能按响应文件送达的先后排序，或者由采购文件规定的随机抽取确定"
+        refusals.append(Refusal("tie_rule_unfit", article, reason))
+    return refusals
 
 
 def _sum_refusals(scheme: ScoreScheme, switches: SchemeSwitches) -> list[Refusal]:

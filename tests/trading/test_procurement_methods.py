@@ -20,9 +20,9 @@ from trading.rules.procurement_methods import (
     MethodClaim,
     MethodGround,
     Offer,
+    case_refusals,
     group_cautions,
     lowest_that_meets,
-    method_refusals,
     second_price_refusals,
     supplier_cautions,
 )
@@ -32,7 +32,7 @@ from trading.rules.procurement_methods import (
 @pytest.mark.parametrize("procedure", CASES)
 def test_each_method_has_its_cases(procedure: Procedure) -> None:
     for ground in CASES[procedure][1] - {MethodGround.ADDITION}:
-        assert method_refusals(procedure, MethodClaim(ground, "说明")) == []
+        assert case_refusals(procedure, MethodClaim(ground, "说明")) == []
 
 
 @pytest.mark.refuses("NB-09")
@@ -40,23 +40,32 @@ def test_each_method_has_its_cases(procedure: Procedure) -> None:
 def test_no_other_case_and_none_without_a_paper(procedure: Procedure) -> None:
     article, grounds = CASES[procedure]
     for ground in (None, *(set(MethodGround) - grounds)):
-        found = method_refusals(procedure, MethodClaim(ground, "说明"))
+        found = case_refusals(procedure, MethodClaim(ground, "说明"))
         assert [(one.code, one.article) for one in found] == [("no_case", article)]
-    silent = method_refusals(procedure, MethodClaim(min(grounds - {MethodGround.ADDITION}), " "))
+    silent = case_refusals(procedure, MethodClaim(min(grounds - {MethodGround.ADDITION}), " "))
     assert [one.code for one in silent] == ["no_document"]
+
+
+@pytest.mark.refuses("NB-09")
+def test_an_inquiry_is_for_goods_alone() -> None:
+    claim = MethodClaim(MethodGround.STANDARD_GOODS, "说明", of_goods=False)
+    found = case_refusals(Procedure.REQUEST_FOR_QUOTATIONS, claim)
+    assert [one.code for one in found] == ["not_goods"]
+    urgent = MethodClaim(MethodGround.URGENT, "说明", of_goods=False)
+    assert case_refusals(Procedure.COMPETITIVE_NEGOTIATION, urgent) == []
 
 
 def test_an_addition_is_a_tenth_of_the_first_contract_at_most() -> None:
     claim = MethodClaim(MethodGround.ADDITION, "原合同", Decimal(100), Decimal(1000))
-    assert method_refusals(Procedure.SINGLE_SOURCE, claim) == []
+    assert case_refusals(Procedure.SINGLE_SOURCE, claim) == []
     more = replace(claim, amount=Decimal("100.01"))
-    assert [one.code for one in method_refusals(Procedure.SINGLE_SOURCE, more)] == [
+    assert [one.code for one in case_refusals(Procedure.SINGLE_SOURCE, more)] == [
         "addition_too_large"
     ]
 
 
 def test_a_tender_needs_no_case_and_every_case_has_a_name() -> None:
-    assert method_refusals(Procedure.PROCUREMENT_OPEN_TENDER, MethodClaim(None, "")) == []
+    assert case_refusals(Procedure.PROCUREMENT_OPEN_TENDER, MethodClaim(None, "")) == []
     assert set(GROUND_NAMES) == set(MethodGround)
 
 

@@ -84,7 +84,10 @@ class Offers(StrEnum):
     """投标: sealed, opened, never negotiated."""
 
     FIXED_ONCE = "fixed_once"
-    """询价: one price that cannot be changed, and the lowest wins."""
+    """询价: one price that cannot be changed, and the lowest wins.
+
+    A sealed price is named when it is opened: until the deadline it may be replaced like a bid.
+    """
 
     FINAL_AFTER_TALKS = "final_after_talks"
     """谈判、磋商: a first response, talks, and a last price of everybody at once."""
@@ -221,6 +224,11 @@ class Switches:
     def publicity_days(self) -> int:
         """The least number of days for which candidates are published; none where none is due."""
         return 0 if self.publicity is None else self.publicity.days
+
+    @property
+    def lowest_price_wins(self) -> bool:
+        """Whether the lowest price among those that meet the demand wins, and nothing is scored."""
+        return self.offers is Offers.FIXED_ONCE
 
     @property
     def principle(self) -> Article:
@@ -449,6 +457,7 @@ OFFERED: Final = frozenset(
         Procedure.OPEN_TENDER_MANDATORY,
         Procedure.OPEN_TENDER_VOLUNTARY,
         Procedure.PROCUREMENT_OPEN_TENDER,
+        Procedure.REQUEST_FOR_QUOTATIONS,
     }
 )
 """The procedures that this platform walks from notice to award; of the others only the rules are

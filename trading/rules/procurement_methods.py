@@ -90,16 +90,20 @@ CASES: Final[Mapping[Procedure, tuple[Article, frozenset[MethodGround]]]] = Mapp
 
 @dataclass(frozen=True, slots=True)
 class MethodClaim:
-    """That a method may be used: the case, what shows it, and what an addition is added to."""
+    """That a method may be used: the case, what shows it, and what an addition is added to.
+
+    `of_goods` says that goods are bought, the only thing that an inquiry is for.
+    """
 
     ground: MethodGround | None
     document: str
     amount: Decimal = Decimal(0)
     first_contract: Decimal | None = None
+    of_goods: bool = True
 
 
 @under(PROCUREMENT_LAW[30], PROCUREMENT_LAW[31], PROCUREMENT_LAW[32], rule="NB-09")
-def method_refusals(procedure: Procedure, claim: MethodClaim) -> list[Refusal]:
+def case_refusals(procedure: Procedure, claim: MethodClaim) -> list[Refusal]:
     """Why procurement may not use this method: no case of the law, or nothing that shows it."""
     if procedure not in CASES:
         return []
@@ -108,6 +112,9 @@ def method_refusals(procedure: Procedure, claim: MethodClaim) -> list[Refusal]:
         names = "；".join(GROUND_NAMES[one] for one in MethodGround if one in grounds)
         return [Refusal("no_case", article, f"只有下列情形可以采用：{names}")]
     refusals = []
+    if procedure is Procedure.REQUEST_FOR_QUOTATIONS and not claim.of_goods:
+        reason = "询价方式只适用于采购货物"
+        refusals.append(Refusal("not_goods", article, reason))
     if not claim.document.strip():
         reason = f"以“{GROUND_NAMES[claim.ground]}”为由的，应当载明说明或者批准文件"
         refusals.append(Refusal("no_document", article, reason))

@@ -37,6 +37,7 @@ from kernel.statute import (
 )
 from trading.rules.notice_contents import WorkKind
 from trading.rules.procedures import Procedure, switches_of
+from trading.rules.procurement_methods import MethodGround
 
 OPEN_METHODS: Final = frozenset(
     {Procedure.OPEN_TENDER_MANDATORY, Procedure.PROCUREMENT_OPEN_TENDER}
@@ -177,7 +178,8 @@ class ProjectScope:
     Amounts are in yuan; `estimate` is of the single contract. `state_controlled` says that state
     money controls or dominates. `infrastructure` says that it is one of the five groups of large
     works that must be tendered without state money. `procurement_exception` is the document by
-    which a budget was adjusted or another method approved.
+    which a budget was adjusted or another method approved. `method_ground` is the case in which the
+    law lets procurement do without a tender, and `method_document` what shows it.
     """
 
     kind: WorkKind
@@ -195,6 +197,8 @@ class ProjectScope:
     invitation_ground: InvitationGround | None = None
     invitation_document: str = ""
     procurement_exception: str = ""
+    method_ground: MethodGround | None = None
+    method_document: str = ""
     siblings: tuple[Sibling, ...] = ()
 
     @property

@@ -44,7 +44,7 @@ from kernel.errors import NotPermitted
 from kernel.identifiers import LotId, PartyId, PersonId
 from kernel.money import parse_yuan, yuan_text
 from kernel.refusals import Caution, Refusal
-from kernel.statute import BIDDING_LAW, Regime
+from kernel.statute import BIDDING_LAW
 from kernel.store.parties import organisation
 from kernel.store.registering import id_of
 from kernel.store.tables import MembershipRow, OrganisationRow, PersonRow
@@ -75,6 +75,7 @@ from trading.rules.procedures import (
     SecurityForm,
     switches_of,
 )
+from trading.rules.procurement_methods import CASES, GROUND_NAMES, MethodGround
 from trading.rules.sheet_fields import SheetKind
 from trading.rules.tender_checkup import Violation
 from trading.rules.tender_ending import promises_due, return_article
@@ -197,6 +198,8 @@ class ProjectAsked(Asked):
     invitation_ground: InvitationGround | None = None
     invitation_document: Short = ""
     procurement_exception: Short = ""
+    method_ground: MethodGround | None = None
+    method_document: Short = ""
     investment_code: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,40}$")] = ""
 
     @field_validator("procedure")
@@ -236,6 +239,8 @@ class ProjectAsked(Asked):
                 invitation_ground=self.invitation_ground,
                 invitation_document=self.invitation_document,
                 procurement_exception=self.procurement_exception,
+                method_ground=self.method_ground,
+                method_document=self.method_document,
                 investment_code=self.investment_code,
             ),
         )
@@ -497,7 +502,7 @@ async def get_publication(tx: Act, lot_id: UUID) -> dict[str, Any]:
 @router.post("/api/v1/lots/{lot_id}/publication", status_code=201)
 async def post_publication(tx: Act, lot_id: UUID, asked: PublicationAsked) -> dict[str, str]:
     """Publish a draft with its signed papers."""
-    grounds, _ = _scheme_judged(await notice_board.draft_scheme(tx, lot_id))
+    grounds, _ = _scheme_judged(tx, await notice_board.draft_scheme(tx, lot_id))
     done = await tendering.publish_lot(tx, lot_id, asked.papers(), grounds=grounds)
     return {
         "timetable": b64u(done.timetable_digest),
@@ -567,7 +572,7 @@ async def new_project(request: Request, tx: Act) -> Response:
     }
     said["contact"] = {key: values[key] for key in CONTACT_WORDS if values.get(key, "").strip()}
     said["estimate"] = said.get("estimate") or None
-    for name in ("exemption", "invitation_ground"):
+    for name in ("exemption", "invitation_ground", "method_ground"):
         said[name] = said.get(name) or None
     for name in ("total_investment", "budget_funds"):
         said[name] = said.get(name) or "0"
@@ -679,7 +684,7 @@ async def _published_page(request: Request, tx: Transaction, lot_id: UUID) -> HT
         lineage=await retendering.lineage(tx, lot_id),
         draw_form=draw,
         committee_form=committee,
-        ending_article=article_of(line.state, LotMove.CANCEL, regime=_regime_of(line.procedure))
+        ending_article=article_of(line.state, LotMove.CANCEL, regime=switches.regime)
         if may_end
         else None,
         role=tx.actor.role,
@@ -758,7 +763,7 @@ async def choose_custodians(request: Request, tx: Act, lot_id: UUID) -> Response
 
 
 async def _papers(tx: Transaction, lot_id: UUID) -> Papers:
-    grounds, cautions = _scheme_judged(await notice_board.draft_scheme(tx, lot_id))
+    grounds, cautions = _scheme_judged(tx, await notice_board.draft_scheme(tx, lot_id))
     return await tendering.publication_papers(tx, lot_id, grounds=grounds, cautions=cautions)
 
 
@@ -766,11 +771,11 @@ async def violations_of(
     tx: Transaction, lot_id: UUID, *, tried: object = None
 ) -> tuple[Violation, ...]:
     """The check-up of a draft, its evaluation scheme included, or of a file that is tried in it."""
-    grounds, cautions = _scheme_judged(await notice_board.draft_scheme(tx, lot_id))
+    grounds, cautions = _scheme_judged(tx, await notice_board.draft_scheme(tx, lot_id))
     return await tendering.checkup(tx, lot_id, tried=tried, grounds=grounds, cautions=cautions)
 
 
-def _scheme_judged(draft: DraftScheme) -> tuple[list[Refusal], list[Caution]]:
+def _scheme_judged(tx: Transaction, draft: DraftScheme) -> tuple[list[Refusal], list[Caution]]:
     """What stands against the draft's scheme, and what is unusual in it."""
     if not draft.scheme:
         return [], []
@@ -779,15 +784,13 @@ def _scheme_judged(draft: DraftScheme) -> tuple[list[Refusal], list[Caution]]:
     except Malformed as fault:
         reason = f"评标办法不能识别：{fault}"
         return [Refusal("scheme_malformed", BIDDING_LAW[19], reason)], []
-    switches = SchemeSwitches(_regime_of(draft.procedure), PROCURED[draft.category])
+    demands = switches_of(draft.procedure, on=beijing_day(tx.now))
+    switches = SchemeSwitches(
+        demands.regime,
+        PROCURED[draft.category],
+        lowest_price_wins=demands.lowest_price_wins,
+    )
     return scheme_refusals(scheme, switches), scheme_cautions(scheme, switches)
-
-
-def _regime_of(procedure: Procedure) -> Regime:
-    """The family of law to which the procedure belongs."""
-    if procedure is Procedure.PROCUREMENT_OPEN_TENDER:
-        return Regime.PROCUREMENT
-    return Regime.TENDERING
 
 
 # ── forms ─────────────────────────────────────────────────────────────────────────────────────
@@ -821,6 +824,11 @@ async def _project_form(
             (str(key), f"{name}（{cited}）") for key, (name, cited) in EXEMPTION_NAMES.items()
         ],
         invitations=[(str(key), name) for key, name in INVITATION_NAMES.items()],
+        cases=[
+            (str(key), GROUND_NAMES[key])
+            for key in MethodGround
+            if any(key in grounds for method, (_, grounds) in CASES.items() if method in OFFERED)
+        ],
         now=tx.now,
     )
 
