@@ -51,6 +51,7 @@ from kernel.statute import (
     BIDDING_REGULATION,
     COMMITTEE_PROVISIONS,
     CONDUCT_OPINIONS,
+    Article,
     Regime,
     under,
 )
@@ -108,7 +109,8 @@ class DrawRequest:
 
     `parties` are (name, organisation): tenderee, agency, supervisor, and any bidder who wishes;
     `supervisor` is the name of the one that countersigns the exclusions. `representatives` are the
-    committee's members who are not drawn, `committee_min` how many it must have. `regime` and `mandatory` say which bars reach the lot.
+    committee's members who are not drawn, `committee_min` how many it must have
+    by `committee_article`. `regime` and `mandatory` say which bars reach the lot.
     `bid_opened` says whether any bid of the lot is open.
     """
 
@@ -122,6 +124,7 @@ class DrawRequest:
     window_until: datetime
     representatives: int = 0
     committee_min: int = 5
+    committee_article: Article | None = None
     host_region: str = ""
     regime: Regime = Regime.TENDERING
     mandatory: bool = True
@@ -398,7 +401,10 @@ def _refusal(code: str, reason: str) -> Refusal:
 def _plan(request: DrawRequest) -> CommitteePlan:
     experts = sum(one.seats for one in request.strata)
     return CommitteePlan(
-        experts + request.representatives, request.representatives, request.committee_min
+        experts + request.representatives,
+        request.representatives,
+        request.committee_min,
+        request.committee_article,
     )
 
 

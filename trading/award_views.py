@@ -36,7 +36,7 @@ from trading.objecting import Objectable
 from trading.rules.lot_lifecycle import LotState, was_closed
 from trading.rules.objection_window import ObjectionKind, objection_article
 from trading.rules.paper_numbers import PaperKind, PaperNumber
-from trading.rules.procedures import Procedure, switches_of
+from trading.rules.procedures import Offers, Procedure, switches_of
 from trading.rules.winner_choice import names_first
 from trading.tables import (
     AwardNoticeRow,
@@ -110,8 +110,9 @@ class Result:
     """The result of one lot as anyone may see it now; empty before candidates are published.
 
     `closed` says whether the lot was ever closed, `owned` whether the reader acts for its tenderee
-    or agency. `first_wins` says whether the law names the first in rank here;
-    `winner_article` is what the choice stands on.
+    or agency, `tendered` whether it was a tender and not another method of procurement.
+    `first_wins` says whether the law names the first in rank here; `winner_article` is what the
+    choice stands on.
     """
 
     lot_id: LotId
@@ -132,6 +133,7 @@ class Result:
     recorded_at: datetime | None
     ceiling_price: Decimal | None
     owned: bool
+    tendered: bool
     first_wins: bool
     winner_article: str
     objections: tuple[ObjectionTold, ...]
@@ -152,6 +154,11 @@ class Result:
     def candidates(self) -> tuple[PlacedBid, ...]:
         """Those recommended, the first in rank first."""
         return tuple(one for one in self.ranking if one.candidate)
+
+    @property
+    def scored(self) -> bool:
+        """Whether bids earned points, and were not ordered by their prices alone."""
+        return any(one.parts for one in self.ranking)
 
     @property
     def told(self) -> bool:
@@ -287,6 +294,7 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
         "recorded_at": opening and opening.recorded_at,
         "ceiling_price": lot.ceiling_price,
         "owned": lots.owns(tx, project),
+        "tendered": switches.offers is Offers.SEALED_ONCE,
         "first_wins": first_wins,
         "winner_article": str(switches.winner_article if first_wins else BIDDING_LAW[40]),
         "objections": await objections_to(tx, lot_id),

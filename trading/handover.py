@@ -109,7 +109,8 @@ class LotBrief:
 
     `mandatory` says whether the law demands its tender, which decides what bars reach it;
     `candidates_max` is how many candidates its procedure lets a report name, `committee_min` how
-    many members at least it asks for, by `committee_article`; `opening_record` is the digest of the signed record of the opening, None while there is none.
+    many members at least it asks for, by `committee_article`; `opening_record` is the digest of the
+    signed record of the opening, None while there is none.
     """
 
     lot_id: LotId

@@ -43,7 +43,7 @@ FULL_MARKS: Final = Decimal(100)
 
 
 class ScoringMethod(StrEnum):
-    """The two methods that score, of which each family of law has its own, and one that does not."""
+    """The method of each family of law that scores, and one of procurement that does not."""
 
     COMPREHENSIVE_EVALUATION = "comprehensive_evaluation"
     """综合评估法, of the tendering law."""
@@ -52,7 +52,7 @@ class ScoringMethod(StrEnum):
     """综合评分法, of government procurement."""
 
     LOWEST_PRICE = "lowest_price"
-    """最低评标价法, of government procurement: whoever meets the demand at the lowest price wins."""
+    """最低评标价法: among those that meet the demand the lowest price wins."""
 
 
 class ItemKind(StrEnum):

@@ -61,11 +61,15 @@ class Stratum:
 
 @dataclass(frozen=True, slots=True)
 class CommitteePlan:
-    """The committee that a draw is to fill: its size, and those who are not drawn."""
+    """The committee that a draw is to fill: its size, and those who are not drawn.
+
+    `size_article` fixes its least size, where that is not the family's usual article.
+    """
 
     size: int
     representatives: int
     size_min: int = 5
+    size_article: Article | None = None
 
 
 class Fallback(StrEnum):
@@ -136,7 +140,9 @@ def plan_refusals(
     strata: Sequence[Stratum], plan: CommitteePlan, *, regime: Regime = Regime.TENDERING
 ) -> list[Refusal]:
     """Why these strata would not make a lawful committee together with its representatives."""
-    article = PROCUREMENT_TENDER_MEASURES[47] if regime is Regime.PROCUREMENT else BIDDING_LAW[37]
+    article = plan.size_article or (
+        PROCUREMENT_TENDER_MEASURES[47] if regime is Regime.PROCUREMENT else BIDDING_LAW[37]
+    )
     experts = sum(one.seats for one in strata)
     refusals = []
     if experts + plan.representatives != plan.size:

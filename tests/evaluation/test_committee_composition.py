@@ -1,5 +1,5 @@
 """Bidding Law 37; Bidding Regulation 46; Chongqing Bidding Regulation 30;
-Procurement Tender Measures 45, 47; Remote Evaluation Notice 4."""
+Government Procurement Law 40; Procurement Tender Measures 45, 47; Remote Evaluation Notice 4."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from kernel.statute import (
     BIDDING_LAW,
     BIDDING_REGULATION,
     CHONGQING_REGULATION,
+    PROCUREMENT_LAW,
     PROCUREMENT_TENDER_MEASURES,
     Article,
     Provenance,
@@ -80,6 +81,15 @@ def test_a_large_purchase_needs_seven() -> None:
     (refusal,) = composition_refusals(committee(4, 1), large)
     assert (refusal.code, refusal.article) == ("size_unlawful", PROCUREMENT_TENDER_MEASURES[47])
     assert codes(committee(5, 2), large) == set()
+
+
+def test_an_inquiry_group_has_three_of_whom_two_are_experts() -> None:
+    inquiry = replace(PROCUREMENT, members_min=3, size_article=PROCUREMENT_LAW[40])
+    assert codes(committee(2, 1), inquiry) == set()
+    assert codes(committee(1, 2), inquiry) == {"too_few_experts"}
+    for experts in (2, 4):
+        (refusal,) = composition_refusals(committee(experts, 0), inquiry)
+        assert (refusal.code, refusal.article) == ("size_unlawful", PROCUREMENT_LAW[40])
 
 
 def test_a_place_may_limit_representatives_further() -> None:

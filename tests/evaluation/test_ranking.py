@@ -46,12 +46,14 @@ from evaluation.rules.score_scheme import (
     TieRule,
 )
 from kernel.crypto.digests import canonical
+from kernel.identifiers import PartyId
 from kernel.statute import (
     BIDDING_REGULATION,
     CONDUCT_OPINIONS,
     PROCUREMENT_TENDER_MEASURES,
     Regime,
 )
+from trading.rules.procurement_methods import Offer, lowest_that_meets
 
 COMMITTEE = UUID(int=99)
 PEOPLE = [UUID(int=n) for n in range(5)]
@@ -373,6 +375,63 @@ def test_candidates_are_the_first_three_of_the_ranking() -> None:
     tied = ranked(equal_bids(X=1, Y=1))
     found = candidates_refusals(("X", "Y"), tied, regime=Regime.PROCUREMENT)
     assert [one.code for one in found] == ["tie_open", "not_the_ranking"]
+
+
+# --- by price alone
+
+
+LOWEST = ScoreScheme(ScoringMethod.LOWEST_PRICE, (), Decimal(0), None, ties=(TieRule.EARLIER_BID,))
+
+
+def quoted(*told: tuple[int, bool]) -> Totalling:
+    """Quotations in the order in which they came, each with whether it meets the demand."""
+    bids = tuple(
+        EvaluatedBid(f"{n:02}", Decimal(price), received=n)
+        for n, (price, _) in enumerate(told, start=1)
+    )
+    unfit = frozenset(bid.bid for bid, (_, meets) in zip(bids, told, strict=True) if not meets)
+    return replace(ABC, scheme=LOWEST, bids=bids, rejected=unfit, sheets=sheets({}))
+
+
+@pytest.mark.accepts("NB-04", "NB-05")
+@given(st.lists(st.tuples(st.integers(1, 50), st.booleans()), max_size=12))
+def test_by_price_alone_the_lowest_that_meets_the_demand_is_first(
+    told: list[tuple[int, bool]],
+) -> None:
+    facts = quoted(*told)
+    result = ranked(facts)
+    offers = [
+        Offer(PartyId(UUID(int=one.received)), one.price, one.bid not in facts.rejected, n)
+        for n, one in enumerate(facts.bids)
+    ]
+    first = lowest_that_meets(offers)
+    assert result.open_ties == ()
+    if first is None:
+        assert result.candidates == ()
+    else:
+        assert result.candidates[0] == f"{first.supplier.int:02}"
+    kept = [one for one in result.lines if one.rank is not None]
+    assert [one.price for one in kept] == sorted(one.price for one in kept)
+    assert {one.total for one in kept} <= {Decimal(0)}
+
+
+def test_a_policy_deduction_orders_by_the_price_that_is_evaluated_to_the_last_fen() -> None:
+    rates = PolicyRates(small_enterprise=Decimal("0.10"))
+    bids = (
+        EvaluatedBid("A", Decimal("900000.00")),
+        EvaluatedBid("B", Decimal("999999.99"), allowance=Allowance.SMALL_ENTERPRISE),
+    )
+    facts = replace(quoted(), scheme=replace(LOWEST, policy=rates, ties=()), bids=bids)
+    assert ranked(facts).candidates == ("B", "A")
+    assert ranked(replace(facts, scheme=replace(LOWEST, ties=()))).candidates == ("A", "B")
+
+
+def test_equal_prices_wait_for_a_draw_where_the_documents_say_nothing() -> None:
+    facts = quoted((5, True), (5, True), (6, True))
+    silent = replace(facts, scheme=replace(LOWEST, ties=()))
+    result = ranked(silent)
+    assert (result.candidates, result.open_ties) == ((), (("01", "02"),))
+    assert ranked(replace(silent, drawn=("02", "01"))).candidates == ("02", "01", "03")
 
 
 def test_a_price_is_more_than_nothing() -> None:

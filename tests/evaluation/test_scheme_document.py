@@ -79,7 +79,7 @@ def test_a_scheme_is_read_as_it_is_written() -> None:
     assert scheme.round_stage is RoundStage.TOTAL
     assert scheme.rounding is Rounding.HALF_UP
     assert scheme.trim_from == 7
-    assert scheme.ties == tuple(TieRule)
+    assert scheme.ties == (TieRule.LOWER_PRICE, TieRule.HIGHER_TECHNICAL)
     assert scheme.policy == PolicyRates(bonus=Decimal("0.03"))
     assert scheme_refusals(scheme, SchemeSwitches(Regime.TENDERING, Procured.WORKS)) == []
 
@@ -93,7 +93,13 @@ def test_a_scheme_survives_being_written_and_read() -> None:
         "entering": "opened",
         "deduction": {"method": "D2", "above": "1.2", "below": "0.8"},
     }
-    for document in (WORKS, stepped, plain | {"price": {"points": "60"}}):
+    by_price = plain | {
+        "method": "lowest_price",
+        "items": [],
+        "price": {"points": "0"},
+        "ties": ["earlier_bid"],
+    }
+    for document in (WORKS, stepped, plain | {"price": {"points": "60"}}, by_price):
         scheme = parse_scheme(document)
         written = canonical(scheme_document(scheme))
         assert parse_scheme(strict_json(written)) == scheme

@@ -1,5 +1,5 @@
 """Bidding Law 40; Bidding Regulation 49; Committee Provisions 17, 35;
-Procurement Tender Measures 55, 57; Government Procurement Law 9."""
+Procurement Tender Measures 54, 55, 57; Government Procurement Law 9, 40."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from evaluation.rules.score_scheme import (
 )
 from kernel.statute import (
     BIDDING_REGULATION,
+    PROCUREMENT_LAW,
     PROCUREMENT_TENDER_MEASURES,
     Provenance,
     Regime,
@@ -72,6 +73,8 @@ PURCHASE = replace(
 WORKS = SchemeSwitches(Regime.TENDERING, Procured.WORKS)
 GOODS = SchemeSwitches(Regime.PROCUREMENT, Procured.GOODS)
 SERVICES = SchemeSwitches(Regime.PROCUREMENT, Procured.SERVICES)
+INQUIRY = replace(GOODS, lowest_price_wins=True)
+LOWEST = ScoreScheme(ScoringMethod.LOWEST_PRICE, (), Decimal(0), None, ties=(TieRule.EARLIER_BID,))
 
 
 def codes(scheme: ScoreScheme, switches: SchemeSwitches) -> set[str]:
@@ -102,6 +105,39 @@ def test_the_price_weighs_thirty_in_goods_and_ten_in_services(points: int) -> No
     assert ("price_weight_too_low" in codes(scheme, GOODS)) == (points < 30)
     assert ("price_weight_too_low" in codes(scheme, SERVICES)) == (points < 10)
     assert codes(priced(TENDER, points), WORKS) == set()
+
+
+@pytest.mark.accepts("NB-05")
+def test_the_lowest_price_decides_an_inquiry_and_may_decide_a_tender_of_procurement() -> None:
+    for switches in (INQUIRY, GOODS):
+        assert scheme_refusals(LOWEST, switches) == []
+        assert scheme_refusals(replace(LOWEST, ties=()), switches) == []
+    assert codes(LOWEST, WORKS) == {"method_unfit"}
+
+
+@pytest.mark.refuses("NB-05")
+def test_an_inquiry_is_not_scored() -> None:
+    (refusal,) = scheme_refusals(PURCHASE, INQUIRY)
+    assert (refusal.code, refusal.article) == ("scored_inquiry", PROCUREMENT_LAW[40])
+
+
+@pytest.mark.refuses("NB-05")
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        (replace(LOWEST, items=(PLAN,)), "scored_by_price"),
+        (replace(LOWEST, price_points=Decimal("0.01")), "scored_by_price"),
+        (replace(LOWEST, formula=FORMULA), "scored_by_price"),
+        (replace(LOWEST, trim_from=5), "marks_without_items"),
+        (replace(LOWEST, ties=(TieRule.LOWER_PRICE,)), "tie_rule_unfit"),
+        (replace(LOWEST, ties=(TieRule.EARLIER_BID,) * 2), "tie_rule_unfit"),
+    ],
+)
+def test_nothing_but_the_price_decides_where_it_decides(changed: ScoreScheme, code: str) -> None:
+    (refusal,) = scheme_refusals(changed, INQUIRY)
+    assert (refusal.code, refusal.article) == (code, PROCUREMENT_LAW[40])
+    (refusal,) = scheme_refusals(changed, GOODS)
+    assert (refusal.code, refusal.article) == (code, PROCUREMENT_TENDER_MEASURES[54])
 
 
 @pytest.mark.parametrize(("switches", "points"), [(GOODS, 25), (SERVICES, 8)])

@@ -21,7 +21,13 @@ from expert_pool.rules.strata import (
     strata_refusals,
     widened,
 )
-from kernel.statute import BIDDING_LAW, PROCUREMENT_TENDER_MEASURES, Provenance, Regime
+from kernel.statute import (
+    BIDDING_LAW,
+    PROCUREMENT_LAW,
+    PROCUREMENT_TENDER_MEASURES,
+    Provenance,
+    Regime,
+)
 
 HOST = Stratum("成都", "A0401", "5101", 2)
 BRANCH = Stratum("绵阳", "A0401", "5107", 1)
@@ -79,6 +85,9 @@ def test_procurement_cites_its_own_article_and_may_need_seven() -> None:
     assert (refusal.code, refusal.article) == ("size_unlawful", PROCUREMENT_TENDER_MEASURES[47])
     (refusal,) = plan_refusals(STRATA, plan)
     assert refusal.article == BIDDING_LAW[37]
+    fixed = replace(plan, size_article=PROCUREMENT_LAW[40])
+    (refusal,) = plan_refusals(STRATA, fixed, regime=Regime.PROCUREMENT)
+    assert refusal.article == PROCUREMENT_LAW[40]
 
 
 def test_a_host_that_sends_too_many_is_warned_of() -> None:

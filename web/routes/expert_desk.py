@@ -228,6 +228,7 @@ async def post_draw(tx: Act, lot_id: UUID, asked: DrawAsked) -> dict[str, str]:
             window_until=asked.window.until,
             representatives=asked.representatives,
             committee_min=brief.committee_min,
+            committee_article=brief.committee_article,
             host_region=brief.region_code,
             regime=brief.regime,
             mandatory=brief.mandatory,

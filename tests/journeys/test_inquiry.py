@@ -1,0 +1,178 @@
+"""An inquiry over HTTP, from its draft to the lowest price that meets the demand (询价).
+
+Government Procurement Law 32, 36, 40; Government Procurement Regulation 36, 43. Nothing is scored:
+the group of three rejects what does not meet the demand, the prices do the rest, and of two equal
+ones the earlier goes first, as the notice said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from kernel.access import Role
+from kernel.crypto.digests import parse_instant
+from kernel.settings import Settings
+from kernel.store.transaction import Store
+from tests.draw_cast import CIVIL, EAST, HOST
+from tests.kept_stores import witnessed
+from tests.sealed_bids import ticking
+from tests.tenders import a_cast, a_player
+from tests.walked_tenders import (
+    ClockTo,
+    Journey,
+    Tick,
+    a_draft,
+    a_project,
+    all_signed,
+    bid,
+    drawn,
+    evaluated,
+    opened,
+    published,
+)
+from tests.web.tender_house import client_of
+from web import opening_work
+from web.client import Problem
+from web.rehearsal.act_publication import a_lot, a_plan
+from web.rehearsal.scheme import SCHEME
+from web.seat_work import SeatWork
+from web.verifying.evaluation_record import verify
+
+PRICES = ("500000.00", "480000.00", "530000.00", "500000.00")
+"""The second is the lowest, and does not meet the demand; the first and the last are equal."""
+
+STRATA = (
+    {"name": "临江专家", "specialism": CIVIL, "region": HOST, "seats": 1},
+    {"name": "东湖专家", "specialism": CIVIL, "region": EAST, "seats": 1},
+)
+LOWEST: dict[str, Any] = {
+    "v": "ebid-score-scheme/1",
+    "method": "lowest_price",
+    "items": [],
+    "price": {"points": "0"},
+    "round": {"stage": "total", "places": 2, "how": "half_up"},
+    "ties": ["earlier_bid"],
+}
+PROJECT: dict[str, Any] = {
+    "name": "办公用计算机采购",
+    "category": "goods",
+    "funding_source": "财政资金",
+    "method_ground": "standard_goods",
+    "method_document": "采购需求论证意见（2026）3号",
+}
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Witnesses sign every checkpoint, and leases are patient."""
+    return witnessed(settings).model_copy(update={"lease_s": 600.0})
+
+
+@pytest.fixture
+async def journey(
+    app: FastAPI, store: Store, tick: Tick, clock_to: ClockTo, tmp_path: Path
+) -> AsyncIterator[Journey]:
+    made = Journey(app, store, tick, clock_to, await a_cast(store), tmp_path)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def inquired(works: Sequence[SeatWork], committee: str) -> None:
+    """The group rejects the lowest quotation, which does not meet the demand, and signs."""
+    path = f"/api/v1/committees/{committee}"
+    bids = (await works[0].client.get(f"{path}/bids"))["bids"]
+    lowest = min(bids, key=lambda one: one["price"])
+    told = await works[0].client.post(
+        f"{path}/rejections",
+        {
+            "bid": lowest["bid_id"],
+            "ground": "procurement_other",
+            "page": "第3页",
+            "words": "所投内存容量低于采购需求",
+        },
+    )
+    for work in works[1:]:
+        await work.client.post(f"{path}/rejections/{told['id']}/votes", {"in_favour": True})
+    await all_signed(works, committee)
+
+
+async def test_an_inquiry_goes_to_the_lowest_price_that_meets_the_demand(
+    journey: Journey, sound: Callable[[], Awaitable[None]]
+) -> None:
+    now = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+    plan = a_plan(now, bidding_days=3, documents_days=3) | {"publicity_days": 0}
+    terms = a_lot(
+        "台式计算机100台",
+        plan,
+        estimate="600000.00",
+        ceiling_price="600000.00",
+        bid_security="0.00",
+        scheme=LOWEST,
+    )
+    with pytest.raises(Problem) as refused:
+        await a_project(journey, "request_for_quotations", **PROJECT | {"method_ground": None})
+    assert refused.value.codes == {"no_case"}
+    project = await a_project(journey, "request_for_quotations", **PROJECT)
+
+    scored = await a_draft(journey, project, {**terms, "scheme": SCHEME})
+    with pytest.raises(Problem) as refused:
+        await published(journey, scored)
+    assert refused.value.codes == {"scored_inquiry"}
+
+    journey.lot = await a_draft(journey, project, terms)
+    await published(journey, journey.lot)
+    bidders = [await a_player(journey.store, Role.BIDDER) for _ in PRICES]
+    async with ticking(journey.tick):
+        keys = [
+            await bid(journey, who, price, now) for who, price in zip(bidders, PRICES, strict=True)
+        ]
+
+    due_at = parse_instant(plan["bids_due_at"])
+    await journey.at(due_at + timedelta(seconds=3))
+    house = await drawn(journey, due_at, strata=STRATA, each=2)
+    for who, key in zip(bidders, keys, strict=True):
+        await opening_work.release(await journey.line(who), journey.lot, key)
+    await opened(journey, due_at + timedelta(seconds=plan["release_window_s"]))
+    record = await evaluated(journey, house, inquired, members=3)
+    assert verify(record).ok
+    assert await journey.state() == "evaluated"
+
+    agency, tenderee = await journey.line(journey.cast.agency), journey.cast.tenderee
+    path = f"/api/v1/lots/{journey.lot}"
+    notice = await agency.get(f"{path}/candidates/draft")
+    order = [str(bidders[place].party) for place in (0, 3, 2)]
+    assert [one["bidder"] for one in notice["candidates"]] == order
+    assert [one["bidder"] for one in notice["rejected"]] == [str(bidders[1].party)]
+    done = await agency.post_statement(f"{path}/candidates", "candidates", notice)
+    await journey.at(parse_instant(done["until"]) + timedelta(seconds=1))
+    assert await journey.state() == "cleared_for_award"
+    award = {"lot": journey.lot, "winner": order[1], "report": notice["report"]}
+    with pytest.raises(Problem) as refused:
+        await journey.act(tenderee, f"{path}/award", "award", award)
+    assert refused.value.codes == {"not_first"}
+    await journey.act(tenderee, f"{path}/award", "award", award | {"winner": order[0]})
+
+    stranger = await client_of(journey.app)
+    told = await stranger.get(f"{path}/award")
+    assert (told["state"], told["award"]["winner_id"]) == ("awarded", order[0])
+    assert told["award"]["price"] == PRICES[0]
+    page = (await stranger.read(f"/awards/{journey.lot}")).decode()
+    assert "成交供应商" in page
+    assert "总分" not in page
+    await stranger.aclose()
+    won = (await (await journey.line(bidders[0])).read(f"/awards/{journey.lot}/notice")).decode()
+    assert "成交通知书" in won
+    lost = (await (await journey.line(bidders[3])).read(f"/awards/{journey.lot}/notice")).decode()
+    assert "报价由低到高排名第" in lost
+    assert "中标" not in lost.split("<article")[1].split("</article>")[0]
+    await (await journey.line(tenderee)).read(f"/contracts/{journey.lot}")
+    await journey.tick()
+    await sound()
