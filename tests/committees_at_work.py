@@ -62,12 +62,12 @@ from trading.handover import OpenedBid
 from trading.rules.procedures import Procedure
 
 PRICES = (
-    "118600000.00",
-    "121300000.00",
-    "119950000.00",
-    "125800000.00",
-    "117200000.00",
-    "123400000.00",
+    "1186000.00",
+    "1213000.00",
+    "1199500.00",
+    "1258000.00",
+    "1172000.00",
+    "1234000.00",
 )
 PROCUREMENT_SCHEME: Mapping[str, Any] = {
     **SCHEME,
@@ -84,7 +84,7 @@ KINDS: Mapping[str, tuple[Procedure, Mapping[str, Any]]] = {
 }
 """A committee for each procedure."""
 
-REJECTED_PRICE = Decimal("123400000.00")
+REJECTED_PRICE = Decimal("1234000.00")
 
 
 @dataclass(slots=True)
@@ -441,7 +441,16 @@ async def a_room(store: Store, tick: Tick, kind: str) -> WorkRoom:
     # State money would make a tender of this size a mandatory one.
     free = procedure is Procedure.OPEN_TENDER_VOLUNTARY
     project_id = await a_project(store, cast, procedure=procedure, state_funded=not free)
-    lot = await a_published_lot(store, cast, project_id, scheme=dict(scheme))
+    # A budget below ten million, from which on a purchase needs a committee of seven.
+    lot = await a_published_lot(
+        store,
+        cast,
+        project_id,
+        scheme=dict(scheme),
+        estimate=Decimal("1300000.00"),
+        ceiling_price=Decimal("1284600.00"),
+        bid_security=Decimal("20000.00"),
+    )
     tender = Tender(cast, lot)
     entries = [
         await an_entry(

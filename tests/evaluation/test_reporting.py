@@ -41,12 +41,12 @@ async def told(room: WorkRoom) -> dict[str, Any]:
 
 @scored
 async def test_the_report_ranks_by_marks_and_price_and_names_three(room: WorkRoom) -> None:
-    """M2 over five valid prices: without the highest and the lowest, (118.6+119.95+121.3)/3."""
+    """M2 over five valid prices: without the highest and the lowest, 1,199,500 yuan."""
     await room.compile()
     parts = (await told(room))["parts"]
     assert len(parts) == 10
     result = (await told(room))["result"]
-    assert Decimal(result["benchmark"]) == Decimal(119_950_000)
+    assert Decimal(result["benchmark"]) == Decimal(1_199_500)
     assert [one["rank"] for one in parts["ranking"]] == [1, 2, 3, 4, 5]
     totals = [Decimal(one["total"]) for one in parts["ranking"]]
     assert totals == sorted(totals, reverse=True)

@@ -144,7 +144,7 @@ def _set(*path: str | int, to: object) -> Callable[[Any], None]:
         _set("round", "how", to="bankers"),
         _set("trim_from", to=-1),
         _set("ties", to=["lower_price", "luck"]),
-        _set("ties", to=["lower_price"] * 3),
+        _set("ties", to=["lower_price"] * 4),
         _set("policy", to={"small_enterprise": "0.1"}),
     ],
 )
