@@ -31,8 +31,9 @@ from kernel.store.parties import payload_type
 from kernel.store.tables import CredentialRow, MembershipRow, OrganisationRow, PersonRow
 from kernel.store.transaction import Store, transaction
 from tests.tender_files import made_whole
-from trading import composing, drafting, lots, tendering
+from trading import composing, drafting, inviting, lots, tendering
 from trading.drafting import LotTerms, Nomination, ProjectTerms
+from trading.inviting import InvitationList
 from trading.rules.notice_contents import WorkKind
 from trading.rules.procedures import Procedure, SecurityForm
 from trading.rules.tender_file import tender_file_document
@@ -369,10 +370,18 @@ async def signed_papers(
 
 
 async def a_published_lot(
-    store: Store, cast: Cast, project_id: ProjectId | None = None, **changes: Any
+    store: Store,
+    cast: Cast,
+    project_id: ProjectId | None = None,
+    *,
+    invitation: InvitationList | None = None,
+    **changes: Any,
 ) -> PublishedLot:
-    """A lot published by the agency, open for bids for twenty-one days."""
+    """A lot published by the agency, open for twenty-one days for everybody or for the invited."""
     project_id, lot_id = await a_draft(store, cast, project_id, **changes)
+    if invitation is not None:
+        async with transaction(store, actor=cast.agency.actor, now=NOW) as tx:
+            await inviting.name_invited(tx, lot_id, invitation)
     papers = await signed_papers(store, cast.agency, lot_id)
     async with transaction(store, actor=cast.agency.actor, now=NOW) as tx:
         await tendering.publish_lot(tx, lot_id, papers)

@@ -20,6 +20,7 @@ from kernel.access import Role, by
 from kernel.crypto.digests import Malformed, strict_json, unb64u
 from kernel.errors import NotFound
 from kernel.store.transaction import Transaction
+from trading import inviting
 from trading.rules.tender_file import parse_tender_file
 from trading.rules.version_difference import (
     Answer,
@@ -53,11 +54,17 @@ class Bound:
 
 @by(*Role)
 async def versions(tx: Transaction, lot_id: UUID) -> tuple[Version, ...]:
-    """Every version of a published lot's documents, the first one first."""
+    """Every version of a published lot's documents, the first one first.
+
+    Whoever was not invited where others were is told the first version's words, and of no file.
+    """
     lot = await tx.session.get(LotRow, lot_id)
     if lot is None or lot.published_at is None:
         raise NotFound("no such lot")
-    return await told_versions(tx, lot_id)
+    found = await told_versions(tx, lot_id)
+    if await inviting.is_kept_from(tx, lot):
+        return (replace(found[0], files={}),)
+    return found
 
 
 @by(*Role)

@@ -87,6 +87,26 @@ class CustodianKeyRegistered(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class InviteesNamed(Event):
+    """Those to be invited to a lot were listed, and drawn where they must be; its owners know."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    source: str
+    listed: tuple[UUID, ...]
+    invited: tuple[UUID, ...]
+    seed: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class BidderInvited(Event):
+    """An organisation was invited to bid; no other hears of it, nor how many there are."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class LotPublished(Event):
     """A lot was published with its signed notice, timetable and opening policy.
 

@@ -33,7 +33,7 @@ from kernel.store.parties import organisation, read_statement, take_part
 from kernel.store.tables import JournalRow, PlatformRow
 from kernel.store.transaction import Store, Transaction, transaction
 from kernel.working_days import beijing_day
-from trading import lots, uploading
+from trading import inviting, lots, uploading
 from trading.events import BidRefused, BidSubmitted, BidWithdrawn, SubmissionFailedByPlatform
 from trading.prequalification_rounds import may_bid
 from trading.rules.bid_admission import (
@@ -358,7 +358,11 @@ async def _grounds(tx: Transaction, lot: LotRow, arrival: BidArrival) -> list[Re
         regime=switches.regime,
         mandatory=switches.mandatory,
     )
-    return [*admission_refusals(arrival, regime=switches.regime), *standing_refusals(standing)]
+    return [
+        *admission_refusals(arrival, regime=switches.regime),
+        *await inviting.uninvited_grounds(tx, lot, switches),
+        *standing_refusals(standing),
+    ]
 
 
 def _withdrawal_grounds(

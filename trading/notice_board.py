@@ -27,7 +27,7 @@ from kernel.identifiers import LotId, PartyId, ProjectId
 from kernel.store.parties import Organisation, organisations_by_id
 from kernel.store.tables import OrganisationRow
 from kernel.store.transaction import Transaction
-from trading import drafting, lots, numbering
+from trading import drafting, inviting, lots, numbering
 from trading.composing import published_file
 from trading.rules.key_custody import Custody
 from trading.rules.lot_lifecycle import LotState
@@ -45,6 +45,9 @@ from trading.tables import (
 
 PAGE_SIZE: Final = 20
 EVERYONE: Final = tuple(Role)
+
+EXPLAINS: Final = "clarification"
+"""The kind of notice that is part of the tender documents."""
 
 STAGES: Final[Mapping[str, frozenset[LotState]]] = {
     "open": frozenset({LotState.OPEN}),
@@ -153,7 +156,11 @@ class TenderFile:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A published lot with everything that was published about it, newest version last."""
+    """A published lot with everything that was published about it, newest version last.
+
+    `by_invitation` says that only who was invited may bid, `kept_from` that this reader was not and
+    so is shown neither the documents nor what explains them.
+    """
 
     line: NoticeLine
     tenderee: Organisation
@@ -174,6 +181,8 @@ class Notice:
     lot_code: str | None
     deal_code: str | None
     document: TenderDocument | None
+    by_invitation: bool
+    kept_from: bool
 
     @property
     def times(self) -> Times:
@@ -382,6 +391,7 @@ async def notice(tx: Transaction, lot_id: UUID) -> Notice:
     if lot.published_at is None:
         raise NotFound("no such lot")
     parties = await organisations_by_id(tx, filter(None, (project.tenderee_id, project.agency_id)))
+    kept_from = await inviting.is_kept_from(tx, lot)
 
     return Notice(
         _line(lot, project, name),
@@ -394,15 +404,17 @@ async def notice(tx: Transaction, lot_id: UUID) -> Notice:
         tuple(SecurityForm(form) for form in lot.security_forms),
         lot.notice,
         lot.sheet_fields,
-        await _scheme(tx, lot),
-        await tender_files(tx, lot.id),
-        await _papers(tx, lot.id),
+        {} if kept_from else await _scheme(tx, lot),
+        () if kept_from else await tender_files(tx, lot.id),
+        tuple(one for one in await _papers(tx, lot.id) if not (kept_from and one.kind == EXPLAINS)),
         await _timetables(tx, lot.id),
         await _policy(tx, lot),
         tuple(lot.brakes.values()),
         numbering.lot_code(project, lot),
         lot.deal_code,
-        await _document(tx, lot),
+        None if kept_from else await _document(tx, lot),
+        await inviting.is_by_invitation(tx, lot.id),
+        kept_from,
     )
 
 
@@ -551,6 +563,9 @@ async def notice_statement(tx: Transaction, lot_id: UUID, number: int) -> bytes:
     """The signed envelope of a notice, by its number among what was published about the lot."""
     row = await tx.session.get(NoticeRow, (lot_id, number))
     if row is None:
+        raise NotFound("no such notice")
+    lot = await tx.session.get_one(LotRow, lot_id)
+    if row.kind == EXPLAINS and await inviting.is_kept_from(tx, lot):
         raise NotFound("no such notice")
     return row.statement
 

@@ -32,7 +32,7 @@ from kernel.store.parties import (
     verified_statement,
 )
 from kernel.store.transaction import Transaction
-from trading import lots
+from trading import inviting, lots
 from trading.drafting import clean_text
 from trading.events import QuestionAsked
 from trading.handover import switches_for
@@ -111,6 +111,7 @@ async def ask_question(tx: Transaction, lot_id: LotId, raw: bytes) -> Asked:
         ),
         switches,
     )
+    refusals += await inviting.uninvited_grounds(tx, lot, switches)
     if refusals:
         raise Refused(refusals)
 

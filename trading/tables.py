@@ -980,6 +980,43 @@ EXTRA_STATEMENTS.extend(
 )
 
 
+class InvitationRow(Row, table=True):
+    """How the invited of a lot were found; it stands beside the draft and may be replaced with it,
+    unless they were drawn.
+
+    `salt` is what hides them in the signed notice, `seed` what drew them, None where nobody was.
+    """
+
+    __tablename__ = "invitation"
+    __table_args__ = ({"schema": "trading"},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    source: str
+    record: str
+    witnesses: list[str] = Field(default_factory=list, sa_type=JSONB)
+    salt: bytes
+    seed: bytes | None = None
+    named_by: UUID = Field(foreign_key="kernel.person.id")
+    named_at: datetime = Field(sa_type=Instant)
+
+
+class InviteeRow(Row, table=True):
+    """An organisation that was listed for a lot, its place in the list, and whether it is invited.
+
+    Until the bids are opened it is told to the lot's owners and to itself alone.
+    """
+
+    __tablename__ = "invitee"
+    __table_args__ = (
+        UniqueConstraint("lot_id", "place"),
+        CheckConstraint("place > 0", name="placed_from_one"),
+        {"schema": "trading"},
+    )
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.invitation.lot_id")
+    party_id: UUID = Field(primary_key=True, foreign_key="kernel.organisation.id", index=True)
+    place: int
+    invited: bool
+
+
 class QuestionRow(Row, table=True):
     """A question about the tender documents. Who asked is for the platform's own records.
 

@@ -49,7 +49,15 @@ from kernel.store.parties import (
 from kernel.store.tables import CapacityRow, PlatformRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
-from trading import agency_letters, cataloguing, composing, drafting, lots, numbering
+from trading import (
+    agency_letters,
+    cataloguing,
+    composing,
+    drafting,
+    inviting,
+    lots,
+    numbering,
+)
 from trading.composing import ComposedFile
 from trading.document_versions import told_versions
 from trading.drafting import clean_text, file_name, locked_own_lot
@@ -66,6 +74,7 @@ from trading.questioning import keep_answers
 from trading.rules.agency_scope import AgencyAct
 from trading.rules.document_changes import Change, change_refusals, changes_in, changes_object
 from trading.rules.document_offer import DocumentRequest, offer_refusals
+from trading.rules.invited_bidders import invitation_refusals
 from trading.rules.key_custody import Custody, custody_refusals, key_refusals
 from trading.rules.lot_lifecycle import LotMove, LotState, move_refusals
 from trading.rules.notice_contents import (
@@ -165,7 +174,10 @@ class TakenDocuments:
 
 @dataclass(frozen=True, slots=True)
 class _Tender:
-    """A draft with everything that judging its publication needs."""
+    """A draft with everything that judging its publication needs.
+
+    `invited` is what stands for the invited in the notice, None where everybody may bid.
+    """
 
     lot: LotRow
     project: ProjectRow
@@ -177,6 +189,7 @@ class _Tender:
     known_grounds: tuple[Refusal, ...]
     doubts: tuple[Caution, ...]
     composed: ComposedFile | None
+    invited: bytes | None
 
     @property
     def bound(self) -> Bound:
@@ -328,6 +341,7 @@ async def publish_lot(
             policy_digest=digests.policy_digest,
         )
     )
+    await inviting.send_invitations(tx, lot.id)
     lots.move(tx, lot, LotMove.PUBLISH)
 
     return digests
@@ -340,10 +354,12 @@ async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow) -> _Tender:
     procedure = Procedure(project.procedure)
     composed = await composing.composed_file(tx, lot, project)
     scope = await cataloguing.lot_scope(tx, project, lot)
+    switches = switches_of(procedure, on=beijing_day(tx.now))
+    invitation, invited = await inviting.proposed_invitation(tx, lot.id)
     return _Tender(
         lot,
         project,
-        switches_of(procedure, on=beijing_day(tx.now)),
+        switches,
         {UUID(str(id)): party for id, party in parties.items()},
         await tender_files(tx, lot.id),
         json.loads(scheme),
@@ -352,6 +368,7 @@ async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow) -> _Tender:
             *custody_refusals(custody),
             *key_refusals(custody),
             *await drafting.agency_bars(tx, project.agency_id, procedure),
+            *invitation_refusals(invitation, switches),
             *cataloguing.catalogue_grounds(tx, scope, stated=True),
             *await _scope_grounds(tx, lot, project),
             *publication_refusals(
@@ -360,6 +377,7 @@ async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow) -> _Tender:
         ),
         tuple(cataloguing.catalogue_cautions(tx, scope)),
         composed,
+        invited,
     )
 
 
@@ -591,6 +609,7 @@ def _notice_document(
         "opening_policy": b64u(policy_digest),
         **({"prequalified": True} if lot.prequalified else {}),
         **({"answers": answers} if answers else {}),
+        **({"invited": b64u(tender.invited)} if tender.invited else {}),
     }
 
 
@@ -1012,6 +1031,7 @@ async def _lot_on_offer(tx: Transaction, lot_id: UUID) -> LotRow:
         )
     )
     refusals += access_refusals(qualified=qualified, regime=switches.regime)
+    refusals += await inviting.uninvited_grounds(tx, lot, switches)
     if refusals:
         raise Refused(refusals)
     return lot

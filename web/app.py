@@ -36,6 +36,7 @@ from web.routes import (
     evaluation_room,
     expert_desk,
     file_desk,
+    invitation_desk,
     library_desk,
     listing_hall,
     notice_archive,
@@ -58,6 +59,7 @@ from web.routes import (
 PLACES: tuple[APIRouter, ...] = (
     public_hall.router,
     notice_archive.router,
+    invitation_desk.router,
     question_board.router,
     sign_in_gate.router,
     tender_desk.router,

@@ -60,6 +60,8 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "CredentialRevoked": Words("注销密钥", "Key revoked"),
         "CustodianKeyRegistered": Words("保管人登记密钥", "Custodian's key registered"),
         "CustodianNamed": Words("指定密钥保管人", "Custodian named"),
+        "BidderInvited": Words("发出投标邀请书", "Invitation sent"),
+        "InviteesNamed": Words("确定邀请名单", "Invitees named"),
         "DocumentsTaken": Words("获取招标文件", "Documents taken"),
         "DraftDropped": Words("放弃拟稿", "Draft dropped"),
         "DrawAnnounced": Words("公告专家抽取", "Draw announced"),

@@ -26,6 +26,7 @@ from trading.events import (
     AwardNoticed,
     AwardPublished,
     AwardVoided,
+    BidderInvited,
     BidRefused,
     BidSubmitted,
     BidWithdrawn,
@@ -131,6 +132,18 @@ TOPICS: Final[tuple[Topic, ...]] = (
             Circle.SUPERVISORS: (INBOX,),
             Circle.CENTRE: (INBOX,),
         },
+    ),
+    Topic(
+        "invitation",
+        Words("投标（报价）邀请书", "Invitation to bid"),
+        Words(
+            "请查看公告并获取文件；受邀单位名单在开标前保密。",
+            "Read the notice and take the documents; who is invited is secret until the opening.",
+        ),
+        "/notices/{subject}",
+        (BidderInvited,),
+        must=True,
+        to={Circle.ONE_PARTY: (INBOX, EMAIL, SMS)},
     ),
     Topic(
         "receipt",

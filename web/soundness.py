@@ -42,6 +42,7 @@ from kernel.store.sound_log import log_faults
 from trading.sound_awards import award_faults
 from trading.sound_bids import bid_faults
 from trading.sound_documents import document_faults
+from trading.sound_invitations import invitation_faults
 from trading.sound_library import library_faults
 from trading.sound_listings import listing_faults
 from trading.sound_qualifications import qualification_faults
@@ -71,6 +72,7 @@ async def faults_in_rows(connection: AsyncConnection) -> list[str]:
         *await bid_faults(connection),
         *await draw_faults(connection),
         *await committee_faults(connection),
+        *await invitation_faults(connection),
         *await award_faults(connection),
         *await listing_faults(connection),
         *await library_faults(connection),

@@ -28,7 +28,8 @@ def _says(required: str, optional: str = "signed_at") -> Form:
 _TENDER_NOTICE = (
     "code project_name number name procedure category region funding_source tenderee agency"
     " estimate ceiling_price bid_security sheet_fields scheme security_forms words documents"
-    " answers prequalified documents_from documents_until bids_due_at timetable opening_policy"
+    " answers invited prequalified documents_from documents_until bids_due_at timetable"
+    " opening_policy"
 )
 
 FORMS: Final[Mapping[str, Form]] = {

@@ -1,4 +1,5 @@
-"""Who is invited to bid: Bidding Law 17; Procurement Tender Measures 14."""
+"""Who is invited to bid: Bidding Law 17; Government Procurement Law 40; Procurement Tender
+Measures 14."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ from web.pages import STATIC
 from web.routes import (
     blacklist_register,
     file_desk,
+    invitation_desk,
     library_desk,
     notice_archive,
     prequalification_desk,
@@ -57,6 +58,7 @@ def tender_house(store: Store, settings: Settings) -> FastAPI:
         sign_in_gate,
         tender_desk,
         file_desk,
+        invitation_desk,
         library_desk,
         prequalification_desk,
         blacklist_register,

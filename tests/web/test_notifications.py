@@ -27,6 +27,7 @@ POSTED = datetime(2026, 3, 2, 9, 31, 2, tzinfo=BEIJING)
 TABLE = {
     "change": {"bidders": "inbox email sms", "owners": "inbox", "supervisors": "inbox",
                "centre": "inbox"},
+    "invitation": {"one_party": "inbox email sms"},
     "receipt": {"one_party": "inbox email"},
     "opening": {"bidders": "inbox sms", "owners": "inbox", "supervisors": "inbox",
                 "centre": "inbox"},

@@ -1,13 +1,28 @@
-"""Who is invited to bid, how many at least, and how they are found (邀请招标)."""
+"""Who is invited to bid, how many at least, and how they are found (邀请招标).
+
+Where they must be drawn, the order follows from a seed, so that whoever has seed and list can draw
+again. The signed notice names the invited by a salted commitment alone: nobody learns who or how
+many they are, and nobody can exchange them afterwards.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+from uuid import UUID
 
+from kernel.crypto.digests import canonical, labelled
 from kernel.refusals import Refusal
-from kernel.statute import BIDDING_LAW, PROCUREMENT_TENDER_MEASURES, under
+from kernel.statute import (
+    BIDDING_LAW,
+    PROCUREMENT_LAW,
+    PROCUREMENT_TENDER_MEASURES,
+    under,
+)
 from trading.rules.procedures import Switches
 
 
@@ -27,6 +42,27 @@ class Source(StrEnum):
     """招标人直接确定。"""
 
 
+SOURCE_NAMES: Final[Mapping[Source, tuple[str, str]]] = MappingProxyType(
+    {
+        Source.NOTICE: ("资格预审公告征集", "A prequalification notice"),
+        Source.LIST: ("从供应商库中选取", "A register of suppliers"),
+        Source.RECOMMENDATION: ("采购人书面推荐", "Written recommendation"),
+        Source.CHOSEN: ("招标人（采购人）直接确定", "Chosen by the tenderee"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """An organisation that is to be listed, and what speaks against asking it to bid."""
+
+    party_id: UUID
+    name: str
+    is_bidder: bool
+    is_verified: bool
+    is_own_side: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Invited:
     """The invited as they are about to be told.
@@ -44,11 +80,45 @@ class Invited:
     sent_at: tuple[datetime, ...]
 
 
-@under(BIDDING_LAW[17], PROCUREMENT_TENDER_MEASURES[14], rule=("SC-07", "SC-08"))
+NOBODY: Final = Invited(0, Source.CHOSEN, 0, False, 0, "", ())
+"""That nobody was listed."""
+
+
+@under(
+    BIDDING_LAW[17],
+    PROCUREMENT_LAW[40],
+    PROCUREMENT_TENDER_MEASURES[14],
+    rule=("SC-07", "SC-08"),
+)
+def guest_refusals(guests: Sequence[Guest], switches: Switches) -> list[Refusal]:
+    """Every ground on which one of these cannot be asked to bid, or nobody can."""
+    demands = switches.invitation
+    if demands is None:
+        reason = "公开进行的项目面向所有符合条件的单位，不发出投标邀请书"
+        return [Refusal("open_to_all", switches.principle, reason)]
+    refusals = []
+    for one in guests:
+        if one.is_own_side or not one.is_bidder:
+            reason = f"{one.name}不是可以投标的单位"
+            refusals.append(Refusal("not_a_bidder", demands.article, reason))
+        elif not one.is_verified:
+            reason = f"{one.name}的注册信息尚未核验，其能力、资信无从确认"
+            refusals.append(Refusal("guest_unverified", demands.article, reason))
+    if len({one.party_id for one in guests}) != len(guests):
+        refusals.append(Refusal("guest_twice", demands.article, "同一单位列入了两次"))
+    return refusals
+
+
+@under(
+    BIDDING_LAW[17],
+    PROCUREMENT_LAW[40],
+    PROCUREMENT_TENDER_MEASURES[14],
+    rule=("SC-07", "SC-08"),
+)
 def invitation_refusals(invited: Invited, switches: Switches) -> list[Refusal]:
     """Every ground on which these may not be invited like this; none where anybody may bid."""
     demands = switches.invitation
-    if demands is None:
+    if demands is None or (demands.or_notice and invited == NOBODY):
         return []
     article = demands.article
     refusals = []
@@ -75,10 +145,30 @@ def invitation_refusals(invited: Invited, switches: Switches) -> list[Refusal]:
     return refusals
 
 
-@under(BIDDING_LAW[17], PROCUREMENT_TENDER_MEASURES[14], rule=("SC-07", "SC-08"))
+@under(
+    BIDDING_LAW[17],
+    PROCUREMENT_LAW[40],
+    PROCUREMENT_TENDER_MEASURES[14],
+    rule=("SC-07", "SC-08"),
+)
 def uninvited_refusals(*, invited: bool, switches: Switches) -> list[Refusal]:
     """Who was not invited may not bid where the others were."""
     if invited or switches.invitation is None:
         return []
-    reason = "本标段采用邀请招标，未收到投标邀请书的单位不能投标"
+    reason = "本标段只向受邀请的单位提供文件，未收到邀请书的单位不能参加"
     return [Refusal("not_invited", switches.invitation.article, reason)]
+
+
+def drawn_first(listed: Collection[UUID], seed: bytes, *, count: int) -> tuple[UUID, ...]:
+    """Those of the listed whom this seed draws first, in the order in which it draws them.
+
+    Neither the order of the list nor who else stands in it moves anybody against another.
+    """
+    return tuple(
+        sorted(listed, key=lambda party: labelled("ebid/1/invitees", seed, party.bytes))[:count]
+    )
+
+
+def invited_commitment(salt: bytes, invited: Collection[UUID]) -> bytes:
+    """What stands in the signed notice for the invited."""
+    return labelled("ebid/1/invited", salt, canonical(sorted(map(str, invited))))

@@ -161,7 +161,8 @@ class Invitation:
     """That only who is invited may bid: how many at least, and how they are found.
 
     `drawn` says that they are drawn at random, from at least `choice_factor` times as many where a
-    list or recommendations name them, before `witnesses_min` of the purchaser's staff.
+    list or recommendations name them, before `witnesses_min` of the purchaser's staff. `or_notice`
+    says that a notice to everybody may stand in its place, so that nobody need be invited.
     """
 
     invited_min: int
@@ -169,6 +170,7 @@ class Invitation:
     drawn: bool = False
     choice_factor: int = 1
     witnesses_min: int = 0
+    or_notice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,6 +399,7 @@ _QUOTATIONS: Final = replace(
     clarification_period=Period(3, NON_TENDER_MEASURES[45], working=True),
     committee=CommitteeSize(3, PROCUREMENT_LAW[40]),
     quorum_article=PROCUREMENT_LAW[40],
+    invitation=Invitation(3, PROCUREMENT_LAW[40], or_notice=True),
     offers=Offers.FIXED_ONCE,
     prequalification_period=None,
 )
@@ -456,7 +459,10 @@ OFFERED: Final = frozenset(
     {
         Procedure.OPEN_TENDER_MANDATORY,
         Procedure.OPEN_TENDER_VOLUNTARY,
+        Procedure.INVITED_TENDER_MANDATORY,
+        Procedure.INVITED_TENDER_VOLUNTARY,
         Procedure.PROCUREMENT_OPEN_TENDER,
+        Procedure.PROCUREMENT_INVITED_TENDER,
         Procedure.REQUEST_FOR_QUOTATIONS,
     }
 )

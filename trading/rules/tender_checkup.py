@@ -91,6 +91,13 @@ GROUNDS: Final[Mapping[str, tuple[tuple[str, str], BlockKind]]] = MappingProxyTy
         "split": (("SC-04", "SC-04"), _NOTICE),
         "must_be_open": (("SC-05", "SC-05"), _NOTICE),
         "no_invitation_document": (("SC-05", "SC-05"), _NOTICE),
+        **dict.fromkeys(
+            (
+                *("too_few_invited", "not_drawn", "choice_too_small", "too_few_witnesses"),
+                *("no_record", "not_together"),
+            ),
+            (("SC-07", "SC-08"), _NOTICE),
+        ),
         "no_exemption_document": (("SC-06", "SC-06"), _NOTICE),
         "gap_left": (("NO-23", "NO-23"), _RULES),
         "no_template": (("NO-23", "NO-23"), _RULES),

@@ -34,7 +34,15 @@ from kernel.randomness import random_bytes
 from kernel.store import founding
 from kernel.store.parties import payload_type
 from kernel.store.transaction import Store, transaction
-from trading import bidding, depositing, document_versions, notice_board, reception, uploading
+from trading import (
+    bidding,
+    depositing,
+    document_versions,
+    inviting,
+    notice_board,
+    reception,
+    uploading,
+)
 from trading.bidding import Answer, OwnBid
 from trading.reception import Reception
 from trading.rules.consortium_agreement import consortia_accepted
@@ -374,7 +382,13 @@ def _bid_told(bid: OwnBid) -> dict[str, Any]:
 @router.get("/bids", response_class=HTMLResponse)
 async def bids_page(request: Request, tx: Act) -> HTMLResponse:
     """The lots to which the bidder has submitted, newest first."""
-    return render(request, "bid_desk/bids.html", rows=await bidding.lots_bid_for(tx), now=tx.now)
+    return render(
+        request,
+        "bid_desk/bids.html",
+        rows=await bidding.lots_bid_for(tx),
+        invitations=await inviting.own_invitations(tx),
+        now=tx.now,
+    )
 
 
 @router.get("/lots/{lot_id}/bid", response_class=HTMLResponse)

@@ -136,7 +136,11 @@ async def notice_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
         objectable=await award_views.objectable(tx, LotId(lot_id)),
         complaints=await complaint_views.complaints_about(tx, LotId(lot_id)),
         lineage=await retendering.lineage(tx, lot_id),
-        may_bid=tx.actor.role is Role.BIDDER and found.line.state is LotState.OPEN,
+        may_bid=(
+            tx.actor.role is Role.BIDDER
+            and found.line.state is LotState.OPEN
+            and not found.kept_from
+        ),
         ended=found.line.state in ENDS,
         block_names=BLOCK_NAMES,
         now=tx.now,
