@@ -45,7 +45,7 @@ from trading.rules.award_gates import (
 from trading.rules.bid_admission import CitedBar
 from trading.rules.lot_lifecycle import LotMove, LotState, move_refusals
 from trading.rules.objection_window import ObjectionKind
-from trading.rules.procedures import Switches
+from trading.rules.procedures import Offers, Switches
 from trading.rules.winner_choice import (
     Candidate,
     SetAside,
@@ -355,8 +355,9 @@ async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any
 def _objections_how(switches: Switches) -> str:
     """How the result is objected to, as the notice proposes to say it."""
     if switches.challenge_period is not None:
+        outcome = "中标" if switches.offers is Offers.SEALED_ONCE else "成交"
         return (
-            f"供应商认为中标结果使其权益受到损害的，应当在知道或者应知之日起{switches.challenge_period}内"
+            f"供应商认为{outcome}结果使其权益受到损害的，应当在知道或者应知之日起{switches.challenge_period}内"
             f"通过本平台提出质疑；采购人自收到质疑之日起{switches.answer_period}内答复。"
         )
     return (
