@@ -72,6 +72,7 @@ def test_the_table_is_the_one_that_was_asked_for() -> None:
     } == TABLE
     assert {topic.key for topic in TOPICS if topic.must} == {
         "change",
+        "invitation",
         "notice",
         "security_kept",
         "qualification",
