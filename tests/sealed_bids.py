@@ -229,7 +229,7 @@ Tick = Callable[[], Awaitable[None]]
 
 
 @asynccontextmanager
-async def ticking(tick: Tick, *, nap_s: float = 0.03) -> AsyncIterator[None]:
+async def ticking(tick: Tick, *, nap_s: float = 0.15) -> AsyncIterator[None]:
     """Let the log take in what is committed, again and again, until the block ends."""
 
     async def beat() -> None:

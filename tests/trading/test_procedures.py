@@ -138,6 +138,7 @@ def test_only_who_is_invited_may_bid_where_the_method_says_so() -> None:
         Procedure.INVITED_TENDER_MANDATORY,
         Procedure.INVITED_TENDER_VOLUNTARY,
         Procedure.PROCUREMENT_INVITED_TENDER,
+        Procedure.REQUEST_FOR_QUOTATIONS,
     }
     drawn = of(Procedure.PROCUREMENT_INVITED_TENDER).invitation
     assert drawn is not None

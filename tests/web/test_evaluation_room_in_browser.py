@@ -166,18 +166,30 @@ async def test_two_windows_of_one_member_are_asked_which_mark_is_meant(windows: 
     assert await windows.cells(sitter) == {"construction": (Decimal(24), 2)}
 
 
-async def test_when_a_line_is_lost_what_was_being_read_goes_from_every_screen(
+async def test_when_a_line_is_lost_what_is_read_goes_from_every_screen_and_no_mark_is_lost(
     windows: Windows,
 ) -> None:
     room = windows.room
-    async with windows.open(room.sitters[0].player, await windows.sheet()) as page:
+    async with windows.open(
+        room.sitters[0].player, await windows.sheet(), expected="Failed to load resource"
+    ) as page:
         await expect(page.locator(".paper pre")).to_be_visible()
         await room.lose_line(room.sitters[3])
         await attending.note_absences(room.store)
         await expect(page.locator("#board")).to_contain_text("暂停评审")
         await expect(page.locator(".paper pre")).to_have_count(0)
+        mark = page.get_by_label("施工组织设计")
+        await mark.fill("20")
+        await expect(page.locator(SAVED)).to_contain_text("已自动保存")
+        await page.route("**/marks/**", lambda route: route.abort())
+        await mark.fill("23")
         await room.sign_in(room.sitters[3], signed_at="2026-03-24T09:00:00Z")
         await expect(page.locator(".paper pre")).to_be_visible()
+        await expect(mark).to_have_value("23")
+        await expect(mark).to_be_focused()
+        await page.unroute("**/marks/**")
+        await expect(page.locator(SAVED)).to_contain_text("已自动保存")
+    assert (await windows.cells(room.sitters[0]))["construction"] == (Decimal(23), 2)
 
 
 async def test_a_rejection_is_proposed_and_voted_on_in_the_page(windows: Windows) -> None:

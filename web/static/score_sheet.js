@@ -9,6 +9,7 @@ const RETRY_MS = 1500;
 const room = document.querySelector("[data-room]");
 const committee = room.dataset.committee;
 const store = `sunbid:marks:${committee}`;
+const cursor = `sunbid:cursor:${committee}`;
 const line = document.querySelector("[data-saved]");
 const words = JSON.parse(line.dataset.words);
 const inputs = [...document.querySelectorAll("[data-mark]")];
@@ -151,12 +152,21 @@ for (const input of inputs) {
 addEventListener("online", send);
 keep();
 send();
+document.getElementById(sessionStorage.getItem(cursor) || "")?.focus();
+sessionStorage.removeItem(cursor);
 
 document.addEventListener("sunbid:entry", (event) => {
   if (event.detail.kind === "ReadingStopped") {
+    delete room.dataset.reading;
     const place = document.querySelector("[data-document]");
     place.replaceChildren();
     place.textContent = "暂停评审：等待全体成员在位。";
   }
-  if (event.detail.kind === "ReadingBegan" && !queue.length) location.reload();
+  // What this page shows already need not be loaded again; otherwise what is being typed goes into
+  // the queue first, which outlives the page, and the cursor comes back to where it was.
+  if (event.detail.kind === "ReadingBegan" && room.dataset.reading === undefined) {
+    for (const input of inputs) put(input);
+    sessionStorage.setItem(cursor, document.activeElement?.id ?? "");
+    location.reload();
+  }
 });
