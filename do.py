@@ -238,7 +238,7 @@ def run(words: list[str]) -> None:
     environment["SUNBID_DATA"] = str(Path(data or environment["SUNBID_DATA"]).absolute())
     set_up(RUN)
     os.chdir(ROOT)
-    become(["-m", "web.command_line", "rehearse", "--stay", *words], environment)
+    become(["-m", "web", "rehearse", "--stay", *words], environment)
 
 
 def taken(option: str, words: list[str]) -> tuple[str, list[str]]:
@@ -259,7 +259,7 @@ def taken(option: str, words: list[str]) -> tuple[str, list[str]]:
 def sunbid(words: list[str]) -> None:
     """Any command of the platform, in the folder where it was typed."""
     set_up(RUN)
-    become(["-m", "web.command_line", *words], platform_environment())
+    become(["-m", "web", *words], platform_environment())
 
 
 def test(words: list[str]) -> int:

@@ -71,7 +71,7 @@ class Programs:
         self.running[program] = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "web.command_line",
+            "web",
             program,
             env=told,
             stderr=asyncio.subprocess.DEVNULL,

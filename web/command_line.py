@@ -674,6 +674,3 @@ def _explain_exit_codes(app: typer.Typer) -> None:
 
 
 _explain_exit_codes(main)
-
-if __name__ == "__main__":
-    main(prog_name="sunbid")

@@ -149,7 +149,7 @@ class Premises:
         while not self._stopping:
             with self._ears(command) as ears:
                 child = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "web.command_line", command),
+                    *(sys.executable, "-m", "web", command),
                     env=dict(told),
                     stderr=ears,
                     preexec_fn=ending_with_us(signal.SIGTERM),

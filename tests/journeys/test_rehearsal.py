@@ -42,7 +42,7 @@ async def rehearsal(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Proc
         "COLUMNS": "300",
     }
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "web.command_line", "rehearse", "--stay", "--json"),
+        *(sys.executable, "-m", "web", "rehearse", "--stay", "--json"),
         *("--data", str(folder / "data"), "--out", str(folder / "out"), "--port", str(port)),
         cwd=folder,
         env=environment,

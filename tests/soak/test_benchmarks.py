@@ -19,7 +19,7 @@ MEMBERS = {"name", "value", "unit", "against", "ratio", "target", "met"}
 @pytest.mark.timeout(900)
 async def test_every_benchmark_prints_a_ratio_against_its_peer() -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "web.command_line", "bench", "--json"),
+        *(sys.executable, "-m", "web", "bench", "--json"),
         cwd=ROOT,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,

@@ -21,7 +21,7 @@ async def test_a_whole_tender_is_rehearsed_in_under_four_minutes(tmp_path: Path)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = str(probe.getsockname()[1])
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "web.command_line", "rehearse", "--json", "--port", port),
+        *(sys.executable, "-m", "web", "rehearse", "--json", "--port", port),
         *("--data", str(tmp_path / "data"), "--out", str(tmp_path / "out")),
         cwd=ROOT,
         stdin=asyncio.subprocess.DEVNULL,

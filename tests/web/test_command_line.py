@@ -352,7 +352,7 @@ def test_a_witness_shows_the_key_it_keeps(tmp_path: Path) -> None:
 def sunbid(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own, as it is typed."""
     return subprocess.run(
-        [sys.executable, "-m", "web.command_line", *words],
+        [sys.executable, "-m", "web", *words],
         capture_output=True,
         text=True,
         check=False,

@@ -109,7 +109,7 @@ async def serving(
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """The HTTP process over this database."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "web.command_line", "serve"),
+        *(sys.executable, "-m", "web", "serve"),
         env={
             **os.environ,
             "PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}",

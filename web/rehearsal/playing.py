@@ -268,7 +268,7 @@ async def _witnesses(
     """Two witnesses as processes of their own, with their own keys and clocks."""
     children = [
         await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "web.command_line", "witness"),
+            *(sys.executable, "-m", "web", "witness"),
             *("--log", vkey, "--name", name, "--port", str(port)),
             *("--key", str(folder / "witnesses" / f"{name.split('/')[-1]}.key")),
             *("--demo-clock", settings.origin),
