@@ -235,8 +235,11 @@ async def test_inbox_choices_and_deliveries_hold_at_every_width_and_axe_finds_no
         async with open_page(chromium, f"{address}/inbox/choices", token=token) as shown:
             box = shown.locator("input[value='objection/sms']")
             await box.check()
-            async with shown.expect_response("**/api/v1/notification-choices") as answer:
+            # The page loads itself again once the choice is kept.
+            async with (
+                shown.expect_response("**/api/v1/notification-choices") as answer,
+                shown.expect_event("load"),
+            ):
                 await shown.get_by_role("button", name="保存").click()
             assert (await answer.value).status == 204
-            await shown.goto(f"{address}/inbox/choices")
             await expect(box).to_be_checked()
