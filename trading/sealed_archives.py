@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from kernel.crypto import sealing
+from kernel.crypto.zip_faults import UNREADABLE
 from kernel.errors import BrokenSeal, NotFound, TooMuch
 from kernel.store.documents import Documents
 from trading.uploading import sealed_drawer
@@ -62,8 +63,7 @@ async def from_archive(
         try:
             with zipfile.ZipFile(content) as archive:
                 return read(archive)
-        except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as fault:
-            # `zipfile` calls a way of packing that it does not know not implemented.
+        except UNREADABLE as fault:
             raise BrokenSeal("the bid is no archive that can be read") from fault
         except RuntimeError as fault:
             # `zipfile` answers so where a file in the archive has a password of its own.

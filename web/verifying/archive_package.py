@@ -34,6 +34,7 @@ from kernel.crypto.digests import (
 )
 from kernel.crypto.receipts import verify_proof
 from kernel.crypto.signing import PUBLIC_KEY_SIZE, Envelope, RelyingParty
+from kernel.crypto.zip_faults import UNREADABLE
 from kernel.errors import BrokenSeal
 from web.verifying.draw_transcript import TrustedLog
 from web.verifying.verdicts import Verdict
@@ -105,7 +106,7 @@ def read_package(path: Path) -> dict[str, bytes]:
             if len(names) != len(set(names)):
                 raise BrokenSeal("a name stands twice in the package")
             return {name: archive.read(name) for name in names}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as fault:
+    except (*UNREADABLE, RuntimeError) as fault:  # `RuntimeError` where a password is wanted
         raise BrokenSeal("this is no zip file") from fault
 
 
