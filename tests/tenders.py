@@ -31,11 +31,12 @@ from kernel.store.parties import payload_type
 from kernel.store.tables import CredentialRow, MembershipRow, OrganisationRow, PersonRow
 from kernel.store.transaction import Store, transaction
 from tests.tender_files import made_whole
-from trading import composing, drafting, inviting, lots, tendering
+from trading import composing, drafting, inviting, lots, splitting, tendering
 from trading.drafting import LotTerms, Nomination, ProjectTerms
 from trading.inviting import InvitationList
 from trading.rules.notice_contents import WorkKind
 from trading.rules.procedures import Procedure, SecurityForm
+from trading.rules.split_award import SplitAward
 from trading.rules.tender_file import tender_file_document
 from trading.tendering import SignedPapers
 
@@ -375,6 +376,7 @@ async def a_published_lot(
     project_id: ProjectId | None = None,
     *,
     invitation: InvitationList | None = None,
+    award_method: SplitAward | None = None,
     **changes: Any,
 ) -> PublishedLot:
     """A lot published by the agency, open for twenty-one days for everybody or for the invited."""
@@ -382,6 +384,9 @@ async def a_published_lot(
     if invitation is not None:
         async with transaction(store, actor=cast.agency.actor, now=NOW) as tx:
             await inviting.name_invited(tx, lot_id, invitation)
+    if award_method is not None:
+        async with transaction(store, actor=cast.agency.actor, now=NOW) as tx:
+            await splitting.name_award_method(tx, lot_id, award_method)
     papers = await signed_papers(store, cast.agency, lot_id)
     async with transaction(store, actor=cast.agency.actor, now=NOW) as tx:
         await tendering.publish_lot(tx, lot_id, papers)

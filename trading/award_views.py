@@ -103,6 +103,16 @@ class AwardTold:
     cautions: tuple[dict[str, Any], ...]
     digest: bytes
     entry_id: UUID
+    minutes: MinutesTold | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MinutesTold:
+    """How the tenderee chose: who decided, each one's vote by the candidate's name, the reasons."""
+
+    members: tuple[str, ...]
+    votes: tuple[tuple[str, str], ...]
+    reasons: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +122,7 @@ class Result:
     `closed` says whether the lot was ever closed, `owned` whether the reader acts for its tenderee
     or agency, `tendered` whether it was a tender and not another method of procurement.
     `first_wins` says whether the law names the first in rank here; `winner_article` is what the
-    choice stands on.
+    choice stands on. `award_method` is how the tenderee chooses where it split that off.
     """
 
     lot_id: LotId
@@ -136,6 +146,7 @@ class Result:
     tendered: bool
     first_wins: bool
     winner_article: str
+    award_method: dict[str, Any] | None
     objections: tuple[ObjectionTold, ...]
     reported_at: datetime | None = None
     report_digest: bytes | None = None
@@ -274,7 +285,9 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
         tx.session, [id for id in (project.tenderee_id, project.agency_id) if id is not None]
     )
     switches = await switches_for(tx, lot)
-    first_wins = names_first(switches, state_funded=project.state_funded)
+    first_wins = names_first(
+        switches, state_funded=project.state_funded, split=lot.award_method is not None
+    )
     bare: dict[str, Any] = {
         "lot_id": lot_id,
         "number": lot.number,
@@ -297,6 +310,7 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
         "tendered": switches.offers is Offers.SEALED_ONCE,
         "first_wins": first_wins,
         "winner_article": str(switches.winner_article if first_wins else BIDDING_LAW[40]),
+        "award_method": lot.award_method,
         "objections": await objections_to(tx, lot_id),
     }
     report = await report_in_force(tx, lot_id)
@@ -613,6 +627,17 @@ async def _award(tx: Transaction, lot_id: LotId, report: Report) -> AwardTold | 
         tuple(row.cautions),
         row.digest,
         await lots.entry_of(tx, lot_id, "AwardPublished"),
+        _minutes(row, names),
+    )
+
+
+def _minutes(row: AwardRow, names: dict[UUID, str]) -> MinutesTold | None:
+    if row.minutes is None:
+        return None
+    return MinutesTold(
+        tuple(row.minutes["members"]),
+        tuple((one["member"], names[UUID(one["bidder"])]) for one in row.minutes["votes"]),
+        row.minutes["reasons"],
     )
 
 

@@ -29,7 +29,13 @@ from kernel.working_days import beijing_day
 from trading import agency_letters, complaining, lots, objecting
 from trading.bound_bids import BoundBids, bound_bids
 from trading.counted_bids import counted_bids
-from trading.events import AwardNoticed, AwardPublished, CandidatesPublished, ResultNoticed
+from trading.events import (
+    AwardDecided,
+    AwardNoticed,
+    AwardPublished,
+    CandidatesPublished,
+    ResultNoticed,
+)
 from trading.handover import switches_for
 from trading.rules.agency_scope import AgencyAct
 from trading.rules.award_gates import (
@@ -46,6 +52,7 @@ from trading.rules.bid_admission import CitedBar
 from trading.rules.lot_lifecycle import LotMove, LotState, move_refusals
 from trading.rules.objection_window import ObjectionKind
 from trading.rules.procedures import Offers, Switches
+from trading.rules.split_award import Contender, Minutes, decision_refusals, minutes_in
 from trading.rules.winner_choice import (
     Candidate,
     SetAside,
@@ -53,6 +60,7 @@ from trading.rules.winner_choice import (
     WinnerChoice,
     winner_refusals,
 )
+from trading.splitting import split_of
 from trading.tables import (
     AwardNoticeRow,
     AwardRow,
@@ -229,7 +237,8 @@ async def award(tx: Transaction, lot_id: LotId, raw: bytes) -> Award:
     _, project = await lots.owned(tx, lot_id)
     statement = await verified_statement(tx, raw, "award", lot=lot_id, project=lot.project_id)
     report = await report_in_force(tx, lot_id)
-    winner_id, set_aside = _award_in(statement, report)
+    winner_id, set_aside, minutes = _award_in(statement, report)
+    split = split_of(lot)
     switches = await switches_for(tx, lot)
     bidders = [PartyId(bid.bidder_id) for bid in await counted_bids(tx.session, lot_id)]
     losers = [bidder for bidder in bidders if bidder != winner_id]
@@ -238,7 +247,17 @@ async def award(tx: Transaction, lot_id: LotId, raw: bytes) -> Award:
     gate = await _gate(tx, lot, bound.days_of(winner_id))
     bars = await _bars(tx, winner_id, switches)
     refusals = move_refusals(LotState(lot.state), LotMove.AWARD, suspended=lot.suspended)
-    refusals += _winner_refusals(report, winner_id, set_aside, project, switches, bound)
+    refusals += _winner_refusals(
+        report, winner_id, set_aside, project, switches, bound, split=split is not None
+    )
+    refusals += decision_refusals(
+        split,
+        minutes,
+        winner_id,
+        candidates=() if report is None else _contenders(report.candidates),
+        set_aside=set_aside.keys(),
+        left=set(map(PartyId, bound.left)),
+    )
     refusals += _gate_refusals(gate, bars, switches)
     if refusals or report is None:
         raise Refused(refusals)
@@ -270,11 +289,22 @@ async def award(tx: Transaction, lot_id: LotId, raw: bytes) -> Award:
         contract_due_on=due["contract"],
         report_due_on=due.get("report"),
         cautions=[one.as_json() for one in cautions],
+        minutes=None if minutes is None else minutes.plain(),
     )
     tx.session.add(row)
     await tx.session.flush()
 
     lots.move(tx, lot, LotMove.AWARD)
+    if split is not None and minutes is not None:
+        tx.record(
+            AwardDecided(
+                lot_id,
+                method=str(split.method),
+                winner_id=winner_id,
+                minutes=minutes.plain(),
+                statement_digest=statement.digest,
+            )
+        )
     _tell_everyone(tx, row, won.name, losers, report.row.report_digest)
 
     return Award(
@@ -286,6 +316,19 @@ async def award(tx: Transaction, lot_id: LotId, raw: bytes) -> Award:
         row.report_due_on,
         told=len(losers) + 1,
         cautions=tuple(cautions),
+    )
+
+
+@by(Role.TENDEREE)
+async def candidates_left(tx: Transaction, lot_id: LotId) -> tuple[PartyId, ...]:
+    """The candidates of an own lot whom their bids bind no longer, as the minutes must say."""
+    lot, _ = await lots.owned(tx, lot_id)
+    report = await report_in_force(tx, lot_id)
+    bound = await bound_bids(tx, lot)
+    return tuple(
+        PartyId(one.bidder_id)
+        for one in (() if report is None else report.candidates)
+        if one.bidder_id in bound.left
     )
 
 
@@ -330,6 +373,10 @@ def _candidates(rows: Sequence[RankedBidRow]) -> tuple[Candidate, ...]:
     return tuple(Candidate(PartyId(one.bidder_id), one.name, one.rank) for one in rows)
 
 
+def _contenders(rows: Sequence[RankedBidRow]) -> tuple[Contender, ...]:
+    return tuple(Contender(PartyId(one.bidder_id), one.name, one.rank, one.price) for one in rows)
+
+
 async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any]:
     sheets = {
         row.bid_id: row.sheet or {}
@@ -349,6 +396,7 @@ async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any
         "ranking": [_ranked(one) for one in report.ranking],
         "rejected": [_rejected(one) for one in report.rejected],
         "objections": _objections_how(await switches_for(tx, lot)),
+        **({"award_method": lot.award_method} if lot.award_method else {}),
     }
 
 
@@ -433,7 +481,7 @@ def _is_words(told: object) -> bool:
 
 def _award_in(
     statement: Statement, report: Report | None
-) -> tuple[PartyId, dict[PartyId, SetAside]]:
+) -> tuple[PartyId, dict[PartyId, SetAside], Minutes | None]:
     told = statement.payload
     if "report" in told and (report is None or told["report"] != b64u(report.row.report_digest)):
         raise BrokenSeal("the statement rests on another report")
@@ -447,7 +495,8 @@ def _award_in(
             _short(one["document"]),
             _short(one.get("found_by", "")),
         )
-    return _party(told["winner"]), passed_over
+    minutes = minutes_in(told["minutes"]) if "minutes" in told else None
+    return _party(told["winner"]), passed_over, minutes
 
 
 def _short(told: object) -> str:
@@ -506,6 +555,8 @@ def _winner_refusals(
     project: ProjectRow,
     switches: Switches,
     bound: BoundBids,
+    *,
+    split: bool,
 ) -> list[Refusal]:
     if report is None:
         return []
@@ -516,6 +567,7 @@ def _winner_refusals(
         state_funded=project.state_funded,
         all_rejected=report.row.all_rejected,
         lapsed=frozenset(map(PartyId, bound.left)),
+        split=split,
     )
     return winner_refusals(choice, switches)
 

@@ -99,6 +99,15 @@ class InviteesNamed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AwardMethodNamed(Event):
+    """A draft says how its winner is chosen among the candidates, or no longer; its owners know."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    method: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class BidderInvited(Event):
     """An organisation was invited to bid; no other hears of it, nor how many there are."""
 
@@ -534,6 +543,17 @@ class AwardPublished(Event):
     statement_digest: bytes
     contract_due_on: date
     report_due_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class AwardDecided(Event):
+    """The tenderee chose among the candidates by the method of its notice; `minutes` say how."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    method: str
+    winner_id: UUID
+    minutes: dict[str, object]
+    statement_digest: bytes
 
 
 # ── listings (挂牌竞价) ─────────────────────────────────────────────────────────────────────────

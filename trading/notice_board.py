@@ -183,6 +183,7 @@ class Notice:
     document: TenderDocument | None
     by_invitation: bool
     kept_from: bool
+    award_method: Mapping[str, Any] | None
 
     @property
     def times(self) -> Times:
@@ -415,6 +416,7 @@ async def notice(tx: Transaction, lot_id: UUID) -> Notice:
         None if kept_from else await _document(tx, lot),
         await inviting.is_by_invitation(tx, lot.id),
         kept_from,
+        lot.award_method,
     )
 
 

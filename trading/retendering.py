@@ -49,6 +49,8 @@ async def tender_again(tx: Transaction, lot_id: LotId) -> LotId:
 
     draft_id = await drafting.draft_lot(tx, ProjectId(lot.project_id), await _terms_of(tx, lot))
     await tx.session.flush()
+    draft = await tx.session.get_one(LotRow, draft_id)
+    draft.award_method = lot.award_method
     tx.session.add(RetenderRow(lot_id=draft_id, replaces_id=lot_id, begun_at=tx.now))
     files = await tx.session.scalars(
         select(TenderDocumentRow).where(

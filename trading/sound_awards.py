@@ -1,21 +1,25 @@
 """Whether what is stored of reports, objections, awards and contracts agrees with the journal.
 
 A report accounts for exactly the bids that were opened; an objection that waits holds its lot; an
-award has one winner, and all who bid were told of it at its very moment; a contract costs what was
+award has one winner, and all who bid were told of it at its very moment; where it was split from
+the evaluation the method is the notice's and the choice the one it makes; a contract costs what was
 awarded, and bears two signatures, as each of its changes does.
 """
 
 from __future__ import annotations
 
 import json
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from kernel.crypto.digests import sha256
 from kernel.crypto.signing import Envelope
+from kernel.identifiers import PartyId
 from kernel.store.journal import records_by_id
 from trading.counted_bids import counted_bids
+from trading.rules.split_award import Contender, decision_refusals, minutes_in, split_in
 
 REPORTED = ("evaluated", "candidates_published", "cleared_for_award", "awarded")
 ENDS = ("awarded", "failed", "cancelled")
@@ -49,6 +53,19 @@ _AWARDS = text(
 _NOTICES = text(
     "SELECT bidder_id, won, entry_id, noticed_at FROM trading.award_notice WHERE lot_id = :lot"
 )
+_METHODS = text(
+    "SELECT l.id FROM trading.lot l JOIN trading.notice n ON n.lot_id = l.id"
+    " WHERE n.kind = 'tender' AND n.body -> 'award_method' IS DISTINCT FROM l.award_method"
+)
+_DECISIONS = text(
+    "SELECT l.id, l.award_method, a.minutes, a.winner_id, a.round, a.set_aside"
+    " FROM trading.award a JOIN trading.lot l ON l.id = a.lot_id"
+    " WHERE l.award_method IS NOT NULL OR a.minutes IS NOT NULL"
+)
+_CANDIDATES = text(
+    "SELECT bidder_id, name, rank, price FROM trading.ranked_bid"
+    " WHERE lot_id = :lot AND round = :round AND candidate"
+)
 _CONTRACTS = text(
     "SELECT c.lot_id, c.statement, c.entry_id, c.digest, c.price = a.price AS as_awarded,"
     " s.awarded = a.price AS settled_so FROM trading.contract c"
@@ -64,6 +81,7 @@ async def award_faults(connection: AsyncConnection) -> list[str]:
         *await _reports(connection),
         *await _objections(connection),
         *await _awards(connection),
+        *await _decisions(connection),
         *await _contracts(connection),
     ]
 
@@ -114,6 +132,29 @@ async def _awards(connection: AsyncConnection) -> list[str]:
         }
         if kinds != due or any(row.won != (row.bidder_id == award.winner_id) for row in notices):
             faults.append(f"the journal tells the award of lot {award.id} otherwise")
+    return faults
+
+
+async def _decisions(connection: AsyncConnection) -> list[str]:
+    """Splits that are not the notice's, and awards that the published method does not make."""
+    faults = [
+        f"lot {row.id} is awarded by another method than its notice names"
+        for row in await connection.execute(_METHODS)
+    ]
+    for row in (await connection.execute(_DECISIONS)).all():
+        found = (await connection.execute(_CANDIDATES, {"lot": row.id, "round": row.round})).all()
+        minutes = None if row.minutes is None else minutes_in(row.minutes)
+        refusals = decision_refusals(
+            None if row.award_method is None else split_in(row.award_method),
+            minutes,
+            row.winner_id,
+            candidates=[
+                Contender(PartyId(one.bidder_id), one.name, one.rank, one.price) for one in found
+            ],
+            set_aside={PartyId(UUID(one["bidder"])) for one in row.set_aside},
+            left=() if minutes is None else minutes.left,
+        )
+        faults += [f"the award of lot {row.id} is not as decided: {one.code}" for one in refusals]
     return faults
 
 

@@ -74,7 +74,8 @@ class LotRow(Row, table=True):
     the reasons, by cause, for which the lot is suspended. `notice` holds the notice's own words and
     `plan` the times the draft proposes: proposals until they are signed. `deal_code` is the unified
     code of the deal (统一交易标识码), given when the lot is published. `prequalified` says that
-    only who passed a prequalification may bid (资格预审); its notice sets it.
+    only who passed a prequalification may bid (资格预审); its notice sets it. `award_method` is how
+    the tenderee chooses among the candidates where it split that off (评定分离), else None.
     """
 
     __tablename__ = "lot"
@@ -120,6 +121,7 @@ class LotRow(Row, table=True):
     published_at: datetime | None = Field(default=None, sa_type=Instant)
     deal_code: str | None = Field(default=None, unique=True)
     prequalified: bool = False
+    award_method: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
 
 
 class LawfulMoveRow(Row, table=True):
@@ -758,6 +760,7 @@ class AwardRow(Row, table=True):
     """A lot's award: whose, at what price, on whose signature, and what is due by when after it.
 
     `set_aside` names candidates ranked before the winner, each with its ground and document.
+    `minutes` say who decided and why where the award was split from the evaluation, else None.
     """
 
     __tablename__ = "award"
@@ -775,6 +778,7 @@ class AwardRow(Row, table=True):
     awarded_at: datetime = Field(sa_type=Instant)
     contract_due_on: date
     report_due_on: date | None = None
+    minutes: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     cautions: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
 
 

@@ -57,6 +57,7 @@ from trading import (
     inviting,
     lots,
     numbering,
+    splitting,
 )
 from trading.composing import ComposedFile
 from trading.document_versions import told_versions
@@ -88,6 +89,7 @@ from trading.rules.prequalification import access_refusals, publication_refusals
 from trading.rules.procedures import Procedure, SecurityForm, Switches, switches_of
 from trading.rules.rule_book import Bound
 from trading.rules.sheet_fields import sheet_refusals
+from trading.rules.split_award import announcement_refusals
 from trading.rules.tender_checkup import (
     Patient,
     Violation,
@@ -369,13 +371,22 @@ async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow) -> _Tender:
             *key_refusals(custody),
             *await drafting.agency_bars(tx, project.agency_id, procedure),
             *invitation_refusals(invitation, switches),
+            *announcement_refusals(
+                splitting.split_of(lot),
+                switches,
+                state_funded=project.state_funded,
+                on=beijing_day(tx.now),
+            ),
             *cataloguing.catalogue_grounds(tx, scope, stated=True),
             *await _scope_grounds(tx, lot, project),
             *publication_refusals(
                 await lot_phase(tx, lot), switches_of(procedure, on=beijing_day(tx.now)).regime
             ),
         ),
-        tuple(cataloguing.catalogue_cautions(tx, scope)),
+        (
+            *cataloguing.catalogue_cautions(tx, scope),
+            *splitting.split_cautions(lot, project, switches),
+        ),
         composed,
         invited,
     )
@@ -609,6 +620,7 @@ def _notice_document(
         "opening_policy": b64u(policy_digest),
         **({"prequalified": True} if lot.prequalified else {}),
         **({"answers": answers} if answers else {}),
+        **({"award_method": lot.award_method} if lot.award_method else {}),
         **({"invited": b64u(tender.invited)} if tender.invited else {}),
     }
 

@@ -25,6 +25,8 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "PrequalificationEnded": Words("资格预审结束", "Prequalification over"),
         "AgencyAuthorised": Words("招标人委托代理机构", "Agency authorised"),
         "ArchiveTaken": Words("取得归档包", "Archive package taken"),
+        "AwardDecided": Words("按载明的方法定标", "Winner chosen by the published method"),
+        "AwardMethodNamed": Words("拟定定标方法", "Method of the award drafted"),
         "AwardNoticed": Words("发出中标通知书", "Award notice sent"),
         "AwardPublished": Words("定标并公告结果", "Award made and published"),
         "AwardReported": Words("提交招标投标情况书面报告", "Report on the award received"),

@@ -28,8 +28,8 @@ def _says(required: str, optional: str = "signed_at") -> Form:
 _TENDER_NOTICE = (
     "code project_name number name procedure category region funding_source tenderee agency"
     " estimate ceiling_price bid_security sheet_fields scheme security_forms words documents"
-    " answers invited prequalified documents_from documents_until bids_due_at timetable"
-    " opening_policy"
+    " answers award_method invited prequalified documents_from documents_until bids_due_at"
+    " timetable opening_policy"
 )
 
 FORMS: Final[Mapping[str, Form]] = {
@@ -94,12 +94,12 @@ FORMS: Final[Mapping[str, Form]] = {
     "validity-answer": _says("lot number agreed signed_at", "project"),
     # the result
     "candidates": _says(
-        "project lot report days candidates ranking rejected objections signed_at", ""
+        "project lot report days candidates ranking rejected objections signed_at", "award_method"
     ),
     "objection": _says("lot about request grounds evidence signed_at", "project interest"),
     "answer": _says("lot objection words signed_at", "project"),
     "objection-withdrawal": _says("lot objection reason signed_at", "project"),
-    "award": _says("lot winner signed_at", "project report set_aside"),
+    "award": _says("lot winner signed_at", "project report set_aside minutes"),
     # the contract; both sides sign the very same words
     "award-report": _says("project lot award content words signed_at", ""),
     "contract": _says(

@@ -25,6 +25,7 @@ from web import frame, live, problems, request_scope, same_origin, security_head
 from web.client import Client
 from web.pages import STATIC
 from web.routes import (
+    award_method_desk,
     blacklist_register,
     file_desk,
     invitation_desk,
@@ -58,6 +59,7 @@ def tender_house(store: Store, settings: Settings) -> FastAPI:
         sign_in_gate,
         tender_desk,
         file_desk,
+        award_method_desk,
         invitation_desk,
         library_desk,
         prequalification_desk,

@@ -117,6 +117,10 @@ class House:
             ),
             "GET /desk/lots/{lot_id}": (agency, f"/desk/lots/{lot}"),
             "GET /desk/lots/{lot_id}/edit": (agency, f"/desk/lots/{self.draft_id}/edit"),
+            "GET /desk/lots/{lot_id}/award-method": (
+                agency,
+                f"/desk/lots/{self.draft_id}/award-method",
+            ),
             "GET /desk/lots/{lot_id}/invited": (agency, f"/desk/lots/{self.draft_id}/invited"),
             "GET /desk/lots/{lot_id}/file": (agency, f"/desk/lots/{self.draft_id}/file"),
             "GET /desk/lots/{lot_id}/file/figures": (

@@ -573,6 +573,25 @@ _AWARD: Final = (
         ALL,
         warns=True,
     ),
+    Entry(
+        "AW-20",
+        "评定分离的，招标文件应当载明定标方法和定标因素，招标人按其定标并说明理由",
+        (LAW[19], LAW[40]),
+        TENDERING,
+    ),
+    Entry(
+        "AW-21",
+        "不得采用抽签、摇号、抓阄等方式直接选择中标人",
+        (CONDUCT_OPINIONS[2],),
+        TENDERING,
+    ),
+    Entry(
+        "AW-22",
+        "国有资金占控股或者主导地位的依法必须招标项目，评定分离仅以试点规定为依据",
+        (REG[55],),
+        MANDATORY,
+        warns=True,
+    ),
 )
 
 _REDRESS: Final = (

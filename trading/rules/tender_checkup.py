@@ -98,6 +98,13 @@ GROUNDS: Final[Mapping[str, tuple[tuple[str, str], BlockKind]]] = MappingProxyTy
             ),
             (("SC-07", "SC-08"), _NOTICE),
         ),
+        **dict.fromkeys(
+            ("may_not_split", "no_award_factors", "no_award_committee"),
+            (("AW-20", "AW-20"), BlockKind.EVALUATION),
+        ),
+        "lots_drawn": (("AW-21", "AW-21"), BlockKind.EVALUATION),
+        "no_split_basis": (("AW-04", "AW-04"), BlockKind.EVALUATION),
+        "split_on_pilot_rules": (("AW-22", "AW-22"), BlockKind.EVALUATION),
         "no_exemption_document": (("SC-06", "SC-06"), _NOTICE),
         "gap_left": (("NO-23", "NO-23"), _RULES),
         "no_template": (("NO-23", "NO-23"), _RULES),

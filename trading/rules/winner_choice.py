@@ -71,7 +71,8 @@ class SetAside:
 class WinnerChoice:
     """Whom the tenderee wants to name, out of which candidates.
 
-    `state_funded` says that state money controls or dominates the project.
+    `state_funded` says that state money controls or dominates the project, `split` that the notice
+    named a method by which the tenderee chooses (评定分离).
     """
 
     chosen: PartyId
@@ -81,10 +82,16 @@ class WinnerChoice:
     all_rejected: bool = False
     lapsed: frozenset[PartyId] = frozenset()
     """Those whose bids stopped binding them because they did not agree to a longer validity."""
+    split: bool = False
 
 
-def names_first(switches: Switches, *, state_funded: bool) -> bool:
-    """Whether the law names the winner here: the first in rank who is not set aside."""
+def names_first(switches: Switches, *, state_funded: bool, split: bool = False) -> bool:
+    """Whether the law names the winner here: the first in rank who is not set aside.
+
+    Not where the notice split the award from the evaluation and the procedure lets it.
+    """
+    if split and switches.may_split_award:
+        return False
     match switches.winner:
         case Winner.RANK_ONE:
             return True
@@ -120,8 +127,12 @@ def winner_refusals(choice: WinnerChoice, switches: Switches) -> list[Refusal]:
     if chosen.party_id in choice.lapsed:
         reason = f"{chosen.name}未同意延长投标有效期，其投标已经失效"
         refusals.append(Refusal("bid_lapsed", CIVIL_CODE[478], reason))
-    if names_first(switches, state_funded=choice.state_funded):
+    if names_first(switches, state_funded=choice.state_funded, split=choice.split):
         refusals += _passed_over(choice, chosen, switches)
+    elif choice.split:
+        # Whoever is set aside is out of the choice, so each must be so with a document.
+        for one in choice.set_aside.values():
+            refusals += set_aside_refusals(one)
     return refusals
 
 

@@ -130,6 +130,7 @@ async def _rendered(request: Request, tx: Transaction, lot_id: UUID, template: s
         grounds=GROUND_NAMES,
         draws=await draw_history.draws_of_lot(tx, LotId(lot_id)),
         may_award=seen.owned and tx.actor.role is Role.TENDEREE,
+        left=await _left(tx, seen),
         objectable=await award_views.objectable(tx, LotId(lot_id)),
         complaints=await complaint_views.complaints_about(tx, LotId(lot_id)),
         award_void=await complaint_views.void_award(tx, LotId(lot_id)),
@@ -143,6 +144,14 @@ async def _proposed(tx: Transaction, seen: Result) -> dict[str, Any] | None:
     if seen.state is not LotState.EVALUATED or not seen.owned:
         return None
     return await awarding.candidates_notice(tx, seen.lot_id)
+
+
+async def _left(tx: Transaction, seen: Result) -> list[str]:
+    """Whom no bid binds any longer, for the minutes of whoever decides now."""
+    deciding = seen.owned and tx.actor.role is Role.TENDEREE and seen.award_method is not None
+    if not deciding or seen.state is not LotState.CLEARED_FOR_AWARD:
+        return []
+    return [str(one) for one in await awarding.candidates_left(tx, seen.lot_id)]
 
 
 def _steps(seen: Result) -> list[dict[str, Any]]:

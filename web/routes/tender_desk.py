@@ -642,6 +642,7 @@ async def desk_lot_page(request: Request, tx: Act, lot_id: UUID) -> Response:
         shown=_papers_shown(papers),
         filed=draft.line.procedure in FILED,
         by_invitation=switches_of(draft.line.procedure, on=beijing_day(tx.now)).invitation,
+        may_split=switches_of(draft.line.procedure, on=beijing_day(tx.now)).may_split_award,
         custodians=await _custodians_to_choose(tx),
         words={key: label for key, (label, _) in {**REQUIRED_WORDS, **AGENCY_WORDS}.items()},
         own_words=OWN_WORDS,

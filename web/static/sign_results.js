@@ -33,7 +33,23 @@ function award(form) {
     });
   }
   const said = { lot: form.dataset.lot, winner, report: form.dataset.report };
-  return set_aside.length ? { ...said, set_aside } : said;
+  if (set_aside.length) said.set_aside = set_aside;
+  const written = form.querySelector("[data-minutes]");
+  if (written) said.minutes = minutes(written, form.elements.reasons.value.trim());
+  return said;
+}
+
+// Who decided, each one's vote where they vote, and the reasons.
+function minutes(written, reasons) {
+  const members = [];
+  const votes = [];
+  for (const line of written.querySelectorAll("[data-member]")) {
+    const member = line.querySelector("input").value.trim();
+    const vote = line.querySelector("select");
+    members.push(member);
+    if (vote) votes.push({ member, bidder: vote.value });
+  }
+  return { members, votes, reasons, left: JSON.parse(written.dataset.left) };
 }
 
 const ACTS = [

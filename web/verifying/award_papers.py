@@ -33,6 +33,14 @@ from kernel.crypto.digests import (
 from kernel.crypto.receipts import verify_proof
 from kernel.crypto.signing import Envelope
 from kernel.errors import BrokenSeal
+from kernel.identifiers import PartyId
+from trading.rules.split_award import (
+    Contender,
+    SplitAward,
+    decision_refusals,
+    minutes_in,
+    split_in,
+)
 from web.verifying.draw_transcript import TrustedLog
 from web.verifying.verdicts import Verdict
 from web.verifying.vouchers import PaperKeys, Vouchers, keys_beside, policy_in_force
@@ -119,6 +127,7 @@ class _Award:
             ("the ranking is in order, and the candidates are its first", self.check_ranking),
             ("the award names one of the candidates, as published", self.check_winner),
             ("whoever was ranked before was set aside, with a document", self.check_passed_over),
+            ("a split award was decided by the published method", self.check_decision),
             ("the candidates were published until their days were over", self.check_days),
         ]
 
@@ -191,10 +200,30 @@ class _Award:
             for one in list_of(self.award.told.get("set_aside", []), at_most=LIST_MAX)
             if isinstance(one, dict)
         }
-        for better in self._candidates()[: self._winner()["rank"] - 1]:
+        before = self._winner()["rank"] - 1
+        for better in () if self._split() else self._candidates()[:before]:
             document = aside.get(better["bidder"], "")
             _require(bool(document.strip()), f"{better['name']} was passed over without a document")
         _require(self._winner()["bidder"] not in aside, "the winner was set aside")
+
+    def check_decision(self) -> None:
+        split, told = self._split(), self.award.told
+        minutes = minutes_in(told["minutes"]) if "minutes" in told else None
+        aside = list_of(told.get("set_aside", []), at_most=LIST_MAX)
+        refusals = decision_refusals(
+            split,
+            minutes,
+            PartyId(UUID(self._winner()["bidder"])),
+            candidates=[
+                Contender(
+                    PartyId(UUID(one["bidder"])), one["name"], one["rank"], Decimal(one["price"])
+                )
+                for one in self._candidates()
+            ],
+            set_aside={PartyId(UUID(text_of(_dict(one)["bidder"]))) for one in aside},
+            left=() if minutes is None else minutes.left,
+        )
+        _require(not refusals, "; ".join(one.code for one in refusals))
 
     def check_days(self) -> None:
         until = parse_instant(self.logged["candidates"].facts["until"])
@@ -216,6 +245,10 @@ class _Award:
             "awarded": self.logged["award"].at,
             "log": self.keys.vouchers.log,
         }
+
+    def _split(self) -> SplitAward | None:
+        told = self.candidates.told.get("award_method")
+        return None if told is None else split_in(told)
 
     def _candidates(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.logged["candidates"].facts["candidates"]
