@@ -106,25 +106,27 @@ async def compile_report(tx: Transaction, committee_id: CommitteeId, *, argued: 
     brief = await committees.brief_of(tx, file)
     if len(argued) > ARGUED_MAX:
         raise Malformed(f"an argument has at most {ARGUED_MAX} characters")
-    bids = await handover.opened_bids(tx, file.lot_id)
-    motions = await reviewing.motions_of(tx, file)
+    bids, motions = await _before_the_committee(tx, file)
     sheets = await committees.sheets_of(tx, file.member_ids)
     scheme = await scoring.scheme_of(tx, file)
     rejected = rejected_bids(motions, file.member_ids)
 
-    refusals = readiness_refusals(
+    refusals = list(await handover.last_prices_due(tx, file.lot_id))
+    refusals += readiness_refusals(
         open_motions=sum(outcome(one, file.member_ids) is MotionOutcome.OPEN for one in motions),
         unrevealed=0 if len(rejected) == len(bids) else _unrevealed(sheets),
         unpriced=sum(one.price <= 0 for one in bids if str(one.bid_id) not in rejected),
         k_due=scheme.formula is not None and bool(scheme.formula.k_set),
         signed=bool(await _signatures(tx, file)),
     )
-    refusals += continuation_refusals(
-        len(bids) - len(rejected),
-        regime=brief.regime,
-        argued=argued,
-        rejects_all=len(rejected) == len(bids),
-    )
+    if not brief.prices_confidential:
+        # How few last prices suffice after talks nobody here has read; the call warned of it.
+        refusals += continuation_refusals(
+            len(bids) - len(rejected),
+            regime=brief.regime,
+            argued=argued,
+            rejects_all=len(rejected) == len(bids),
+        )
     if refusals:
         raise Refused(refusals)
     reckoned = _reckoned(file, brief, scheme, bids, motions, sheets)
@@ -465,8 +467,9 @@ def _bid_told(bid: OpenedBid) -> dict[str, object]:
 
 async def _hand_back(tx: Transaction, file: CommitteeFile, brief: LotBrief, row: ReportRow) -> None:
     """Give the report to trading, move the lot by it, and end the session: all or nothing."""
-    bids = {str(one.bid_id): one for one in await handover.opened_bids(tx, file.lot_id)}
-    motions = await _carried(tx, file)
+    opened, every = await _before_the_committee(tx, file)
+    bids = {str(one.bid_id): one for one in opened}
+    motions = [one for one in every if outcome(one, file.member_ids) is MotionOutcome.CARRIED]
     sheets = await committees.sheets_of(tx, file.member_ids)
     reckoned = _reckoned(
         file,
@@ -507,9 +510,23 @@ async def _hand_back(tx: Transaction, file: CommitteeFile, brief: LotBrief, row:
     tx.session.add(row)
 
 
-async def _carried(tx: Transaction, file: CommitteeFile) -> list[RejectionMotion]:
+async def _before_the_committee(
+    tx: Transaction, file: CommitteeFile
+) -> tuple[list[OpenedBid], list[RejectionMotion]]:
+    """The bids that the report accounts for, and the motions on them.
+
+    Whoever left the talks before its last price has no part in it, unless the committee had
+    rejected its bid before.
+    """
     motions = await reviewing.motions_of(tx, file)
-    return [one for one in motions if outcome(one, file.member_ids) is MotionOutcome.CARRIED]
+    rejected = rejected_bids(motions, file.member_ids)
+    bids = [
+        one
+        for one in await handover.opened_bids(tx, file.lot_id)
+        if not one.gone or str(one.bid_id) in rejected
+    ]
+    named = {str(one.bid_id) for one in bids}
+    return bids, [one for one in motions if one.bid in named]
 
 
 def _first_of_each(motions: Sequence[RejectionMotion]) -> list[RejectionMotion]:

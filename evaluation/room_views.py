@@ -38,6 +38,7 @@ from kernel.store.parties import relying_party
 from kernel.store.tables import PlatformRow
 from kernel.store.transaction import Transaction
 from trading import handover
+from trading.handover import LastPrices, ProvenPrice
 
 REPORT_MAX: Final = 64 << 20
 
@@ -305,8 +306,9 @@ async def supervised_rooms(tx: Transaction) -> list[SupervisedRoom]:
 async def published_record(tx: Transaction, lot_id: LotId) -> PublishedEvaluation:
     """The evaluation with everything needed to reckon it again, once candidates are published.
 
-    The supervisor, the tenderee and its agency may ask from the report on. `NotFound` for anyone
-    else, and before.
+    The supervisor, the tenderee and its agency may ask from the report on, and after talks only
+    they, since the record holds what every supplier asked for. `NotFound` for anyone else, and
+    before.
     """
     brief = await handover.lot_brief(tx, lot_id)
     entitled = tx.actor.role is Role.SUPERVISOR or (
@@ -315,13 +317,14 @@ async def published_record(tx: Transaction, lot_id: LotId) -> PublishedEvaluatio
     )
     file = await committees.find_of_lot(tx, lot_id)
     report = None if file is None else await tx.session.get(ReportRow, file.id)
-    may_know = brief.published() or (entitled and brief.reported())
+    public = brief.published() and not brief.prices_confidential
+    may_know = public or (entitled and brief.reported())
     if file is None or report is None or report.handed_back_at is None or not may_know:
         raise NotFound("no published evaluation")
     sheets = await committees.sheets_of(tx, file.member_ids)
     signatures = await _answers(tx, file, report.digest)
     numbers = {one.id: one.number for one in file.members}
-    bundle = {
+    bundle: dict[str, Any] = {
         "v": "ebid-evaluation-record/1",
         "report": b64(report.document),
         "commitments": [
@@ -340,6 +343,10 @@ async def published_record(tx: Transaction, lot_id: LotId) -> PublishedEvaluatio
         ],
         "keys": await _keys(tx, signatures, sheets),
     }
+    priced = await handover.last_prices(tx, lot_id) if brief.prices_confidential else None
+    if priced is not None:
+        bundle["last_prices"] = [_priced_told(one) for one in priced.prices]
+        bundle["keys"]["signers"] |= _price_keys(priced)
     entries = {
         f"committed/{numbers[member]}/{row.round}": row.committed_entry
         for member, rows in sheets.items()
@@ -356,6 +363,9 @@ async def published_record(tx: Transaction, lot_id: LotId) -> PublishedEvaluatio
         for row in rows
         if row.revealed_entry is not None
     }
+    if priced is not None:
+        entries["called"] = priced.call_entry
+        entries |= {f"priced/{one.bid_id}": one.entry_id for one in priced.prices}
     assert report.handed_back_entry is not None
     entries["handed_back"] = report.handed_back_entry
     return PublishedEvaluation(bundle, entries)
@@ -461,6 +471,21 @@ async def _keys(
     if any(keyid.startswith(WEBAUTHN) for keyid in signers):
         found["relying_party"] = {"id": passkeys.rp_id, "origins": sorted(passkeys.origins)}
     return found
+
+
+def _priced_told(one: ProvenPrice) -> dict[str, str]:
+    return {
+        "bid": str(one.bid_id),
+        "keyid": one.keyid,
+        "statement": b64(one.statement),
+        "opening_keyid": one.opening_keyid,
+        "opening": b64(one.opening),
+    }
+
+
+def _price_keys(priced: LastPrices) -> dict[str, str]:
+    found = {one.keyid: b64u(one.public_key) for one in priced.prices}
+    return found | {one.opening_keyid: b64u(one.opening_public_key) for one in priced.prices}
 
 
 async def _motions(tx: Transaction, file: CommitteeFile, own: MemberRow | None) -> list[Motion]:

@@ -226,6 +226,7 @@ async def commit(tx: Transaction, committee_id: CommitteeId, raw: bytes) -> int:
             bids=await valid_bids(tx, file),
             regime=brief.regime,
         )
+    refusals += await handover.last_prices_due(tx, file.lot_id)
     if refusals:
         raise Refused(refusals)
 

@@ -7,7 +7,7 @@ was cancelled before it, never.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -36,6 +36,7 @@ from trading.objecting import Objectable
 from trading.rules.lot_lifecycle import LotState, was_closed
 from trading.rules.objection_window import ObjectionKind, objection_article
 from trading.rules.paper_numbers import PaperKind, PaperNumber
+from trading.rules.price_talks import prices_are_read_out
 from trading.rules.procedures import Offers, Procedure, switches_of
 from trading.rules.winner_choice import names_first
 from trading.tables import (
@@ -49,6 +50,7 @@ from trading.tables import (
     OpenedBidRow,
     OpeningRow,
     ProjectRow,
+    RankedBidRow,
 )
 
 ANYONE: Final = tuple(Role)
@@ -64,12 +66,15 @@ TOLD: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class PlacedBid:
-    """One bid as the result shows it; `words` are what the notice says of a candidate."""
+    """One bid as the result shows it; `words` are what the notice says of a candidate.
+
+    After talks the price is told to nobody but those who tender, the supervisor, and its supplier.
+    """
 
     bidder_id: UUID
     name: str
     rank: int
-    price: Decimal
+    price: Decimal | None
     total: Decimal
     parts: tuple[tuple[str, Decimal], ...]
     candidate: bool
@@ -160,16 +165,16 @@ class Result:
     rejected: tuple[FallenBid, ...] = ()
     unopened: tuple[FallenBid, ...] = ()
     award: AwardTold | None = None
+    scored: bool = False
+    """Whether bids earned points, and were not ordered by their prices alone."""
+
+    prices_told: bool = True
+    """Whether everybody may know what each bidder asked for."""
 
     @property
     def candidates(self) -> tuple[PlacedBid, ...]:
         """Those recommended, the first in rank first."""
         return tuple(one for one in self.ranking if one.candidate)
-
-    @property
-    def scored(self) -> bool:
-        """Whether bids earned points, and were not ordered by their prices alone."""
-        return any(one.parts for one in self.ranking)
 
     @property
     def told(self) -> bool:
@@ -319,6 +324,9 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
     if report is None or published is None or lot.state not in TOLD:
         return Result(**bare)
     notice = _said_in(published.statement)
+    read_out = prices_are_read_out(switches)
+    knows_all = read_out or bare["owned"] or tx.actor.role is Role.SUPERVISOR
+    own = tx.actor.party_id if tx.actor.role is Role.BIDDER else None
     opened = (
         await tx.session.scalars(select(OpenedBidRow).where(col(OpenedBidRow.lot_id) == lot_id))
     ).all()
@@ -331,8 +339,10 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
         candidates_entry=await lots.entry_of(tx, lot_id, "CandidatesPublished"),
         objection_channel=str(notice["objections"]),
         cautions=tuple(published.cautions),
-        ranking=_ranking(report, notice),
-        rejected=_rejected(report, opened),
+        ranking=_ranking(report, notice, knows=lambda bidder: bidder == own or knows_all),
+        rejected=_rejected(report, opened if read_out else ()),
+        scored=any(one.parts for one in report.ranking),
+        prices_told=read_out,
         unopened=await _unopened(tx, opened),
         award=await _award(tx, lot_id, report),
     )
@@ -572,7 +582,9 @@ def _said_in(statement: bytes) -> dict[str, Any]:
     return told
 
 
-def _ranking(report: Report, notice: dict[str, Any]) -> tuple[PlacedBid, ...]:
+def _ranking(
+    report: Report, notice: dict[str, Any], *, knows: Callable[[UUID], bool]
+) -> tuple[PlacedBid, ...]:
     fixed = {"bidder", "name", "rank", "price", "total"}
     words = {
         one["bidder"]: {key: str(one[key]) for key in one.keys() - fixed}
@@ -583,9 +595,9 @@ def _ranking(report: Report, notice: dict[str, Any]) -> tuple[PlacedBid, ...]:
             row.bidder_id,
             row.name,
             row.rank,
-            row.price,
+            row.price if knows(row.bidder_id) else None,
             Decimal(points_text(row.total)),
-            tuple((one["label"], Decimal(one["points"])) for one in row.parts),
+            _parts(row) if knows(row.bidder_id) else (),
             row.candidate,
             words.get(str(row.bidder_id), {}),
         )
@@ -593,10 +605,16 @@ def _ranking(report: Report, notice: dict[str, Any]) -> tuple[PlacedBid, ...]:
     )
 
 
+def _parts(row: RankedBidRow) -> tuple[tuple[str, Decimal], ...]:
+    return tuple((one["label"], Decimal(one["points"])) for one in row.parts)
+
+
 def _rejected(report: Report, opened: Sequence[OpenedBidRow]) -> tuple[FallenBid, ...]:
     prices = {row.bid_id: row.price for row in opened}
     return tuple(
-        FallenBid(row.bidder_id, row.name, prices[row.bid_id], row.ground, row.article, row.page)
+        FallenBid(
+            row.bidder_id, row.name, prices.get(row.bid_id), row.ground, row.article, row.page
+        )
         for row in report.rejected
     )
 

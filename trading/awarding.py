@@ -51,6 +51,7 @@ from trading.rules.award_gates import (
 from trading.rules.bid_admission import CitedBar
 from trading.rules.lot_lifecycle import LotMove, LotState, move_refusals
 from trading.rules.objection_window import ObjectionKind
+from trading.rules.price_talks import prices_are_read_out
 from trading.rules.procedures import Offers, Switches
 from trading.rules.split_award import Contender, Minutes, decision_refusals, minutes_in
 from trading.rules.winner_choice import (
@@ -192,8 +193,8 @@ async def publish_candidates(tx: Transaction, lot_id: LotId, raw: bytes) -> Publ
         CandidatesPublished(
             lot_id,
             round=report.row.round,
-            candidates=tuple(_ranked(one) for one in report.candidates),
-            ranking=tuple(_ranked(one) for one in report.ranking),
+            candidates=tuple(_ranked(one, switches) for one in report.candidates),
+            ranking=tuple(_ranked(one, switches) for one in report.ranking),
             rejected=tuple(_rejected(one) for one in report.rejected),
             report_digest=report.row.report_digest,
             statement_digest=statement.digest,
@@ -384,6 +385,7 @@ async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any
             select(OpenedBidRow).where(col(OpenedBidRow.lot_id) == lot.id)
         )
     }
+    switches = await switches_for(tx, lot)
     return {
         "v": "ebid-candidates/1",
         "project": str(lot.project_id),
@@ -391,11 +393,12 @@ async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any
         "report": b64u(report.row.report_digest),
         "days": lot.publicity_days,
         "candidates": [
-            {**_ranked(one), **_words_about(one, sheets[one.bid_id])} for one in report.candidates
+            {**_ranked(one, switches), **_words_about(one, sheets[one.bid_id])}
+            for one in report.candidates
         ],
-        "ranking": [_ranked(one) for one in report.ranking],
+        "ranking": [_ranked(one, switches) for one in report.ranking],
         "rejected": [_rejected(one) for one in report.rejected],
-        "objections": _objections_how(await switches_for(tx, lot)),
+        "objections": _objections_how(switches),
         **({"award_method": lot.award_method} if lot.award_method else {}),
     }
 
@@ -414,12 +417,16 @@ def _objections_how(switches: Switches) -> str:
     )
 
 
-def _ranked(row: RankedBidRow) -> dict[str, object]:
+def _ranked(row: RankedBidRow, switches: Switches) -> dict[str, object]:
+    """A bid's place as everybody is told it; what was asked for in talks is nobody else's to know.
+
+    The award then tells the winner's price.
+    """
     return {
         "bidder": str(row.bidder_id),
         "name": row.name,
         "rank": row.rank,
-        "price": yuan_text(row.price),
+        "price": yuan_text(row.price) if prices_are_read_out(switches) else None,
         "total": points_text(row.total),
     }
 

@@ -29,7 +29,12 @@ from kernel.working_days import beijing_day
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.notice_contents import WorkKind
 from trading.rules.procedures import Procedure, switches_of
-from trading.rules.procurement_methods import MethodClaim, MethodGround, case_refusals
+from trading.rules.procurement_methods import (
+    MethodClaim,
+    MethodGround,
+    case_cautions,
+    case_refusals,
+)
 from trading.rules.trading_catalogue import (
     NATIONAL_CATALOGUE,
     OPEN_METHODS,
@@ -241,15 +246,21 @@ def catalogue_grounds(tx: Transaction, scope: ProjectScope, *, stated: bool) -> 
     yield from splitting_refusals(scope, lines)
     yield from method_refusals(scope, lines)
     yield from exemption_refusals(scope)
-    claim = MethodClaim(
-        scope.method_ground, scope.method_document, of_goods=scope.kind is WorkKind.GOODS
-    )
-    yield from case_refusals(scope.procedure, claim)
+    yield from case_refusals(scope.procedure, _claim(scope))
 
 
 def catalogue_cautions(tx: Transaction, scope: ProjectScope) -> list[Caution]:
     """What is doubtful about where the project stands."""
-    return scope_cautions(scope, catalogue_of(tx))
+    return [
+        *scope_cautions(scope, catalogue_of(tx)),
+        *case_cautions(scope.procedure, _claim(scope)),
+    ]
+
+
+def _claim(scope: ProjectScope) -> MethodClaim:
+    return MethodClaim(
+        scope.method_ground, scope.method_document, of_goods=scope.kind is WorkKind.GOODS
+    )
 
 
 def judgement_of(tx: Transaction, scope: ProjectScope, *, stated: bool) -> dict[str, Any]:

@@ -1223,3 +1223,94 @@ class ValidityExtensionAnswered(Event):
     number: int
     agreed: bool
     statement_digest: bytes
+
+
+# ── talks and last prices (谈判、磋商) ─────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class SupplierAddressed(Event):
+    """The group put something to a supplier: a talk, a change of the demand, or its last price.
+
+    `due_at` is when a last price is due. What was said is read on the supplier's own page.
+    """
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    about: str
+    number: int
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TalkHeld(Event):
+    """The group talked with one supplier; the words are kept and stand in no entry."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    bid_id: UUID
+    turn: int
+    words_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TalkAnswered(Event):
+    """A supplier answered in the talks."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    bid_id: UUID
+    turn: int
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DemandChanged(Event):
+    """The purchaser's representative confirmed a change of the demand; all were told at once."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    number: int
+    words_digest: bytes
+    told: int
+
+
+@dataclass(frozen=True, slots=True)
+class SupplierLeft(Event):
+    """A supplier left the talks before its last price."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    bid_id: UUID
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LastPricesCalled(Event):
+    """The talks are over, and all who are left were asked for their last price."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    asked: tuple[UUID, ...]
+    due_at: datetime
+    window_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LastPriceHandedIn(Event):
+    """A supplier committed to its last price; it has a receipt, and nobody else knows."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    receipted: ClassVar[bool] = True
+    addressee_id: UUID
+    seq: int
+    commitment: bytes
+    statement_digest: bytes
+    received_at: datetime
+    deadline: datetime
+    demo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LastPriceOpened(Event):
+    """A supplier opened its last price; what it is stands in no entry."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    commitment: bytes
+    statement_digest: bytes

@@ -34,7 +34,7 @@ from kernel.statute import (
 from kernel.store.parties import organisations_by_id, take_part
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
-from trading import agency_letters, consortia, library_views, lots
+from trading import agency_letters, consortia, library_views, lots, talking
 from trading.counted_bids import CountedBid, SealedEnvelope, counted_bids
 from trading.events import BidsRead, LotFailed, ReportTaken
 from trading.library import own_drawer
@@ -59,7 +59,8 @@ from trading.rules.lot_lifecycle import (
     was_opened,
 )
 from trading.rules.opening_quorum import evaluation_refusals
-from trading.rules.procedures import Procedure, Switches, switches_of
+from trading.rules.price_talks import TalkPhase, evaluation_waits, holds_talks
+from trading.rules.procedures import Procedure, Switches
 from trading.rules.sheet_fields import references_in
 from trading.sealed_archives import SealedArchive, from_archive, list_files, read_file
 from trading.security_facts import standings_of
@@ -73,6 +74,12 @@ from trading.tables import (
     RejectedBidRow,
     TakenReportRow,
 )
+from trading.talk_records import TalkFile, switches_then, talk_file
+
+TalksTold = talking.TalksTold
+talks_of, talk_with = talking.talks_of, talking.talk_with
+change_demand, call_last_prices = talking.change_demand, talking.call_last_prices
+# The group's side of talks stands in a file of its own; this is the door to it.
 
 PUBLISHED: Final = frozenset(
     {LotState.CANDIDATES_PUBLISHED, LotState.CLEARED_FOR_AWARD, LotState.AWARDED}
@@ -133,6 +140,8 @@ class LotBrief:
     estimate: Decimal
     close_entry: UUID
     opening_record: bytes | None
+    prices_confidential: bool = False
+    """Whether nobody but the winner's price may be made known, then or later (采购法 38)."""
 
     def in_evaluation(self) -> bool:
         """Whether its bids were handed over and no report came back yet."""
@@ -155,7 +164,8 @@ class LotBrief:
 class OpenedBid:
     """A bid that was opened and can be read; `code` stands for its bidder where names must not.
 
-    `received` is its place among the bids of the lot by when they came, the first being 1.
+    `received` is its place among the bids of the lot by when they came, the first being 1. After
+    talks `price` is the last price, and the first until that lies open; who left them is `gone`.
     """
 
     bid_id: BidId
@@ -165,6 +175,29 @@ class OpenedBid:
     price: Decimal
     sheet: dict[str, Any]
     received: int
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenPrice:
+    """A last price as its supplier signed it twice: sealed before the deadline, opened after."""
+
+    bid_id: BidId
+    statement: bytes
+    keyid: str
+    public_key: bytes
+    entry_id: UUID
+    opening: bytes
+    opening_keyid: str
+    opening_public_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LastPrices:
+    """The last prices of a lot, and the entry of the call that asked for them."""
+
+    call_entry: UUID
+    prices: tuple[ProvenPrice, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +368,7 @@ async def lot_brief(tx: Transaction, lot_id: LotId) -> LotBrief:
         estimate=lot.estimate,
         close_entry=await lots.entry_of(tx, lot.id, "LotClosed"),
         opening_record=None if record is None else sha256(record),
+        prices_confidential=holds_talks(switches),
     )
 
 
@@ -385,8 +419,9 @@ async def opened_bids(tx: Transaction, lot_id: LotId) -> tuple[OpenedBid, ...]:
 
     `Refused` before the opening is over. Each look is recorded for supervisors.
     """
-    await _readable_lot(tx, lot_id)
+    lot = await _readable_lot(tx, lot_id)
     rows = await _readable_rows(tx, lot_id)
+    talks = await _talks_for(tx, lot)
     names = await organisations_by_id(tx, [row.bidder_id for row in rows])
     came = {one.id: place for place, one in enumerate(await counted_bids(tx.session, lot_id), 1)}
 
@@ -398,9 +433,10 @@ async def opened_bids(tx: Transaction, lot_id: LotId) -> tuple[OpenedBid, ...]:
             bidder_id=PartyId(row.bidder_id),
             code=f"标{place:03d}",
             name=names[PartyId(row.bidder_id)].name,
-            price=row.price or Decimal(0),
+            price=_price_of(row, talks),
             sheet=row.sheet or {},
             received=came[row.bid_id],
+            gone=talks is not None and row.bidder_id in talks.gone,
         )
         for place, row in enumerate(rows, start=1)
     )
@@ -469,9 +505,59 @@ async def bid_securities(tx: Transaction, lot_id: LotId) -> tuple[BidSecurity, .
 
 @by(*READERS)
 async def bids_to_evaluate(tx: Transaction, lot_id: LotId) -> tuple[BidId, ...]:
-    """The ids of the bids that can be read, and nothing of what they say."""
-    await _readable_lot(tx, lot_id)
-    return tuple(BidId(row.bid_id) for row in await _readable_rows(tx, lot_id))
+    """The ids of the bids that can be read, and nothing of what they say; without those whose
+    suppliers left the talks.
+    """
+    lot = await _readable_lot(tx, lot_id)
+    talks = await _talks_for(tx, lot)
+    gone: frozenset[UUID] = frozenset() if talks is None else talks.gone
+    rows = await _readable_rows(tx, lot_id)
+    return tuple(BidId(row.bid_id) for row in rows if row.bidder_id not in gone)
+
+
+@by(*READERS)
+async def last_prices_due(tx: Transaction, lot_id: LotId) -> tuple[Refusal, ...]:
+    """Why the bids of a lot may not be scored yet: their last prices do not lie open."""
+    lot = await _readable_lot(tx, lot_id)
+    talks = await _talks_for(tx, lot)
+    if talks is None:
+        return ()
+    return tuple(evaluation_waits(talks.phase, article=talks.article))
+
+
+@by(*READERS)
+async def last_prices(tx: Transaction, lot_id: LotId) -> LastPrices | None:
+    """Everything that proves the last prices of a lot; None where there were none.
+
+    `Refused` until they lie open.
+    """
+    lot = await _readable_lot(tx, lot_id)
+    talks = await _talks_for(tx, lot)
+    if talks is None or talks.call is None:
+        return None
+
+    refusals = evaluation_waits(talks.phase, article=talks.article)
+    if refusals:
+        raise Refused(refusals)
+
+    return LastPrices(
+        talks.call.entry_id,
+        tuple(
+            ProvenPrice(
+                BidId(talks.bids[bidder]),
+                handed_in.statement,
+                handed_in.keyid,
+                handed_in.public_key,
+                handed_in.entry_id,
+                opening.statement,
+                opening.keyid,
+                opening.public_key,
+            )
+            for bidder, opening in sorted(talks.opened.items())
+            for handed_in in (talks.handed_in[bidder],)
+            if bidder not in talks.gone
+        ),
+    )
 
 
 @by(Role.EXPERT, Role.OWNER_REPRESENTATIVE, Role.PLATFORM)
@@ -557,7 +643,8 @@ async def take_report(tx: Transaction, report: SignedReport) -> None:
     refusals = move_refusals(LotState(lot.state), step, suspended=lot.suspended)
     if refusals:
         raise Refused(refusals)
-    _judge_report(report, await _readable_rows(tx, report.lot_id), switches)
+    talks = await talk_file(tx, lot)
+    _judge_report(report, await _readable_rows(tx, report.lot_id), switches, talks)
 
     taken = await tx.session.scalar(
         select(func.count()).select_from(TakenReportRow).where(col(TakenReportRow.lot_id) == lot.id)
@@ -587,7 +674,10 @@ async def take_report(tx: Transaction, report: SignedReport) -> None:
     )
     if report.all_rejected:
         reason = "评标委员会否决所有投标，应当依法重新招标"
-        tx.record(LotFailed(lot.id, "all_rejected", reason, str(BIDDING_LAW[42])))
+        article = BIDDING_LAW[42]
+        if talks is not None:
+            reason, article = "没有响应文件符合要求且提交最后报价的供应商", talks.article
+        tx.record(LotFailed(lot.id, "all_rejected", reason, str(article)))
     lots.move(tx, lot, step)
 
 
@@ -596,9 +686,7 @@ async def take_report(tx: Transaction, report: SignedReport) -> None:
 
 async def switches_for(tx: Transaction, lot: LotRow) -> Switches:
     """What the lot's procedure demands, as the law stood on the day the lot was published."""
-    project = await tx.session.get_one(ProjectRow, lot.project_id)
-    published_at = lot.published_at or tx.now
-    return switches_of(Procedure(project.procedure), on=beijing_day(published_at))
+    return await switches_then(tx, lot)
 
 
 # ── what the acts above are made of ───────────────────────────────────────────────────────────
@@ -639,6 +727,22 @@ async def _readable_rows(tx: Transaction, lot_id: LotId) -> list[OpenedBidRow]:
         .order_by(col(OpenedBidRow.bid_id))
     )
     return list(rows)
+
+
+async def _talks_for(tx: Transaction, lot: LotRow) -> TalkFile | None:
+    """The talks of a lot; `Refused` for whoever does not take part in them while they go on."""
+    talks = await talk_file(tx, lot)
+    inside = tx.actor.role in (Role.EXPERT, Role.OWNER_REPRESENTATIVE, Role.PLATFORM)
+    if talks is not None and not inside and talks.phase is not TalkPhase.OVER:
+        reason = "谈判（磋商）结束前，小组以外的人不得知悉供应商的报价和响应文件"
+        raise Refused([Refusal("in_talks", talks.article, reason)])
+    return talks
+
+
+def _price_of(row: OpenedBidRow, talks: TalkFile | None) -> Decimal:
+    """The price that stands: after talks the last one, else the one that was opened."""
+    last = None if talks is None else talks.last_price(row.bidder_id)
+    return last or row.price or Decimal(0)
 
 
 def _referred(reference: str, seen: EntrySeen | None, *, on: date) -> EntryReferred:
@@ -733,7 +837,9 @@ async def _from_archive(
     )
 
 
-def _judge_report(report: SignedReport, opened: list[OpenedBidRow], switches: Switches) -> None:
+def _judge_report(
+    report: SignedReport, opened: list[OpenedBidRow], switches: Switches, talks: TalkFile | None
+) -> None:
     """`BrokenSeal` unless the report is whole: every opened bid once, ranks and candidates true."""
     if sha256(report.report) != report.report_digest:
         raise BrokenSeal("the report is not the one its digest names")
@@ -742,14 +848,16 @@ def _judge_report(report: SignedReport, opened: list[OpenedBidRow], switches: Sw
     rejected = {one.bid_id for one in report.rejected}
     if len(ranked) != len(set(ranked)) or rejected & set(ranked):
         raise BrokenSeal("the report counts a bid twice")
-    if rejected | set(ranked) != set(bidders):
+    gone: frozenset[UUID] = frozenset() if talks is None else talks.gone
+    left = {row.bid_id for row in opened if row.bidder_id in gone} - rejected
+    if rejected | set(ranked) != set(bidders) - left:
         raise BrokenSeal("the report does not account for exactly the bids that were opened")
     owners = [(one.bid_id, one.bidder_id) for one in report.ranking]
     owners += [(one.bid_id, one.bidder_id) for one in report.rejected]
     if any(bidders[bid_id].bidder_id != bidder_id for bid_id, bidder_id in owners):
         raise BrokenSeal("the report gives a bid to another bidder")
-    if any(bidders[one.bid_id].price != one.price for one in report.ranking):
-        raise BrokenSeal("the report states another price than was read out")
+    if any(_price_of(bidders[one.bid_id], talks) != one.price for one in report.ranking):
+        raise BrokenSeal("the report states another price than the one that stands")
     by_rank = sorted(report.ranking, key=lambda one: one.rank)
     if [one.rank for one in by_rank] != list(range(1, len(by_rank) + 1)):
         raise BrokenSeal("the report's ranks are not 1, 2, 3 and so on")

@@ -63,6 +63,7 @@ from trading.rules.decryption_outcome import (
     decryption_outcome,
 )
 from trading.rules.lot_lifecycle import LotMove, LotState
+from trading.rules.price_talks import prices_are_read_out
 from trading.rules.sheet_fields import read_sheet
 from trading.tables import (
     CustodianKeyRow,
@@ -76,6 +77,7 @@ from trading.tables import (
     ShareRow,
     TimetableRow,
 )
+from trading.talk_records import switches_then
 from trading.uploading import sealed_drawer
 
 SHEET, OFFICIALS, BIDDER = "sheet", "officials", "bidder"
@@ -406,6 +408,7 @@ async def open_bids(
     lots.move(tx, lot, LotMove.FINISH_OPENING)
 
     names = await organisation_names(tx.session, [row.bidder_id for row in results])
+    read_out = prices_are_read_out(await switches_then(tx, lot))
     tx.record(
         BidsOpened(
             lot_id,
@@ -416,7 +419,7 @@ async def open_bids(
                     "outcome": row.outcome,
                     "reason": row.reason,
                     "article": row.article,
-                    "sheet": row.sheet,
+                    "sheet": row.sheet if read_out else None,
                 }
                 for row in results
             ),
@@ -788,7 +791,11 @@ def _read_through(file: BinaryIO, header: sealing.EnvelopeHeader, key: bytes) ->
 
 
 async def _record_bytes(tx: Transaction, lot: LotRow, opening: OpeningRow) -> bytes:
-    """The opening record: what was opened, from what, with which secrets."""
+    """The opening record: what was opened, from what, with which secrets.
+
+    Where a price is talked about afterwards the record says of a bid that it was opened, and of its
+    secrets nothing but their digests.
+    """
     if opening.record is not None:
         return opening.record
     lot_id = LotId(lot.id)
@@ -803,9 +810,11 @@ async def _record_bytes(tx: Transaction, lot: LotRow, opening: OpeningRow) -> by
         .order_by(col(OpeningObjectionRow.raised_at), col(OpeningObjectionRow.id))
     )
     assert opening.opened_at is not None
+    read_out = prices_are_read_out(await switches_then(tx, lot))
     return canonical(
         {
             "v": "ebid-opening-record/1",
+            **({} if read_out else {"unannounced": True}),
             "project": str(lot.project_id),
             "lot": str(lot.id),
             "policy": b64u((await _policy(tx, lot)).digest),
@@ -819,6 +828,7 @@ async def _record_bytes(tx: Transaction, lot: LotRow, opening: OpeningRow) -> by
                     results[bid.id],
                     names[bid.bidder_id],
                     await _evidence(tx, given, bid, results[bid.id]),
+                    read_out=read_out,
                 )
                 for bid in bids
             ],
@@ -881,7 +891,7 @@ async def _evidence(
 
 
 def _bid_in_record(
-    bid: CountedBid, result: OpenedBidRow, name: str, evidence: _Evidence
+    bid: CountedBid, result: OpenedBidRow, name: str, evidence: _Evidence, *, read_out: bool
 ) -> dict[str, Any]:
     told: dict[str, Any] = {
         "bidder": str(bid.bidder_id),
@@ -890,7 +900,7 @@ def _bid_in_record(
         "outcome": result.outcome,
         "reason": result.reason,
         "article": result.article,
-        "announced": result.sheet,
+        "announced": result.sheet if read_out else None,
     }
     if evidence.badly_dealt is not None:
         told["badly_dealt"] = evidence.badly_dealt
@@ -901,10 +911,11 @@ def _bid_in_record(
             "payload_root": b64u(envelope.payload_root),
             "payload_size": envelope.payload_size,
         }
-        if secrets and envelope.kind == SHEET:
+        if secrets and envelope.kind == SHEET and (read_out or result.sheet is None):
             told[envelope.kind]["secrets"] = secrets
         elif secrets:
-            # A whole bid holds trade secrets: only commitments to its secrets are published.
+            # A whole bid holds trade secrets, and so does a sheet that is not read out: only
+            # commitments to their secrets are published.
             told[envelope.kind]["secret_digests"] = {
                 name: b64u(sha256(unb64u(value))) for name, value in secrets.items()
             }

@@ -32,6 +32,7 @@ from trading import lots
 from trading.counted_bids import CountedBid, counted_bids
 from trading.handover import switches_for
 from trading.rules.lot_lifecycle import LotMove, LotState, article_of, was_closed
+from trading.rules.price_talks import prices_are_read_out
 from trading.tables import (
     LotRow,
     OpenedBidRow,
@@ -117,6 +118,9 @@ class Hall:
     window_until: datetime | None = None
     window_closed_at: datetime | None = None
     opened_at: datetime | None = None
+    prices_told: bool = True
+    """Whether the opening reads prices out; not where they are talked about afterwards."""
+
     recorded_at: datetime | None = None
     sheet_fields: list[dict[str, Any]] = field(default_factory=list)
     bids: tuple[HallBid, ...] = ()
@@ -182,6 +186,7 @@ async def hall(tx: Transaction, lot_id: LotId) -> Hall:
     if not bare.closed:
         return bare
     bids = await counted_bids(tx.session, lot_id)
+    read_out = prices_are_read_out(await switches_for(tx, lot))
     return replace(
         bare,
         step=_step(lot, row),
@@ -190,7 +195,8 @@ async def hall(tx: Transaction, lot_id: LotId) -> Hall:
         opened_at=row.opened_at if row else None,
         recorded_at=row.recorded_at if row else None,
         sheet_fields=lot.sheet_fields,
-        bids=await _hall_bids(tx, lot_id, bids),
+        prices_told=read_out,
+        bids=await _hall_bids(tx, lot_id, bids, read_out=read_out),
         custodians=await _custodians_done(tx, lot_id),
         objections=await _objections(tx, lot_id),
     )
@@ -368,7 +374,7 @@ async def _endings(tx: Transaction, lot: LotRow) -> tuple[Ending, ...]:
 
 
 async def _hall_bids(
-    tx: Transaction, lot_id: LotId, bids: tuple[CountedBid, ...]
+    tx: Transaction, lot_id: LotId, bids: tuple[CountedBid, ...], *, read_out: bool
 ) -> tuple[HallBid, ...]:
     names = await organisation_names(tx.session, [bid.bidder_id for bid in bids])
     rows = await tx.session.scalars(select(OpenedBidRow).where(OpenedBidRow.lot_id == lot_id))
@@ -386,8 +392,8 @@ async def _hall_bids(
                 result.outcome,
                 result.reason,
                 result.article,
-                result.price,
-                result.sheet,
+                result.price if read_out else None,
+                result.sheet if read_out else None,
             )
         shown.append(base)
     return tuple(shown)

@@ -1816,3 +1816,119 @@ class ValidityAnswerRow(Row, table=True):
     statement: bytes
     answered_by: UUID = Field(foreign_key="kernel.person.id")
     answered_at: datetime = Field(sa_type=Instant)
+
+
+class TalkRow(Row, table=True):
+    """What a negotiating group put to one supplier, in which of its turns."""
+
+    __tablename__ = "talk"
+    __table_args__ = (
+        UniqueConstraint("lot_id", "bidder_id", "turn"),
+        CheckConstraint("turn > 0", name="turns_from_one"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    id: UUID = Field(primary_key=True)
+    lot_id: UUID = Field(foreign_key="trading.lot.id")
+    bidder_id: UUID = Field(foreign_key="kernel.organisation.id")
+    turn: int
+    words: str
+    held_by: UUID = Field(foreign_key="kernel.person.id")
+    held_at: datetime = Field(sa_type=Instant)
+
+
+class TalkAnswerRow(Row, table=True):
+    """What the supplier signed in reply, its response to a changed demand included."""
+
+    __tablename__ = "talk_answer"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    talk_id: UUID = Field(primary_key=True, foreign_key="trading.talk.id")
+    words: str
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    answered_by: UUID = Field(foreign_key="kernel.person.id")
+    answered_at: datetime = Field(sa_type=Instant)
+
+
+class DemandChangeRow(Row, table=True):
+    """A change of the demand that the purchaser's representative confirmed and all were told."""
+
+    __tablename__ = "demand_change"
+    __table_args__ = (
+        CheckConstraint("number > 0", name="numbered_from_one"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    number: int = Field(primary_key=True)
+    words: str
+    confirmed_by: UUID = Field(foreign_key="kernel.person.id")
+    confirmed_at: datetime = Field(sa_type=Instant)
+
+
+class TalkLeaveRow(Row, table=True):
+    """A supplier signed that it leaves the talks before its last price."""
+
+    __tablename__ = "talk_leave"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    bidder_id: UUID = Field(primary_key=True, foreign_key="kernel.organisation.id")
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    left_at: datetime = Field(sa_type=Instant)
+
+
+class LastPriceCallRow(Row, table=True):
+    """Last prices were asked for, once in a lot: of whom, by when, and until when to open them."""
+
+    __tablename__ = "last_price_call"
+    __table_args__ = (
+        CheckConstraint("called_at < due_at AND due_at < window_until", name="in_order"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    asked: list[str] = Field(sa_type=JSONB)
+    due_at: datetime = Field(sa_type=Instant)
+    window_until: datetime = Field(sa_type=Instant)
+    called_by: UUID = Field(foreign_key="kernel.person.id")
+    called_at: datetime = Field(sa_type=Instant)
+    cautions: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+    entry_id: UUID = Field(unique=True)
+
+
+class LastPriceRow(Row, table=True):
+    """A supplier's signed commitment to its last price; until the deadline a newer one counts."""
+
+    __tablename__ = "last_price"
+    __table_args__ = (
+        CheckConstraint("seq > 0", name="numbered_from_one"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.last_price_call.lot_id")
+    bidder_id: UUID = Field(primary_key=True, foreign_key="kernel.organisation.id")
+    seq: int = Field(primary_key=True)
+    commitment: bytes
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    keyid: str
+    public_key: bytes
+    handed_in_at: datetime = Field(sa_type=Instant)
+    entry_id: UUID = Field(unique=True)
+
+
+class LastPriceOpeningRow(Row, table=True):
+    """A supplier opened its last price after the deadline."""
+
+    __tablename__ = "last_price_opening"
+    __table_args__ = (
+        CheckConstraint("price > 0", name="more_than_nothing"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.last_price_call.lot_id")
+    bidder_id: UUID = Field(primary_key=True, foreign_key="kernel.organisation.id")
+    seq: int
+    price: Decimal = Field(sa_type=MONEY)
+    salt: bytes
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    keyid: str
+    public_key: bytes
+    opened_at: datetime = Field(sa_type=Instant)

@@ -30,6 +30,7 @@ from kernel.statute import (
     BIDDING_LAW,
     BIDDING_REGULATION,
     COMMITTEE_PROVISIONS,
+    CONSULTATION_MEASURES,
     PROCUREMENT_LAW,
     PROCUREMENT_TENDER_MEASURES,
     Article,
@@ -109,6 +110,11 @@ PRICE_WEIGHT_MIN: Final[Mapping[Procured, Decimal]] = MappingProxyType(
     {Procured.GOODS: Decimal(30), Procured.SERVICES: Decimal(10)}
 )
 """The least price weight in government procurement, in points of a hundred."""
+
+CONSULTED_WEIGHTS: Final[Mapping[Procured, tuple[int, int]]] = MappingProxyType(
+    {Procured.GOODS: (30, 60), Procured.SERVICES: (10, 30)}
+)
+"""The price weight of a consultation, lowest and highest, as known from memory."""
 
 DEDUCTION_RANGE: Final[Mapping[Procured, tuple[Decimal, Decimal]]] = MappingProxyType(
     {
@@ -210,8 +216,9 @@ class SchemeSwitches:
     """What a lot's procedure and subject say about its scoring.
 
     `qualifications` are the names of the conditions that a bidder must fulfil to take part at all.
-    `reserved_for_small` says that the lot is open to small enterprises only, and
-    `lowest_price_wins` that its procedure is an inquiry, in which nothing but the price may decide.
+    `reserved_for_small` says that the lot is open to small enterprises only, `lowest_price_wins`
+    that nothing but the price may decide in its procedure, by `lowest_price_article`, and
+    `consulted` that it is scored after talks (磋商), for which no article here was read.
     """
 
     regime: Regime
@@ -219,6 +226,8 @@ class SchemeSwitches:
     qualifications: frozenset[str] = frozenset()
     reserved_for_small: bool = False
     lowest_price_wins: bool = False
+    lowest_price_article: Article = PROCUREMENT_LAW[40]
+    consulted: bool = False
 
 
 @under(
@@ -226,6 +235,7 @@ class SchemeSwitches:
     BIDDING_REGULATION[49],
     COMMITTEE_PROVISIONS[17],
     COMMITTEE_PROVISIONS[35],
+    PROCUREMENT_LAW[38],
     PROCUREMENT_LAW[40],
     PROCUREMENT_TENDER_MEASURES[54],
     PROCUREMENT_TENDER_MEASURES[55],
@@ -237,8 +247,8 @@ def scheme_refusals(scheme: ScoreScheme, switches: SchemeSwitches) -> list[Refus
     if scheme.by_price_alone:
         return _lowest_price_refusals(scheme, switches) + _policy_refusals(scheme, switches)
     if switches.lowest_price_wins:
-        reason = "询价应当按照符合采购需求、质量和服务相等且报价最低的原则确定成交供应商，不得评分"
-        return [Refusal("scored_inquiry", PROCUREMENT_LAW[40], reason)]
+        reason = "应当按照符合采购需求、质量和服务相等且报价最低的原则确定成交供应商，不得评分"
+        return [Refusal("scored_inquiry", switches.lowest_price_article, reason)]
     terms = None if scheme.formula is None else scheme.formula.terms
     refusals = price_method_refusals(terms, regime=switches.regime)
     refusals += _sum_refusals(scheme, switches)
@@ -273,12 +283,34 @@ def scheme_cautions(scheme: ScoreScheme, switches: SchemeSwitches) -> list[Cauti
             f"小微企业价格扣除比例一般为{_percent(low)}至{_percent(high)}，现为{_percent(rate)}"
         )
         cautions.append(Caution("policy_rate_unusual", PROCUREMENT_LAW[9], reason))
+    cautions += consultation_cautions(scheme, switches)
     if scheme.formula is not None and scheme.formula.deduction.above < (
         scheme.formula.deduction.below
     ):
         article = COMMITTEE_PROVISIONS.read_as(35, Provenance.MEMORY)
         reason = "报价高于基准价的扣分幅度小于低于基准价的扣分幅度"
         cautions.append(Caution("deduction_favours_high", article, reason))
+    return cautions
+
+
+@under(CONSULTATION_MEASURES[24], CONSULTATION_MEASURES[25], rule="NB-08", severity=Severity.WARN)
+def consultation_cautions(scheme: ScoreScheme, switches: SchemeSwitches) -> list[Caution]:
+    """A price weight, or an order of equals, that is not what the consultation measures say."""
+    if not switches.consulted:
+        return []
+    cautions = []
+    if switches.procured in CONSULTED_WEIGHTS:
+        low, high = CONSULTED_WEIGHTS[switches.procured]
+        if not low <= scheme.price_points <= high:
+            what = "货物" if switches.procured is Procured.GOODS else "服务"
+            reason = f"{what}项目磋商的价格分值占总分值的比重应为{low}%至{high}%，请核对"
+            facts = {"points": decimal_text(scheme.price_points)}
+            cautions.append(
+                Caution("price_weight_unusual", CONSULTATION_MEASURES[24], reason, facts)
+            )
+    if scheme.ties[:1] != (TieRule.LOWER_PRICE,):
+        reason = "评审得分相同的，应当按照最后报价由低到高的顺序推荐，请核对"
+        cautions.append(Caution("tie_rule_unusual", CONSULTATION_MEASURES[25], reason))
     return cautions
 
 
@@ -346,7 +378,7 @@ def _lowest_price_refusals(scheme: ScoreScheme, switches: SchemeSwitches) -> lis
     """Why the lowest price may not decide here, or what else this scheme would let decide."""
     article = PROCUREMENT_TENDER_MEASURES[54]
     if switches.lowest_price_wins:
-        article = PROCUREMENT_LAW[40]
+        article = switches.lowest_price_article
     if switches.regime is not Regime.PROCUREMENT:
         reason = "最低评标价法仅适用于政府采购项目"
         return [Refusal("method_unfit", COMMITTEE_PROVISIONS[35], reason)]
@@ -434,7 +466,7 @@ def _procurement_refusals(scheme: ScoreScheme, switches: SchemeSwitches) -> list
         reason = "政府采购货物和服务的评分应当采用综合评分法"
         refusals.append(Refusal("method_unfit", article, reason))
     least = PRICE_WEIGHT_MIN.get(switches.procured)
-    if least is not None and scheme.price_points < least:
+    if least is not None and scheme.price_points < least and not switches.consulted:
         what = "货物" if switches.procured is Procured.GOODS else "服务"
         reason = f"{what}项目的价格分值占总分值的比重不得低于{decimal_text(least)}%"
         facts = {"points": decimal_text(scheme.price_points)}
@@ -451,7 +483,7 @@ def _procurement_refusals(scheme: ScoreScheme, switches: SchemeSwitches) -> list
         if one.kind is ItemKind.SUBJECTIVE and not one.bands:
             reason = f"评审因素“{one.name}”应当细化和量化，并与相应的分值区间对应"
             refusals.append(Refusal("not_quantified", article, reason, facts))
-    if scheme.ties[:1] != (TieRule.LOWER_PRICE,):
+    if scheme.ties[:1] != (TieRule.LOWER_PRICE,) and not switches.consulted:
         reason = "得分相同的，应当首先按投标报价由低到高顺序排列"
         refusals.append(Refusal("tie_rule_unfit", PROCUREMENT_TENDER_MEASURES[57], reason))
     return refusals

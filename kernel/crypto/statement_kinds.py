@@ -88,8 +88,13 @@ FORMS: Final[Mapping[str, Form]] = {
     "shares": _says("lot shares", "project signed_at"),
     "opening-record": _says(
         "project lot policy timetable close_entry window_closed_entry opened_at bids objections",
-        "",
+        "unannounced",
     ),
+    # talks and last prices
+    "talk-answer": _says("lot talk words signed_at", "project"),
+    "talk-leave": _says("lot signed_at", "project"),
+    "last-price": _says("lot seq changes commitment signed_at", "project"),
+    "last-price-opening": _says("lot seq price salt signed_at", "project"),
     "validity-extension": _says("lot number validity_days answer_by reason signed_at", "project"),
     "validity-answer": _says("lot number agreed signed_at", "project"),
     # the result

@@ -184,7 +184,8 @@ class Switches:
     the others' prices before giving its own. `decision_period` runs from the report to the award.
     `prequalification_period` is how long applications may be handed in, counted from the end of
     the offer of documents in tendering and from the notice in procurement. `may_split_award` says
-    that the tenderee may choose among ranked candidates by a published method (评定分离).
+    that the tenderee may choose among ranked candidates by a published method (评定分离). Without
+    `scored` the lowest price among the bids that meet the demand wins.
     """
 
     regime: Regime
@@ -220,6 +221,7 @@ class Switches:
     quorum_article: Article
     invitation: Invitation | None = None
     offers: Offers = Offers.SEALED_ONCE
+    scored: bool = True
     prequalification_period: Period | None = None
     may_split_award: bool = False
 
@@ -230,7 +232,7 @@ class Switches:
     @property
     def lowest_price_wins(self) -> bool:
         """Whether the lowest price among those that meet the demand wins, and nothing is scored."""
-        return self.offers is Offers.FIXED_ONCE
+        return not self.scored
 
     @property
     def principle(self) -> Article:
@@ -388,6 +390,7 @@ _NEGOTIATION: Final = replace(
     committee=CommitteeSize(3, PROCUREMENT_LAW[38]),
     quorum_article=PROCUREMENT_LAW[38],
     offers=Offers.FINAL_AFTER_TALKS,
+    scored=False,
     prequalification_period=None,
 )
 
@@ -401,6 +404,7 @@ _QUOTATIONS: Final = replace(
     quorum_article=PROCUREMENT_LAW[40],
     invitation=Invitation(3, PROCUREMENT_LAW[40], or_notice=True),
     offers=Offers.FIXED_ONCE,
+    scored=False,
     prequalification_period=None,
 )
 
@@ -464,6 +468,8 @@ OFFERED: Final = frozenset(
         Procedure.PROCUREMENT_OPEN_TENDER,
         Procedure.PROCUREMENT_INVITED_TENDER,
         Procedure.REQUEST_FOR_QUOTATIONS,
+        Procedure.COMPETITIVE_NEGOTIATION,
+        Procedure.COMPETITIVE_CONSULTATION,
     }
 )
 """The procedures that this platform walks from notice to award; of the others only the rules are
@@ -520,6 +526,7 @@ SWITCH_NAMES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "quorum_article": ("最少投标人依据", "That number rests on"),
         "invitation": ("邀请的家数", "Invited at least"),
         "offers": ("报价次数", "How often a price is named"),
+        "scored": ("评分（否则按最低报价）", "Scored, and not by the lowest price alone"),
         "prequalification_period": ("资格预审申请期限", "Prequalification within"),
         "may_split_award": ("可以评定分离", "Award may be split from evaluation"),
     }

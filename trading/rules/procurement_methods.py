@@ -16,10 +16,12 @@ from typing import Final
 from kernel.identifiers import PartyId
 from kernel.refusals import Caution, Refusal
 from kernel.statute import (
+    CONSULTATION_MEASURES,
     NON_TENDER_MEASURES,
     PROCUREMENT_LAW,
     PROCUREMENT_REGULATION,
     Article,
+    Provenance,
     Severity,
     under,
 )
@@ -42,6 +44,9 @@ class MethodGround(StrEnum):
     UNFORESEEN_EMERGENCY = "unforeseen_emergency"
     ADDITION = "addition"
     STANDARD_GOODS = "standard_goods"
+    BOUGHT_SERVICE = "bought_service"
+    AIDED_RESEARCH = "aided_research"
+    UNTENDERED_WORKS = "untendered_works"
 
 
 GROUND_NAMES: Final[Mapping[MethodGround, str]] = MappingProxyType(
@@ -54,6 +59,9 @@ GROUND_NAMES: Final[Mapping[MethodGround, str]] = MappingProxyType(
         MethodGround.UNFORESEEN_EMERGENCY: "发生了不可预见的紧急情况不能从其他供应商处采购",
         MethodGround.ADDITION: "必须保证原有采购项目一致性或者服务配套，且添购不超过原合同的10%",
         MethodGround.STANDARD_GOODS: "采购的货物规格、标准统一，现货货源充足且价格变化幅度小",
+        MethodGround.BOUGHT_SERVICE: "政府购买服务项目",
+        MethodGround.AIDED_RESEARCH: "市场竞争不充分的科研项目，以及需要扶持的科技成果转化项目",
+        MethodGround.UNTENDERED_WORKS: "依法必须招标的工程建设项目以外的工程建设项目",
     }
 )
 
@@ -84,6 +92,18 @@ CASES: Final[Mapping[Procedure, tuple[Article, frozenset[MethodGround]]]] = Mapp
             PROCUREMENT_LAW[32],
             frozenset({MethodGround.STANDARD_GOODS}),
         ),
+        Procedure.COMPETITIVE_CONSULTATION: (
+            CONSULTATION_MEASURES[3],
+            frozenset(
+                {
+                    MethodGround.BOUGHT_SERVICE,
+                    MethodGround.COMPLEX,
+                    MethodGround.PRICE_UNKNOWN,
+                    MethodGround.AIDED_RESEARCH,
+                    MethodGround.UNTENDERED_WORKS,
+                }
+            ),
+        ),
     }
 )
 
@@ -108,6 +128,8 @@ def case_refusals(procedure: Procedure, claim: MethodClaim) -> list[Refusal]:
     if procedure not in CASES:
         return []
     article, grounds = CASES[procedure]
+    if article.provenance is Provenance.MEMORY:
+        return []
     if claim.ground not in grounds:
         names = "；".join(GROUND_NAMES[one] for one in MethodGround if one in grounds)
         return [Refusal("no_case", article, f"只有下列情形可以采用：{names}")]
@@ -124,6 +146,18 @@ def case_refusals(procedure: Procedure, claim: MethodClaim) -> list[Refusal]:
             reason = "添购资金总额不得超过原合同采购金额的10%"
             refusals.append(Refusal("addition_too_large", article, reason))
     return refusals
+
+
+@under(CONSULTATION_MEASURES[3], rule="NB-12", severity=Severity.WARN)
+def case_cautions(procedure: Procedure, claim: MethodClaim) -> list[Caution]:
+    """What is doubtful about a method whose cases nobody here has read in their own text."""
+    if procedure not in CASES or CASES[procedure][0].provenance is not Provenance.MEMORY:
+        return []
+    article, grounds = CASES[procedure]
+    if claim.ground in grounds and claim.document.strip():
+        return []
+    names = "；".join(GROUND_NAMES[one] for one in MethodGround if one in grounds)
+    return [Caution("no_case", article, f"请核对并载明属于下列何种情形：{names}")]
 
 
 @under(NON_TENDER_MEASURES[7], rule="NB-01", severity=Severity.WARN)
@@ -167,10 +201,12 @@ def lowest_that_meets(offers: Sequence[Offer]) -> Offer | None:
     return min(fit, key=lambda one: (one.price, one.number), default=None)
 
 
-@under(PROCUREMENT_LAW[40], PROCUREMENT_REGULATION[36], rule="NB-05")
-def second_price_refusals(*, named_before: bool) -> list[Refusal]:
-    """In an inquiry a price is named once and cannot be changed."""
+@under(PROCUREMENT_LAW[38], PROCUREMENT_LAW[40], PROCUREMENT_REGULATION[36], rule="NB-05")
+def second_price_refusals(
+    *, named_before: bool, article: Article = PROCUREMENT_LAW[40]
+) -> list[Refusal]:
+    """An inquiry's price, and the last one after talks, is named once and cannot be changed."""
     if not named_before:
         return []
-    reason = "询价应当一次报出不得更改的价格"
-    return [Refusal("price_named", PROCUREMENT_LAW[40], reason)]
+    reason = "价格应当一次报出，不得要求或者作出第二次报价"
+    return [Refusal("price_named", article, reason)]

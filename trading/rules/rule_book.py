@@ -785,6 +785,28 @@ _NON_TENDER: Final = (
         (GPL[30], GPL[31], GPL[32]),
         PROCUREMENT,
     ),
+    Entry(
+        "NB-10",
+        "小组与供应商分别谈判（磋商）；谈判结束后，要求所有参加的供应商在规定时间内最后报价一次，"
+        "截止前任何人不得知悉",
+        (GPL[3], GPL[38]),
+        PROCUREMENT,
+    ),
+    Entry(
+        "NB-11",
+        "给予所有参加谈判（磋商）的供应商平等的机会；提交最后报价的不少于3家，法定情形2家",
+        (NON_TENDER_MEASURES[31], NON_TENDER_MEASURES[33], CONSULTATION_MEASURES[21]),
+        PROCUREMENT,
+    ),
+    Entry("NB-12", "只有规定情形可以采用竞争性磋商", (CONSULTATION_MEASURES[3],), PROCUREMENT),
+    Entry(
+        "NB-13",
+        "谈判的任何一方不得透露与谈判有关的其他供应商的技术资料、价格和其他信息",
+        (GPL[38],),
+        PROCUREMENT,
+        built_in="trading.opening",
+        proof="tests/journeys/test_negotiation.py",
+    ),
 )
 
 _LISTING: Final = (

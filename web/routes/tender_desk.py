@@ -68,6 +68,7 @@ from trading.rules.agency_scope import ACT_NAMES
 from trading.rules.document_changes import AFFECTING, PLACE_NAMES, STANDING
 from trading.rules.lot_lifecycle import LotMove, article_of, move_refusals
 from trading.rules.notice_contents import AGENCY_WORDS, REQUIRED_WORDS, WorkKind
+from trading.rules.price_talks import holds_talks
 from trading.rules.procedures import (
     OFFERED,
     PROCEDURE_NAMES,
@@ -791,6 +792,8 @@ def _scheme_judged(tx: Transaction, draft: DraftScheme) -> tuple[list[Refusal], 
         demands.regime,
         PROCURED[draft.category],
         lowest_price_wins=demands.lowest_price_wins,
+        lowest_price_article=demands.quorum_article,
+        consulted=holds_talks(demands) and demands.scored,
     )
     return scheme_refusals(scheme, switches), scheme_cautions(scheme, switches)
 

@@ -189,10 +189,17 @@ class _Award:
         _require(told["winner"] == facts["winner_id"], "another winner was logged")
         winner = self._winner()
         _require(
-            (facts["rank"], facts["winner"], Decimal(facts["price"]))
-            == (winner["rank"], winner["name"], Decimal(winner["price"])),
-            "the winner's rank, name or price is another",
+            (facts["rank"], facts["winner"]) == (winner["rank"], winner["name"]),
+            "the winner's rank or name is another",
         )
+        # After talks nobody is told what the others asked for, and the award alone names a price.
+        price = winner["price"]
+        _require(
+            price is None or Decimal(price) == Decimal(facts["price"]),
+            "the winner's price is another",
+        )
+        unpriced = [one["price"] is None for one in self.logged["candidates"].facts["ranking"]]
+        _require(len(set(unpriced)) == 1, "some prices are told and others are not")
 
     def check_passed_over(self) -> None:
         aside = {

@@ -33,6 +33,7 @@ from kernel.crypto.digests import (
     count_of,
     list_of,
     members,
+    parse_instant,
     sha256,
     strict_json,
     text_of,
@@ -42,13 +43,17 @@ from kernel.crypto.digests import (
 from kernel.crypto.receipts import verify_proof
 from kernel.crypto.signing import WEBAUTHN, Envelope, RelyingParty
 from kernel.errors import BrokenSeal, Refused
+from kernel.money import parse_yuan
 from kernel.statute import Regime
+from trading.rules.price_talks import price_commitment
+from trading.rules.procedures import Procedure
 from web.verifying.draw_transcript import TrustedLog
 from web.verifying.verdicts import Verdict
 from web.verifying.vouchers import Vouchers, policy_in_force
 
 RECORD = "ebid-evaluation-record/1"
 REPORT = "ebid-report/1"
+TALKED = frozenset({Procedure.COMPETITIVE_NEGOTIATION, Procedure.COMPETITIVE_CONSULTATION})
 RECORD_MAX = 64 << 20
 LIST_MAX = 1 << 16
 SIGNED_MAX = 8 << 20
@@ -116,6 +121,10 @@ class _Evaluation:
             ("the members are those whose marks count", self.check_members),
             ("the report says what the law demands", self.check_contents),
             ("standards, comparison and ranking are those reckoned", self.check_ranking),
+            (
+                "every last price was sealed in time, and is the one reckoned with",
+                self.check_prices,
+            ),
             ("every rejection has its ground, page and majority", self.check_rejections),
             ("every sheet was committed to by its member's signature", self.check_commitments),
             ("everyone had committed before anyone revealed", self.check_order),
@@ -146,7 +155,9 @@ class _Evaluation:
         for name, one in self.logged.items():
             _require(one.subject == end.subject, "a step of another lot")
             _require(
-                name == "close" or one.facts["committee_id"] == self.record["committee"],
+                name in ("close", "called")
+                or name.startswith("priced/")
+                or one.facts["committee_id"] == self.record["committee"],
                 "another committee's",
             )
 
@@ -193,6 +204,46 @@ class _Evaluation:
             self.parts["candidates"] == [bids[one] for one in self.result.candidates],
             "other candidates",
         )
+
+    def check_prices(self) -> None:
+        """After talks the price of every bid left is the one its supplier sealed, then opened."""
+        talked = self.parts["basic_data"]["procedure"] in TALKED
+        _require(talked == ("last_prices" in self.told), "last prices where none were asked for")
+        if not talked:
+            return
+        told = {text_of(one["bid"]): one for one in self.told["last_prices"]}
+        _require(len(told) == len(self.told["last_prices"]), "a last price stands twice")
+        called = self.logged["called"]
+        _require(called.kind == "LastPricesCalled", "a step of another kind")
+        bids = self._bids()
+        _require(set(bids) <= set(told), "a bid without its last price")
+        for bid, one in told.items():
+            self._check_last_price(one, self.logged[f"priced/{bid}"], called)
+        for bid, line in bids.items():
+            opened = self._signed_as(told[bid], "opening_keyid", "opening", "last-price-opening")
+            step = self.logged[f"priced/{bid}"]
+            lot, supplier = UUID(step.subject), UUID(line["bidder"])
+            price = parse_yuan(text_of(opened["price"]))
+            found = price_commitment(lot, supplier, unb64u(text_of(opened["salt"])), price)
+            _require(b64u(found) == step.facts["commitment"], "another price was sealed")
+            _require(step.facts["addressee_id"] == line["bidder"], "another supplier's price")
+            _require(line["bidder"] in called.facts["asked"], "a supplier that was not asked")
+            _require(Decimal(line["price"]) == price, "another price than the last one")
+
+    def _check_last_price(self, one: Mapping[str, Any], step: _Logged, called: _Logged) -> None:
+        said = self._signed(one, "last-price")
+        _require(step.kind == "LastPriceHandedIn", "a step of another kind")
+        _require(
+            (said["lot"], said["seq"], said["commitment"])
+            == (step.subject, step.facts["seq"], step.facts["commitment"]),
+            "the log knows another last price",
+        )
+        _require(step.facts["deadline"] == called.facts["due_at"], "another deadline")
+        _require(
+            parse_instant(step.facts["received_at"]) < parse_instant(step.facts["deadline"]),
+            "a last price that came late",
+        )
+        _require(called.index < step.index, "a last price before it was asked for")
 
     def check_rejections(self) -> None:
         size = len(self.record["members"])
@@ -273,6 +324,8 @@ class _Evaluation:
         }
         since = self._seated_since()
         steps = named | set(revealed) | {f"succeeded/{number}" for number in since}
+        if "last_prices" in self.told:
+            steps |= {f"priced/{one['bid']}" for one in self.told["last_prices"]} | {"called"}
         _require(set(self.logged) == steps | {"close", "handed_back"}, "steps nobody took")
         for name, one in revealed.items():
             number = count_of(int(name.split("/")[1]))
@@ -370,13 +423,18 @@ class _Evaluation:
 
     def _signed(self, one: Mapping[str, Any], kind: str) -> dict[str, Any]:
         """What a statement of this kind says, signed by the key named beside it."""
+        return self._signed_as(one, "keyid", "statement", kind)
+
+    def _signed_as(
+        self, one: Mapping[str, Any], keyid: str, statement: str, kind: str
+    ) -> dict[str, Any]:
         keys = self.told["keys"]
-        envelope = Envelope.from_bytes(unb64(text_of(one["statement"])), max_bytes=SIGNED_MAX)
+        envelope = Envelope.from_bytes(unb64(text_of(one[statement])), max_bytes=SIGNED_MAX)
         _require(envelope.payload_type == f"application/vnd.ebid.{kind}.v1+json", "another kind")
-        _require([text_of(one["keyid"])] == [s.keyid for s in envelope.signatures], "another key")
+        _require([text_of(one[keyid])] == [s.keyid for s in envelope.signatures], "another key")
         signing.verify(
             envelope,
-            keys={one["keyid"]: keys["signers"][one["keyid"]]},
+            keys={one[keyid]: keys["signers"][one[keyid]]},
             relying_party=keys["relying_party"],
         )
         said = strict_json(envelope.payload, SIGNED_MAX)
@@ -392,6 +450,7 @@ def _record(content: bytes) -> dict[str, Any]:
     told: dict[str, Any] = members(
         strict_json(content, RECORD_MAX),
         ("v", "report", "commitments", "signatures", "keys", "policy", "proofs"),
+        optional=("last_prices",),
     )
     _require(told["v"] == RECORD, "not an evaluation's record")
     keys = members(
@@ -415,7 +474,11 @@ def _record(content: bytes) -> dict[str, Any]:
         members(one, ("member", "round", "keyid", "statement"))
     for one in list_of(told["signatures"], at_most=LIST_MAX):
         members(one, ("member", "keyid", "statement"))
+    for one in list_of(told.get("last_prices", []), at_most=LIST_MAX):
+        members(one, ("bid", "keyid", "statement", "opening_keyid", "opening"))
     used = {one["keyid"] for one in (*told["commitments"], *told["signatures"])}
+    for one in told.get("last_prices", []):
+        used |= {one["keyid"], one["opening_keyid"]}
     _require(used == set(told["keys"]["signers"]), "keys of others than those who signed")
     return told
 

@@ -184,9 +184,10 @@ class _Opening:
         self.bids: list[dict[str, Any]] = self.record["bids"]
         self.found: dict[str, Any] = {
             "lot": self.record["lot"],
-            "opened": sum(bid["announced"] is not None for bid in self.bids),
-            "not_opened": sum(bid["announced"] is None for bid in self.bids),
+            "opened": sum(_was_opened(bid) for bid in self.bids),
+            "not_opened": sum(not _was_opened(bid) for bid in self.bids),
             "objections": len(self.record["objections"]),
+            "unannounced": 0,
             "on_the_platforms_word": [],
         }
         window = logged["window-closed"].facts
@@ -334,6 +335,8 @@ class _Opening:
         if not released and bid["bidder"] not in self.escrowed:
             _require(self._is(bid, _outcome(released=False, escrowed=False)), "another outcome")
             _nothing_shown(bid)
+        elif self._is_unannounced(bid, released=released):
+            self._check_unannounced(bid)
         elif bid["announced"] is not None:
             _require(self._is(bid, _outcome(released=released)), "another outcome")
             self._check_opened(bid, released=released)
@@ -344,6 +347,21 @@ class _Opening:
             self._believe(bid)
         else:
             self._check_unreadable(bid, released=released)
+
+    def _is_unannounced(self, bid: dict[str, Any], *, released: bool) -> bool:
+        """Whether the bid was opened in a procedure that reads no price out."""
+        return "unannounced" in self.record and self._is(bid, _outcome(released=released))
+
+    def _check_unannounced(self, bid: dict[str, Any]) -> None:
+        """It was opened; of its secrets digests are shown, for nobody may tell what it says."""
+        _require(bid["announced"] is None, "a price that may not be told")
+        _require("secrets" not in bid["sheet"], "secrets of a sheet that may not be told")
+        _require("badly_dealt" not in bid, "shares of a bid that opened")
+        officials = {sealing.OFFICIALS} if self.papers["policy"].told["officials"] else set()
+        due = {sealing.BIDDER} | officials
+        for kind in KINDS:
+            _require(_digests(bid, kind) == due, "the secrets are others")
+        self.found["unannounced"] += 1
 
     def _check_opened(self, bid: dict[str, Any], *, released: bool) -> None:
         header, sheet = self._opened_sheet(bid)
@@ -459,16 +477,20 @@ def _outcome(
     )
 
 
-def _digests(bid: Mapping[str, Any]) -> set[str]:
-    """Of which secrets of the whole bid the digests are published."""
-    digests = _dict(bid["bid"]["secret_digests"])
+def _was_opened(bid: Mapping[str, Any]) -> bool:
+    return bid["announced"] is not None or "secret_digests" in bid["sheet"]
+
+
+def _digests(bid: Mapping[str, Any], kind: str = "bid") -> set[str]:
+    """Of which secrets of an envelope the digests are published."""
+    digests = _dict(bid[kind]["secret_digests"])
     for digest in digests.values():
         unb64u(text_of(digest), 32)
     return set(digests)
 
 
 def _shown(bid: Mapping[str, Any]) -> bool:
-    return "secrets" in bid["sheet"] or "secret_digests" in bid["bid"]
+    return "secrets" in bid["sheet"] or any("secret_digests" in bid[kind] for kind in KINDS)
 
 
 def _nothing_shown(bid: Mapping[str, Any]) -> None:
@@ -484,7 +506,9 @@ def _record(told: dict[str, Any]) -> dict[str, Any]:
             *("v", "project", "lot", "policy", "timetable", "close_entry", "window_closed_entry"),
             *("opened_at", "bids", "objections"),
         ),
+        optional=("unannounced",),
     )
+    _require(told.get("unannounced", True) is True, "unannounced is true or not there")
     for name in ("project", "lot", "close_entry", "window_closed_entry"):
         UUID(text_of(told[name]))
     envelope = ("head", "payload_root", "payload_size")
@@ -495,7 +519,9 @@ def _record(told: dict[str, Any]) -> dict[str, Any]:
             optional=("badly_dealt",),
         )
         Decryption(text_of(found["outcome"]))
-        members(found["sheet"], envelope, optional=("secrets",))
+        sheet = members(found["sheet"], envelope, optional=("secrets", "secret_digests"))
+        hidden = "secret_digests" in sheet
+        _require(not hidden or "unannounced" in told, "the secrets of a sheet are shown")
         members(found["bid"], envelope, optional=("secret_digests",))
     for one in list_of(told["objections"], at_most=LIST_MAX):
         members(one, ("id", "bidder", "words", "raised_at", "answer"))
