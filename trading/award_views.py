@@ -313,6 +313,7 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
         "ceiling_price": lot.ceiling_price,
         "owned": lots.owns(tx, project),
         "tendered": switches.offers is Offers.SEALED_ONCE,
+        "prices_told": prices_are_read_out(switches),
         "first_wins": first_wins,
         "winner_article": str(switches.winner_article if first_wins else BIDDING_LAW[40]),
         "award_method": lot.award_method,
@@ -324,7 +325,7 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
     if report is None or published is None or lot.state not in TOLD:
         return Result(**bare)
     notice = _said_in(published.statement)
-    read_out = prices_are_read_out(switches)
+    read_out = bare["prices_told"]
     knows_all = read_out or bare["owned"] or tx.actor.role is Role.SUPERVISOR
     own = tx.actor.party_id if tx.actor.role is Role.BIDDER else None
     opened = (
@@ -342,7 +343,6 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
         ranking=_ranking(report, notice, knows=lambda bidder: bidder == own or knows_all),
         rejected=_rejected(report, opened if read_out else ()),
         scored=any(one.parts for one in report.ranking),
-        prices_told=read_out,
         unopened=await _unopened(tx, opened),
         award=await _award(tx, lot_id, report),
     )

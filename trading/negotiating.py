@@ -12,6 +12,9 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from sqlalchemy import select
+from sqlmodel import col
+
 from kernel.access import Role, by
 from kernel.crypto.digests import Malformed, count_of, text_of, unb64u
 from kernel.errors import NotFound, Refused
@@ -24,6 +27,7 @@ from kernel.store.transaction import Transaction
 from trading import lots
 from trading.drafting import clean_text
 from trading.events import LastPriceHandedIn, LastPriceOpened, SupplierLeft, TalkAnswered
+from trading.rules.lot_lifecycle import LotState
 from trading.rules.price_talks import (
     SALT_SIZE,
     TalkPhase,
@@ -33,14 +37,17 @@ from trading.rules.price_talks import (
     price_commitment,
     reply_refusals,
 )
+from trading.rules.procedures import TALKED
 from trading.tables import (
     LastPriceOpeningRow,
     LastPriceRow,
+    LotRow,
+    OpenedBidRow,
     ProjectRow,
     TalkAnswerRow,
     TalkLeaveRow,
 )
-from trading.talk_records import TalkFile, talk_file
+from trading.talk_records import OPENED, TalkFile, talk_file
 from trading.talking import WORDS_MAX, ChangeTold, TalkTold, changes_in, talks_with
 
 
@@ -75,6 +82,23 @@ class OwnTalks:
     entry_id: EntryId | None
     opened_at: datetime | None
     price: Decimal | None
+
+
+@by(Role.BIDDER)
+async def lots_in_talks(tx: Transaction) -> frozenset[UUID]:
+    """The lots about which the acting supplier is being talked with."""
+    found = await tx.session.scalars(
+        select(col(LotRow.id))
+        .join(OpenedBidRow, col(OpenedBidRow.lot_id) == col(LotRow.id))
+        .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
+        .where(
+            col(OpenedBidRow.bidder_id) == tx.actor.party,
+            col(OpenedBidRow.outcome).in_(OPENED),
+            col(LotRow.state) == LotState.IN_EVALUATION,
+            col(ProjectRow.procedure).in_(TALKED),
+        )
+    )
+    return frozenset(found)
 
 
 @by(Role.BIDDER)

@@ -27,7 +27,15 @@ ENDS = ("awarded", "failed", "cancelled")
 _REPORTS = text(
     "SELECT l.id, r.round,"
     " (SELECT array_agg(o.bid_id ORDER BY o.bid_id) FROM trading.opened_bid o WHERE o.lot_id = l.id"
-    "  AND o.outcome IN ('opened', 'opened_by_custodians')) AS opened,"
+    "  AND o.outcome IN ('opened', 'opened_by_custodians')"
+    # Who left the talks before its last price is in no report, unless its bid was rejected.
+    "  AND (EXISTS (SELECT 1 FROM trading.rejected_bid x WHERE x.bid_id = o.bid_id"
+    "    AND x.round = r.round) OR NOT EXISTS (SELECT 1 FROM trading.talk_leave t"
+    "    WHERE (t.lot_id, t.bidder_id) = (o.lot_id, o.bidder_id))"
+    "   AND NOT EXISTS (SELECT 1 FROM trading.last_price_call c WHERE c.lot_id = o.lot_id"
+    "    AND jsonb_exists(c.asked, CAST(o.bidder_id AS text)) AND NOT EXISTS"
+    "    (SELECT 1 FROM trading.last_price_opening p"
+    "     WHERE (p.lot_id, p.bidder_id) = (o.lot_id, o.bidder_id))))) AS opened,"
     " (SELECT array_agg(DISTINCT b.bid_id ORDER BY b.bid_id) FROM ("
     "  SELECT bid_id FROM trading.ranked_bid WHERE lot_id = l.id AND round = r.round UNION ALL"
     "  SELECT bid_id FROM trading.rejected_bid WHERE lot_id = l.id AND round = r.round) b)"

@@ -171,6 +171,14 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         ),
         "TenderFileEdited": Words("编写招标文件", "Tender file edited"),
         "TimetableAmended": Words("调整时间安排", "Timetable amended"),
+        "DemandChanged": Words("变动采购需求", "Demand changed"),
+        "LastPriceHandedIn": Words("提交最后报价", "Last price handed in"),
+        "LastPriceOpened": Words("公开最后报价", "Last price opened"),
+        "LastPricesCalled": Words("要求最后报价", "Last prices asked for"),
+        "SupplierAddressed": Words("谈判（磋商）通知", "Told in the talks"),
+        "SupplierLeft": Words("供应商退出谈判（磋商）", "Supplier left the talks"),
+        "TalkAnswered": Words("供应商答复", "Supplier answered"),
+        "TalkHeld": Words("与一家供应商谈判（磋商）", "Talked with a supplier"),
         "ValidityExtensionAnswered": Words(
             "答复延长投标有效期", "Answer on a longer validity of bids"
         ),

@@ -55,6 +55,7 @@ from trading.events import (
     SecurityArrived,
     SecurityReturned,
     SubmissionFailedByPlatform,
+    SupplierAddressed,
     TimetableAmended,
     ValidityExtensionAsked,
 )
@@ -286,6 +287,18 @@ TOPICS: Final[tuple[Topic, ...]] = (
         (ComplaintFiled, ComplaintWithdrawn),
         must=False,
         to={Circle.SUPERVISORS: (INBOX, EMAIL)},
+    ),
+    Topic(
+        "talks",
+        Words("谈判（磋商）、需求变动或者最后报价", "Talks, a changed demand or a last price"),
+        Words(
+            "请登录查看并在规定时间内答复或者报价。",
+            "Sign in, read it, and answer or name your price in time.",
+        ),
+        "/talks/{subject}",
+        (SupplierAddressed,),
+        must=True,
+        to={Circle.ONE_PARTY: (INBOX, EMAIL, SMS)},
     ),
     Topic(
         "validity",

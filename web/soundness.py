@@ -11,8 +11,8 @@ I3   what was opened is what counted at the close, and is told so: `bid_faults`.
 I4   one bid of each bidder counts, and those before it keep their places and receipts: `bid_faults`
      (numbers are dense, the last one counts), `log_faults` (their receipts).
 I5   nothing of a bid lies open before its opening: `bid_faults` (no secret, share or price is
-     kept), `qualification_faults` (nor of an application), `log_faults` (no sealed entry has a
-     number in a view of others). What routes answer is
+     kept), `qualification_faults` (nor of an application), `talk_faults` (nor a last price),
+     `log_faults` (no sealed entry has a number in a view of others). What routes answer is
      for the role and route matrix to hold.
 I6   one draw of a lot counts; each before it is void for a reason, with its entry; order and calls
      follow from nonces that were committed to: `draw_faults`. That a void is signed by two is not
@@ -47,6 +47,7 @@ from trading.sound_library import library_faults
 from trading.sound_listings import listing_faults
 from trading.sound_qualifications import qualification_faults
 from trading.sound_securities import security_faults
+from trading.sound_talks import talk_faults
 
 
 async def faults_of(owner: AsyncEngine, documents: Documents | None = None) -> list[str]:
@@ -78,4 +79,5 @@ async def faults_in_rows(connection: AsyncConnection) -> list[str]:
         *await library_faults(connection),
         *await security_faults(connection),
         *await qualification_faults(connection),
+        *await talk_faults(connection),
     ]

@@ -501,6 +501,28 @@ ROUTES: dict[str, Line] = {
         Role.BIDDER, statement="validity-answer"
     ),
     "GET /lots/{lot_id}/validity": ANYONE,
+    # ── talks and last prices ──
+    "GET /api/v1/committees/{committee_id}/talks": Allowed(*MEMBERS),
+    "POST /api/v1/committees/{committee_id}/talks": Allowed(
+        *MEMBERS, body={"bid": str(NOBODY_KNOWN), "words": "请说明交货期"}
+    ),
+    "POST /api/v1/committees/{committee_id}/demand-changes": Allowed(
+        Role.OWNER_REPRESENTATIVE, body={"words": "交货期改为30日"}
+    ),
+    "POST /api/v1/committees/{committee_id}/last-price-call": Allowed(
+        *MEMBERS, body={"due_at": "2026-09-01T10:00:00Z"}
+    ),
+    "GET /evaluation/{committee_id}/talks": Allowed(*MEMBERS),
+    "GET /api/v1/lots/{lot_id}/talks": Allowed(Role.BIDDER),
+    "POST /api/v1/lots/{lot_id}/talks/{talk_id}/answer": Allowed(
+        Role.BIDDER, statement="talk-answer"
+    ),
+    "POST /api/v1/lots/{lot_id}/talks/leave": Allowed(Role.BIDDER, statement="talk-leave"),
+    "POST /api/v1/lots/{lot_id}/last-prices": Allowed(Role.BIDDER, statement="last-price"),
+    "POST /api/v1/lots/{lot_id}/last-prices/opening": Allowed(
+        Role.BIDDER, statement="last-price-opening"
+    ),
+    "GET /talks/{lot_id}": Allowed(Role.BIDDER),
     # ── the listing hall ──
     "GET /api/v1/listings": ANYONE,
     "POST /api/v1/listings": Allowed(Role.TENDEREE, body={"listing": {}}),

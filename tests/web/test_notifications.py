@@ -43,6 +43,7 @@ TABLE = {
                   "centre": "inbox"},
     "complaint": {"bidders": "inbox sms", "owners": "inbox email sms", "supervisors": "inbox"},
     "complaint_filed": {"supervisors": "inbox email"},
+    "talks": {"one_party": "inbox email sms"},
     "validity": {"bidders": "inbox email sms", "owners": "inbox", "supervisors": "inbox"},
     "suspension": {"bidders": "inbox email sms", "owners": "inbox email sms",
                    "supervisors": "inbox email sms", "centre": "inbox email sms"},
@@ -77,6 +78,7 @@ def test_the_table_is_the_one_that_was_asked_for() -> None:
         "security_kept",
         "qualification",
         "suspension",
+        "talks",
         "validity",
         "call",
     }

@@ -476,6 +476,9 @@ OFFERED: Final = frozenset(
 known, so that nobody can begin what nobody could end lawfully here.
 """
 
+TALKED: Final = frozenset({Procedure.COMPETITIVE_NEGOTIATION, Procedure.COMPETITIVE_CONSULTATION})
+"""The procedures in which prices are talked about before the last one; a test holds it so."""
+
 SWITCH_NAMES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "regime": ("法律体系", "Family of law"),

@@ -39,6 +39,7 @@ from trading import (
     depositing,
     document_versions,
     inviting,
+    negotiating,
     notice_board,
     reception,
     uploading,
@@ -387,6 +388,7 @@ async def bids_page(request: Request, tx: Act) -> HTMLResponse:
         "bid_desk/bids.html",
         rows=await bidding.lots_bid_for(tx),
         invitations=await inviting.own_invitations(tx),
+        talking=await negotiating.lots_in_talks(tx),
         now=tx.now,
     )
 

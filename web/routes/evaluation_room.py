@@ -598,6 +598,9 @@ class _Desk:
     file: str | None = None
     text: str | None = None
     regime: Regime = Regime.TENDERING
+    talks: bool = False
+    """Whether its procedure has talks."""
+
     library: tuple[EntryReferred, ...] = ()
 
     def told(self, room: Room) -> dict[str, Any]:
@@ -613,6 +616,7 @@ class _Desk:
             "marking": None if self.marking is None else str(self.marking),
             "files": self.files,
             "library": self.library,
+            "talks": self.talks,
             "kinds": {str(kind): words for kind, words in KIND_NAMES.items()},
             "file": self.file,
             "text": self.text,
@@ -627,7 +631,8 @@ class _Desk:
 
 
 async def _desk(tx: Transaction, room: Room, bid: UUID | None, file: str | None) -> _Desk:
-    desk = _Desk(regime=(await handover.lot_brief(tx, room.lot_id)).regime)
+    brief = await handover.lot_brief(tx, room.lot_id)
+    desk = _Desk(regime=brief.regime, talks=brief.prices_confidential)
     try:
         desk.own = await scoring.own_marks(tx, room.committee_id)
         desk.marking = bid if bid in desk.own.bids else None

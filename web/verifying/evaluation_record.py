@@ -46,14 +46,13 @@ from kernel.errors import BrokenSeal, Refused
 from kernel.money import parse_yuan
 from kernel.statute import Regime
 from trading.rules.price_talks import price_commitment
-from trading.rules.procedures import Procedure
+from trading.rules.procedures import TALKED
 from web.verifying.draw_transcript import TrustedLog
 from web.verifying.verdicts import Verdict
 from web.verifying.vouchers import Vouchers, policy_in_force
 
 RECORD = "ebid-evaluation-record/1"
 REPORT = "ebid-report/1"
-TALKED = frozenset({Procedure.COMPETITIVE_NEGOTIATION, Procedure.COMPETITIVE_CONSULTATION})
 RECORD_MAX = 64 << 20
 LIST_MAX = 1 << 16
 SIGNED_MAX = 8 << 20
@@ -243,7 +242,6 @@ class _Evaluation:
             parse_instant(step.facts["received_at"]) < parse_instant(step.facts["deadline"]),
             "a last price that came late",
         )
-        _require(called.index < step.index, "a last price before it was asked for")
 
     def check_rejections(self) -> None:
         size = len(self.record["members"])

@@ -1,0 +1,110 @@
+"""Whether what is stored of talks and last prices agrees with itself and with the journal.
+
+Last prices were handed in before their deadline and opened after it, inside the window, by nobody
+who was not asked; each opened one is the one that its supplier committed to; every one has its
+entry, which says the same; turns count from one without a gap; and the price that a report ranked
+is the last one.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.crypto.digests import b64u, parse_instant
+from kernel.store.journal import records_by_id
+from trading.rules.price_talks import price_commitment
+
+_FAULTS: Final = (
+    (
+        "a last price for lot {} was not handed in before its deadline by one who was asked",
+        "SELECT p.lot_id FROM trading.last_price p JOIN trading.last_price_call c"
+        " ON c.lot_id = p.lot_id WHERE p.handed_in_at >= c.due_at OR p.handed_in_at < c.called_at"
+        " OR NOT jsonb_exists(c.asked, CAST(p.bidder_id AS text))",
+    ),
+    (
+        "a last price for lot {} was opened outside the window",
+        "SELECT o.lot_id FROM trading.last_price_opening o JOIN trading.last_price_call c"
+        " ON c.lot_id = o.lot_id WHERE o.opened_at < c.due_at OR o.opened_at >= c.window_until",
+    ),
+    (
+        "what was opened for lot {} is not the last price that was handed in",
+        "SELECT o.lot_id FROM trading.last_price_opening o WHERE o.seq <>"
+        " (SELECT coalesce(max(p.seq), 0) FROM trading.last_price p"
+        "  WHERE (p.lot_id, p.bidder_id) = (o.lot_id, o.bidder_id))",
+    ),
+    (
+        "the last prices of a supplier of lot {} are not numbered from one without a gap",
+        "SELECT p.lot_id FROM trading.last_price p GROUP BY p.lot_id, p.bidder_id"
+        " HAVING max(p.seq) <> count(*)",
+    ),
+    (
+        "the turns of a supplier in the talks of lot {} have a gap",
+        "SELECT t.lot_id FROM trading.talk t GROUP BY t.lot_id, t.bidder_id"
+        " HAVING max(t.turn) <> count(*)",
+    ),
+    (
+        "something was talked about or changed in lot {} after last prices were asked for",
+        "SELECT c.lot_id FROM trading.last_price_call c WHERE EXISTS (SELECT 1 FROM trading.talk t"
+        "  WHERE t.lot_id = c.lot_id AND t.held_at > c.called_at)"
+        " OR EXISTS (SELECT 1 FROM trading.demand_change d"
+        "  WHERE d.lot_id = c.lot_id AND d.confirmed_at > c.called_at)",
+    ),
+    (
+        "the report on lot {} ranks another price than the last one",
+        "SELECT r.lot_id FROM trading.ranked_bid r JOIN trading.last_price_call c"
+        " ON c.lot_id = r.lot_id WHERE r.price IS DISTINCT FROM"
+        " (SELECT o.price FROM trading.last_price_opening o"
+        "  WHERE (o.lot_id, o.bidder_id) = (r.lot_id, r.bidder_id))",
+    ),
+)
+_PRICES: Final = text(
+    "SELECT p.lot_id, p.bidder_id, p.seq, p.commitment, p.digest, p.handed_in_at, p.entry_id,"
+    " o.price, o.salt FROM trading.last_price p LEFT JOIN trading.last_price_opening o"
+    " ON (o.lot_id, o.bidder_id, o.seq) = (p.lot_id, p.bidder_id, p.seq)"
+)
+
+
+async def talk_faults(connection: AsyncConnection) -> list[str]:
+    """Everything that does not hold of talks and last prices."""
+    faults = [
+        words.format(found)
+        for words, query in _FAULTS
+        for found in sorted(map(str, (await connection.execute(text(query))).scalars()))
+    ]
+    rows = (await connection.execute(_PRICES)).all()
+    records = await records_by_id(connection, [one.entry_id for one in rows])
+    for row in rows:
+        faults += _faults_of(row, json.loads(records.get(row.entry_id, b"{}")))
+    return faults
+
+
+def _faults_of(row: Any, entry: dict[str, Any]) -> list[str]:
+    facts = entry.get("facts", {})
+    said = (
+        entry.get("kind"),
+        entry.get("subject"),
+        facts.get("addressee_id"),
+        facts.get("seq"),
+        facts.get("commitment"),
+        facts.get("statement_digest"),
+    )
+    kept = (
+        "LastPriceHandedIn",
+        str(row.lot_id),
+        str(row.bidder_id),
+        row.seq,
+        b64u(row.commitment),
+        b64u(row.digest),
+    )
+    faults = []
+    if said != kept or parse_instant(facts["received_at"]) != row.handed_in_at:
+        faults.append(f"the journal tells a last price for lot {row.lot_id} otherwise")
+    if row.price is not None and row.commitment != price_commitment(
+        row.lot_id, row.bidder_id, row.salt, row.price
+    ):
+        faults.append(f"a last price for lot {row.lot_id} is not the one committed to")
+    return faults
