@@ -1,5 +1,6 @@
 """Bidding Law 40; Bidding Regulation 49; Committee Provisions 17, 35;
-Procurement Tender Measures 54, 55, 57; Government Procurement Law 9, 40."""
+Procurement Tender Measures 54, 55, 57; Government Procurement Law 9, 38, 40; and, from memory,
+Competitive Consultation Measures 24, 25."""
 
 from __future__ import annotations
 
@@ -28,6 +29,7 @@ from evaluation.rules.score_scheme import (
     ScoreScheme,
     ScoringMethod,
     TieRule,
+    consultation_cautions,
     scheme_cautions,
     scheme_refusals,
     score_refusals,
@@ -74,6 +76,7 @@ WORKS = SchemeSwitches(Regime.TENDERING, Procured.WORKS)
 GOODS = SchemeSwitches(Regime.PROCUREMENT, Procured.GOODS)
 SERVICES = SchemeSwitches(Regime.PROCUREMENT, Procured.SERVICES)
 INQUIRY = replace(GOODS, lowest_price_wins=True)
+CONSULTED = (replace(GOODS, consulted=True), replace(SERVICES, consulted=True))
 LOWEST = ScoreScheme(ScoringMethod.LOWEST_PRICE, (), Decimal(0), None, ties=(TieRule.EARLIER_BID,))
 
 
@@ -334,3 +337,31 @@ def test_what_the_documents_do_not_name_is_not_marked() -> None:
     assert [one.code for one in score_refusals(TENDER, "T1", Decimal(1), band="特优")] == [
         "unknown_band"
     ]
+
+
+def test_a_negotiation_is_not_scored_by_an_article_of_its_own() -> None:
+    negotiation = replace(INQUIRY, lowest_price_article=PROCUREMENT_LAW[38])
+    assert scheme_refusals(LOWEST, negotiation) == []
+    (refusal,) = scheme_refusals(PURCHASE, negotiation)
+    assert (refusal.code, refusal.article) == ("scored_inquiry", PROCUREMENT_LAW[38])
+
+
+@pytest.mark.accepts("NB-08")
+@pytest.mark.refuses("NB-08")
+@given(st.integers(1, 79))
+def test_a_consultations_price_weight_is_warned_of_outside_its_range(points: int) -> None:
+    scheme = priced(PURCHASE, points)
+    for switches, (low, high) in zip(CONSULTED, ((30, 60), (10, 30)), strict=True):
+        found = {one.code for one in consultation_cautions(scheme, switches)}
+        assert ("price_weight_unusual" in found) is not (low <= points <= high)
+        assert codes(scheme, switches) == set()
+    assert consultation_cautions(scheme, GOODS) == []
+
+
+@pytest.mark.refuses("NB-08")
+def test_another_order_of_equals_is_warned_of_in_a_consultation() -> None:
+    scheme = replace(priced(PURCHASE, 30), ties=(TieRule.HIGHER_TECHNICAL,))
+    for switches in CONSULTED:
+        assert [one.code for one in consultation_cautions(scheme, switches)] == ["tie_rule_unusual"]
+        assert codes(scheme, switches) == set()
+    assert "tie_rule_unfit" in codes(scheme, GOODS)

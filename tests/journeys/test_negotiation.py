@@ -40,10 +40,11 @@ from tests.walked_tenders import (
     opened,
     published,
 )
+from tests.web.careless_senders import SIGNED_IN_TALKS, CarelessSenders
 from tests.web.tender_house import client_of
 from trading.rules.price_talks import SETTLING, price_commitment
 from web import opening_work
-from web.client import Problem
+from web.client import Client, Problem
 from web.rehearsal.act_publication import a_lot, a_plan
 from web.seat_work import SeatWork
 from web.verifying.evaluation_record import verify
@@ -106,11 +107,24 @@ class Talks:
 
     journey: Journey
     suppliers: Sequence[Player]
+    careless: CarelessSenders
+    lines: dict[UUID, Client] = field(default_factory=dict)
     salts: dict[UUID, bytes] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
         return f"/api/v1/lots/{self.journey.lot}"
+
+    async def act(self, who: Player, path: str, kind: str, said: dict[str, Any]) -> Any:
+        """A signed act of a careless supplier."""
+        if who.person not in self.lines:
+            self.careless.known(who)
+            self.lines[who.person] = await client_of(self.careless, who)
+        return await self.lines[who.person].post_statement(path, kind, said)
+
+    async def close(self) -> None:
+        for client in self.lines.values():
+            await client.aclose()
 
     async def told(self, who: Player) -> dict[str, Any]:
         return dict(await (await self.journey.line(who)).get(f"{self.path}/talks"))
@@ -118,7 +132,7 @@ class Talks:
     async def answer_all(self, who: Player, words: str) -> None:
         for talk in (await self.told(who))["talks"]:
             if talk["answer"] is None:
-                await self.journey.act(
+                await self.act(
                     who,
                     f"{self.path}/talks/{talk['id']}/answer",
                     "talk-answer",
@@ -129,13 +143,13 @@ class Talks:
         salt = self.salts[who.person] = bytes([seq]) * 31 + who.person.bytes[:1]
         found = price_commitment(UUID(self.journey.lot), who.party, salt, Decimal(price))
         said = {"lot": self.journey.lot, "seq": seq, "changes": changes}
-        return await self.journey.act(
+        return await self.act(
             who, f"{self.path}/last-prices", "last-price", {**said, "commitment": b64u(found)}
         )
 
     async def open(self, who: Player, price: str, *, seq: int = 1) -> None:
         said = {"lot": self.journey.lot, "seq": seq, "price": price}
-        await self.journey.act(
+        await self.act(
             who,
             f"{self.path}/last-prices/opening",
             "last-price-opening",
@@ -177,9 +191,7 @@ class Talks:
             assert none_of(str(told), figures(*others))
             await self.answer_all(who, f"30日内交货，方案{number}")
         leaving = self.suppliers[3]
-        await self.journey.act(
-            leaving, f"{self.path}/talks/leave", "talk-leave", {"lot": self.journey.lot}
-        )
+        await self.act(leaving, f"{self.path}/talks/leave", "talk-leave", {"lot": self.journey.lot})
         with pytest.raises(Problem) as refused:
             await self.hand_in(self.suppliers[0], LAST[0])
         assert refused.value.status == 404
@@ -272,8 +284,10 @@ async def test_a_negotiation_goes_to_the_lowest_last_price(
     with pytest.raises(Problem):
         await (await journey.line(suppliers[0])).get(f"{path}/bids")
 
-    talks = Talks(journey, suppliers)
+    talks = Talks(journey, suppliers, CarelessSenders(journey.app, journey.store))
     record = await evaluated(journey, house, talks.work_through, members=3)
+    assert set(talks.careless.spoilt) == SIGNED_IN_TALKS
+    await talks.close()
     assert verify(record).ok, verify(record).failed
     assert await journey.state() == "evaluated"
 

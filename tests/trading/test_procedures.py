@@ -21,6 +21,7 @@ from trading.rules.procedures import (
     PROCEDURE_NAMES,
     PROCEDURES,
     SWITCH_NAMES,
+    TALKED,
     Offers,
     Period,
     PriceMethod,
@@ -139,6 +140,7 @@ def test_only_who_is_invited_may_bid_where_the_method_says_so() -> None:
         Procedure.INVITED_TENDER_VOLUNTARY,
         Procedure.PROCUREMENT_INVITED_TENDER,
         Procedure.REQUEST_FOR_QUOTATIONS,
+        Procedure.COMPETITIVE_NEGOTIATION,
     }
     drawn = of(Procedure.PROCUREMENT_INVITED_TENDER).invitation
     assert drawn is not None
@@ -148,6 +150,11 @@ def test_only_who_is_invited_may_bid_where_the_method_says_so() -> None:
 def test_an_inquiry_takes_one_price_and_a_single_source_one_supplier() -> None:
     assert of(Procedure.REQUEST_FOR_QUOTATIONS).offers is Offers.FIXED_ONCE
     assert of(Procedure.SINGLE_SOURCE).bidders_min == 1
+    assert {one for one in Procedure if of(one).offers is Offers.FINAL_AFTER_TALKS} == TALKED
+    assert {one for one in Procedure if of(one).lowest_price_wins} == {
+        Procedure.REQUEST_FOR_QUOTATIONS,
+        Procedure.COMPETITIVE_NEGOTIATION,
+    }
     assert {of(one).offers for one in Procedure} == set(Offers)
 
 

@@ -1,5 +1,6 @@
 """Procurement without a tender: Government Procurement Law 30, 31, 32, 38, 40; Government
-Procurement Regulation 36; and, from memory, Non-tender Procurement Measures 7, 12.
+Procurement Regulation 36; and, from memory, Non-tender Procurement Measures 7, 12,
+Competitive Consultation Measures 3.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.identifiers import PartyId
+from kernel.statute import PROCUREMENT_LAW, Provenance
 from trading.rules.procedures import Procedure
 from trading.rules.procurement_methods import (
     CASES,
@@ -20,12 +22,15 @@ from trading.rules.procurement_methods import (
     MethodClaim,
     MethodGround,
     Offer,
+    case_cautions,
     case_refusals,
     group_cautions,
     lowest_that_meets,
     second_price_refusals,
     supplier_cautions,
 )
+
+READ = [one for one in CASES if CASES[one][0].provenance is not Provenance.MEMORY]
 
 
 @pytest.mark.accepts("NB-09")
@@ -36,7 +41,7 @@ def test_each_method_has_its_cases(procedure: Procedure) -> None:
 
 
 @pytest.mark.refuses("NB-09")
-@pytest.mark.parametrize("procedure", CASES)
+@pytest.mark.parametrize("procedure", READ)
 def test_no_other_case_and_none_without_a_paper(procedure: Procedure) -> None:
     article, grounds = CASES[procedure]
     for ground in (None, *(set(MethodGround) - grounds)):
@@ -44,6 +49,24 @@ def test_no_other_case_and_none_without_a_paper(procedure: Procedure) -> None:
         assert [(one.code, one.article) for one in found] == [("no_case", article)]
     silent = case_refusals(procedure, MethodClaim(min(grounds - {MethodGround.ADDITION}), " "))
     assert [one.code for one in silent] == ["no_document"]
+
+
+@pytest.mark.accepts("NB-12")
+@pytest.mark.parametrize("procedure", CASES)
+def test_a_case_with_its_paper_is_not_warned_of(procedure: Procedure) -> None:
+    for ground in CASES[procedure][1]:
+        assert case_cautions(procedure, MethodClaim(ground, "说明")) == []
+
+
+@pytest.mark.refuses("NB-12")
+def test_a_consultation_without_its_case_is_warned_of_and_never_refused() -> None:
+    consultation = Procedure.COMPETITIVE_CONSULTATION
+    for ground, document in ((None, "说明"), (MethodGround.URGENT, "说明")):
+        claim = MethodClaim(ground, document)
+        assert [one.code for one in case_cautions(consultation, claim)] == ["no_case"]
+        assert case_refusals(consultation, claim) == []
+    silent = MethodClaim(MethodGround.COMPLEX, " ")
+    assert [one.code for one in case_cautions(consultation, silent)] == ["no_case"]
 
 
 @pytest.mark.refuses("NB-09")
@@ -128,3 +151,5 @@ def test_a_lower_price_that_does_not_meet_it_does_not() -> None:
 def test_an_inquiry_takes_one_price() -> None:
     assert [one.code for one in second_price_refusals(named_before=True)] == ["price_named"]
     assert second_price_refusals(named_before=False) == []
+    (last,) = second_price_refusals(named_before=True, article=PROCUREMENT_LAW[38])
+    assert (last.code, last.article) == ("price_named", PROCUREMENT_LAW[38])

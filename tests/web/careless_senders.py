@@ -71,6 +71,9 @@ SEALED_IN_BIDS = frozenset({"consortium-agreement"})
 SIGNED_AFTER_THE_CLOSE = frozenset({"fallback", "validity-extension", "validity-answer"})
 """What may have to be signed between the close and the award."""
 
+SIGNED_IN_TALKS = frozenset({"talk-answer", "talk-leave", "last-price", "last-price-opening"})
+"""What suppliers sign between the opening of their first responses and their last price."""
+
 _TABLES = text(
     "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables"
     " WHERE schemaname IN ('blacklist', 'trading', 'expert_pool', 'evaluation')"

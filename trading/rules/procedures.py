@@ -389,6 +389,7 @@ _NEGOTIATION: Final = replace(
     clarification_period=Period(3, NON_TENDER_MEASURES[29], working=True),
     committee=CommitteeSize(3, PROCUREMENT_LAW[38]),
     quorum_article=PROCUREMENT_LAW[38],
+    invitation=Invitation(3, PROCUREMENT_LAW[38], or_notice=True),
     offers=Offers.FINAL_AFTER_TALKS,
     scored=False,
     prequalification_period=None,

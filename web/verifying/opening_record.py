@@ -187,9 +187,12 @@ class _Opening:
             "opened": sum(_was_opened(bid) for bid in self.bids),
             "not_opened": sum(not _was_opened(bid) for bid in self.bids),
             "objections": len(self.record["objections"]),
-            "unannounced": 0,
             "on_the_platforms_word": [],
         }
+        if "unannounced" in self.record:
+            self.found["unannounced"] = sum(
+                _was_opened(bid) and bid["announced"] is None for bid in self.bids
+            )
         window = logged["window-closed"].facts
         self.released: list[str] = window["released"]
         self.missing: list[str] = window["missing"]
@@ -361,7 +364,6 @@ class _Opening:
         due = {sealing.BIDDER} | officials
         for kind in KINDS:
             _require(_digests(bid, kind) == due, "the secrets are others")
-        self.found["unannounced"] += 1
 
     def _check_opened(self, bid: dict[str, Any], *, released: bool) -> None:
         header, sheet = self._opened_sheet(bid)
