@@ -44,6 +44,7 @@ from trading.events import ArchiveTaken
 from trading.handover import switches_for
 from trading.holding import HoldTold
 from trading.rules.lot_lifecycle import ENDS, LotState, was_closed
+from trading.rules.price_talks import prices_are_read_out
 from trading.rules.record_keeping import (
     RecordClass,
     Term,
@@ -73,6 +74,7 @@ from trading.tables import (
     TenderDocumentRow,
     TimetableRow,
 )
+from trading.talk_records import switches_then
 
 KEEPERS: Final = (Role.TENDEREE, Role.AGENCY, Role.CENTRE_STAFF, Role.SUPERVISOR)
 """Who may look into a lot's archive and take its package."""
@@ -320,7 +322,10 @@ async def _papers(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
     for one in await _rows(tx, OpeningRow, lot.id):
         if one.record_statement is not None:
             found.append(("opening/record.dsse", one.record_statement))
+    told_to_all = prices_are_read_out(await switches_then(tx, lot))
     for one in await _rows(tx, TakenReportRow, lot.id):
+        if tx.actor.role is Role.CENTRE_STAFF and not told_to_all:
+            continue  # it holds what every supplier asked for
         report = await tx.documents.read(one.report_digest)
         found.append((f"evaluation/report-{one.round}.json", report))
     if not was_closed(lot.path):

@@ -379,13 +379,15 @@ def _contenders(rows: Sequence[RankedBidRow]) -> tuple[Contender, ...]:
 
 
 async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any]:
+    switches = await switches_for(tx, lot)
     sheets = {
         row.bid_id: row.sheet or {}
         for row in await tx.session.scalars(
             select(OpenedBidRow).where(col(OpenedBidRow.lot_id) == lot.id)
         )
+        # What a supplier offered in talks is no more told than its price.
+        if prices_are_read_out(switches)
     }
-    switches = await switches_for(tx, lot)
     return {
         "v": "ebid-candidates/1",
         "project": str(lot.project_id),
@@ -393,7 +395,7 @@ async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any
         "report": b64u(report.row.report_digest),
         "days": lot.publicity_days,
         "candidates": [
-            {**_ranked(one, switches), **_words_about(one, sheets[one.bid_id])}
+            {**_ranked(one, switches), **_words_about(one, sheets.get(one.bid_id, {}))}
             for one in report.candidates
         ],
         "ranking": [_ranked(one, switches) for one in report.ranking],

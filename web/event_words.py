@@ -36,7 +36,7 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "BidSubmitted": Words("收到投标", "Bid submitted"),
         "BidWithdrawn": Words("撤回投标", "Bid withdrawn"),
         "BidderReleased": Words("投标人提交解密信息", "Bidder released"),
-        "BidsOpened": Words("全部解密完成，同时公布报价", "All bids opened at once"),
+        "BidsOpened": Words("全部投标（响应）文件同时开启", "All bids opened at once"),
         "BidsRead": Words("查阅投标文件", "Bids looked into"),
         "CallEnded": Words("专家通知有结果", "Call of an expert ended"),
         "CandidatesPublished": Words("公示中标候选人", "Candidates published"),

@@ -119,7 +119,7 @@ class Talks:
         """A signed act of a careless supplier."""
         if who.person not in self.lines:
             self.careless.known(who)
-            self.lines[who.person] = await client_of(self.careless, who)
+            self.lines[who.person] = await client_of(self.careless, who)  # type: ignore[arg-type]  # an app around an app
         return await self.lines[who.person].post_statement(path, kind, said)
 
     async def close(self) -> None:
@@ -288,7 +288,8 @@ async def test_a_negotiation_goes_to_the_lowest_last_price(
     record = await evaluated(journey, house, talks.work_through, members=3)
     assert set(talks.careless.spoilt) == SIGNED_IN_TALKS
     await talks.close()
-    assert verify(record).ok, verify(record).failed
+    checked = verify(record)
+    assert [one for one in checked.checks if not one.passed] == []
     assert await journey.state() == "evaluated"
 
     agency, tenderee = await journey.line(journey.cast.agency), journey.cast.tenderee
@@ -305,7 +306,7 @@ async def test_a_negotiation_goes_to_the_lowest_last_price(
     told = await stranger.get(f"{path}/award")
     assert (told["state"], told["award"]["price"]) == ("awarded", LAST[2])
     page = await stranger.read(f"/awards/{journey.lot}")
-    assert none_of(page, figures(*FIRST, *LAST[:2]))
+    assert none_of(page, {*figures(*FIRST, *LAST[:2]), "300日历天"})
     assert not none_of(page, figures(LAST[2]))
     with pytest.raises(Problem) as refused:
         await stranger.read(f"{path}/evaluation-record")

@@ -92,7 +92,7 @@ async def test_the_public_watches_the_rehearsals_opening_live_and_then_reads_the
         async with open_page(chromium, address + hall[1]) as page:
             await page.evaluate("window.unreloaded = true")
             await expect(page.locator("#board")).to_contain_text(
-                "全部解密完成，同时公布报价", timeout=240_000
+                "全部投标（响应）文件同时开启", timeout=240_000
             )
             await expect(page.locator("#board table").first).to_be_visible()
             assert await page.evaluate("window.unreloaded") is True
