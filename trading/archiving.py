@@ -322,12 +322,7 @@ async def _papers(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
     for one in await _rows(tx, OpeningRow, lot.id):
         if one.record_statement is not None:
             found.append(("opening/record.dsse", one.record_statement))
-    told_to_all = prices_are_read_out(await switches_then(tx, lot))
-    for one in await _rows(tx, TakenReportRow, lot.id):
-        if tx.actor.role is Role.CENTRE_STAFF and not told_to_all:
-            continue  # it holds what every supplier asked for
-        report = await tx.documents.read(one.report_digest)
-        found.append((f"evaluation/report-{one.round}.json", report))
+    found += await _reports(tx, lot)
     if not was_closed(lot.path):
         # Who objects or complains means to bid, which nobody may ever learn of such a lot.
         return found
@@ -344,6 +339,19 @@ async def _papers(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
             if decided is not None:
                 found.append((f"complaints/{one.id}/decision.dsse", decided.statement))
     return found
+
+
+async def _reports(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
+    """The committee's reports; after talks they hold what every supplier asked for, which is none
+    of the centre's business.
+    """
+    told_to_all = prices_are_read_out(await switches_then(tx, lot))
+    if tx.actor.role is Role.CENTRE_STAFF and not told_to_all:
+        return []
+    return [
+        (f"evaluation/report-{one.round}.json", await tx.documents.read(one.report_digest))
+        for one in await _rows(tx, TakenReportRow, lot.id)
+    ]
 
 
 async def _rows(tx: Transaction, table: Any, lot_id: UUID) -> Sequence[Any]:
