@@ -129,6 +129,13 @@ class Talks:
     async def told(self, who: Player) -> dict[str, Any]:
         return dict(await (await self.journey.line(who)).get(f"{self.path}/talks"))
 
+    async def page(self, who: Player) -> str:
+        line = await self.journey.line(who)
+        return (await line.read(f"/talks/{self.journey.lot}")).decode()
+
+    async def group_page(self, group: Client, path: str) -> str:
+        return (await group.read(f"/evaluation/{path.rsplit('/', maxsplit=1)[-1]}/talks")).decode()
+
     async def answer_all(self, who: Player, words: str) -> None:
         for talk in (await self.told(who))["talks"]:
             if talk["answer"] is None:
@@ -190,6 +197,8 @@ class Talks:
             others = {*FIRST} - {FIRST[number]}
             assert none_of(str(told), figures(*others))
             await self.answer_all(who, f"30日内交货，方案{number}")
+        assert "确认并通知全部供应商" in await self.group_page(representative, path)
+        assert "确认并通知全部供应商" not in await self.group_page(group, path)
         leaving = self.suppliers[3]
         await self.act(leaving, f"{self.path}/talks/leave", "talk-leave", {"lot": self.journey.lot})
         with pytest.raises(Problem) as refused:
@@ -215,7 +224,9 @@ class Talks:
         assert refused.value.codes == {"too_early"}
         seen = await group.get(f"{path}/talks")
         assert {one["handed_in"] for one in seen["suppliers"]} == {None}
-        assert none_of(str(seen), figures(*LAST))
+        assert none_of(str(seen) + await self.group_page(group, path), figures(*LAST))
+        assert "密封并签名提交" in await self.page(third)
+        assert "本单位已退出" in await self.page(left)
         await self.hand_in(third, LAST[2])
         await self.journey.at(due_at)
         with pytest.raises(Problem) as refused:
@@ -233,10 +244,14 @@ class Talks:
         await self.journey.at(due_at + SETTLING)
         seen = await group.get(f"{path}/talks")
         assert seen["phase"] == "opening"
-        assert none_of(str(seen), figures(*LAST))
+        assert none_of(str(seen) + await self.group_page(group, path), figures(*LAST))
+        shown = await self.page(third)
+        assert "签名并公开最后报价" in shown
+        assert none_of(shown, figures(*LAST, *FIRST[:2]))
         await self.open(third, LAST[2])
         seen = await group.get(f"{path}/talks")
         assert seen["phase"] == "open"
+        assert not none_of(await self.group_page(group, path), figures(LAST[2]))
         asked = {one["last_price"] for one in seen["suppliers"]}
         assert asked == {*LAST, None}
 

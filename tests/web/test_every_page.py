@@ -59,8 +59,8 @@ SEEN_ELSEWHERE = {
     "GET /codes/{code}": "leads on to what the code stands for: tests/web/test_file_desk.py",
     "GET /complaints/{complaint_id}": "once one is filed: tests/web/test_complaint_desk.py",
     "GET /notices/{lot_id}/documents": "while they are on offer: tests/web/test_public_hall.py",
-    "GET /evaluation/{committee_id}/talks": "where there are any: tests/web/test_talks_room.py",
-    "GET /talks/{lot_id}": "where there are any: tests/web/test_talks_room.py",
+    "GET /evaluation/{committee_id}/talks": "in talks: tests/journeys/test_negotiation.py",
+    "GET /talks/{lot_id}": "in talks: tests/journeys/test_negotiation.py",
     "GET /awards/{lot_id}/notice": "there is one after the award: tests/web/test_award_hall.py",
 }
 
