@@ -387,6 +387,11 @@ async def a_published_lot(
     if award_method is not None:
         async with transaction(store, actor=cast.agency.actor, now=NOW) as tx:
             await splitting.name_award_method(tx, lot_id, award_method)
+    return await published(store, cast, project_id, lot_id)
+
+
+async def published(store: Store, cast: Cast, project_id: ProjectId, lot_id: LotId) -> PublishedLot:
+    """A draft that is whole, published by the agency."""
     papers = await signed_papers(store, cast.agency, lot_id)
     async with transaction(store, actor=cast.agency.actor, now=NOW) as tx:
         await tendering.publish_lot(tx, lot_id, papers)

@@ -127,7 +127,8 @@ class Result:
     `closed` says whether the lot was ever closed, `owned` whether the reader acts for its tenderee
     or agency, `tendered` whether it was a tender and not another method of procurement.
     `first_wins` says whether the law names the first in rank here; `winner_article` is what the
-    choice stands on. `award_method` is how the tenderee chooses where it split that off.
+    choice stands on. `negotiated` says that the price was agreed with the only supplier, and no
+    committee sat. `award_method` is how the tenderee chooses where it split that off.
     """
 
     lot_id: LotId
@@ -152,6 +153,7 @@ class Result:
     first_wins: bool
     winner_article: str
     award_method: dict[str, Any] | None
+    negotiated: bool
     objections: tuple[ObjectionTold, ...]
     reported_at: datetime | None = None
     report_digest: bytes | None = None
@@ -317,6 +319,7 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
         "first_wins": first_wins,
         "winner_article": str(switches.winner_article if first_wins else BIDDING_LAW[40]),
         "award_method": lot.award_method,
+        "negotiated": switches.offers is Offers.AGREED,
         "objections": await objections_to(tx, lot_id),
     }
     report = await report_in_force(tx, lot_id)

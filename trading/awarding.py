@@ -388,6 +388,7 @@ async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any
         # What a supplier offered in talks is no more told than its price.
         if prices_are_read_out(switches)
     }
+    agreed = switches.offers is Offers.AGREED
     return {
         "v": "ebid-candidates/1",
         "project": str(lot.project_id),
@@ -395,7 +396,10 @@ async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any
         "report": b64u(report.row.report_digest),
         "days": lot.publicity_days,
         "candidates": [
-            {**_ranked(one, switches), **_words_about(one, sheets.get(one.bid_id, {}))}
+            {
+                **_ranked(one, switches),
+                **_words_about(one, sheets.get(one.bid_id, {}), agreed=agreed),
+            }
             for one in report.candidates
         ],
         "ranking": [_ranked(one, switches) for one in report.ranking],
@@ -443,10 +447,10 @@ def _rejected(row: RejectedBidRow) -> dict[str, object]:
     }
 
 
-def _words_about(row: RankedBidRow, sheet: dict[str, Any]) -> dict[str, str]:
+def _words_about(row: RankedBidRow, sheet: dict[str, Any], *, agreed: bool) -> dict[str, str]:
     days = sheet.get("duration_days")
     return {
-        "evaluation": _evaluated(row),
+        "evaluation": _evaluated(row, agreed=agreed),
         "manager": str(sheet.get("manager", "")),
         "period": "" if days is None else f"{days}日历天",
         "qualification": "经评标委员会评审，符合招标文件规定的资格能力条件",
@@ -454,8 +458,10 @@ def _words_about(row: RankedBidRow, sheet: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _evaluated(row: RankedBidRow) -> str:
+def _evaluated(row: RankedBidRow, *, agreed: bool) -> str:
     """How the bid came off, as the notice proposes to say it; nothing is scored by price alone."""
+    if agreed:
+        return "单一来源采购，采购人员与供应商协商，商定上述成交价格"
     if not row.parts:
         return f"满足采购文件要求，按照报价由低到高排名第{row.rank}"
     return f"综合得分{points_text(row.total)}分，排名第{row.rank}"

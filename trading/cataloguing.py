@@ -81,6 +81,7 @@ class CatalogueFacts:
     procurement_exception: str = ""
     method_ground: MethodGround | None = None
     method_document: str = ""
+    first_contract: Decimal | None = None
     investment_code: str = ""
 
     def kept(self) -> dict[str, Any]:
@@ -99,6 +100,9 @@ class CatalogueFacts:
             "procurement_exception": self.procurement_exception,
             "method_ground": None if self.method_ground is None else str(self.method_ground),
             "method_document": self.method_document,
+            "first_contract": (
+                None if self.first_contract is None else yuan_text(self.first_contract)
+            ),
         }
 
 
@@ -159,6 +163,7 @@ def _scope(
         procurement_exception=kept.get("procurement_exception", ""),
         method_ground=(MethodGround(kept["method_ground"]) if kept.get("method_ground") else None),
         method_document=kept.get("method_document", ""),
+        first_contract=Decimal(kept["first_contract"]) if kept.get("first_contract") else None,
         siblings=siblings,
     )
 
@@ -259,7 +264,11 @@ def catalogue_cautions(tx: Transaction, scope: ProjectScope) -> list[Caution]:
 
 def _claim(scope: ProjectScope) -> MethodClaim:
     return MethodClaim(
-        scope.method_ground, scope.method_document, of_goods=scope.kind is WorkKind.GOODS
+        scope.method_ground,
+        scope.method_document,
+        amount=scope.estimate,
+        first_contract=scope.first_contract,
+        of_goods=scope.kind is WorkKind.GOODS,
     )
 
 

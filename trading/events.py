@@ -450,6 +450,38 @@ class BidsRead(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SoleSupplierNamed(Event):
+    """A draft says to which one supplier it is put; its owners alone know until its notice does."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    supplier_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class PriceOffered(Event):
+    """The record of a price agreed with the only supplier was signed first; it waits for more.
+
+    Purchaser, agency and supplier know of it, and nobody else before the result is published.
+    """
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    number: int
+    agreement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PriceAgreed(Event):
+    """Everybody of the group and the supplier have signed the price; the same few know."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    number: int
+    agreement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ReportTaken(Event):
     """The committee's signed report was taken over and moved the lot.
 

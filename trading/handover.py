@@ -28,6 +28,7 @@ from kernel.statute import (
     BIDDING_LAW,
     BIDDING_REGULATION,
     E_BIDDING_MEASURES,
+    PROCUREMENT_LAW,
     Article,
     Regime,
 )
@@ -60,7 +61,7 @@ from trading.rules.lot_lifecycle import (
 )
 from trading.rules.opening_quorum import evaluation_refusals
 from trading.rules.price_talks import TalkPhase, evaluation_waits, holds_talks
-from trading.rules.procedures import Procedure, Switches
+from trading.rules.procedures import Offers, Procedure, Switches
 from trading.rules.sheet_fields import references_in
 from trading.sealed_archives import SealedArchive, from_archive, list_files, read_file
 from trading.security_facts import standings_of
@@ -641,6 +642,9 @@ async def take_report(tx: Transaction, report: SignedReport) -> None:
     switches = await switches_for(tx, lot)
     step = LotMove.REJECT_ALL_BIDS if report.all_rejected else LotMove.TAKE_REPORT
     refusals = move_refusals(LotState(lot.state), step, suspended=lot.suspended)
+    if switches.offers is Offers.AGREED:
+        reason = "单一来源采购由采购人员与供应商商定价格，不组织评审"
+        refusals.append(Refusal("price_is_agreed", PROCUREMENT_LAW[39], reason))
     if refusals:
         raise Refused(refusals)
     talks = await talk_file(tx, lot)

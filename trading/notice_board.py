@@ -27,7 +27,7 @@ from kernel.identifiers import LotId, PartyId, ProjectId
 from kernel.store.parties import Organisation, organisations_by_id
 from kernel.store.tables import OrganisationRow
 from kernel.store.transaction import Transaction
-from trading import drafting, inviting, lots, numbering
+from trading import drafting, inviting, lots, numbering, sole_sourcing
 from trading.composing import published_file
 from trading.rules.key_custody import Custody
 from trading.rules.lot_lifecycle import LotState
@@ -184,6 +184,7 @@ class Notice:
     by_invitation: bool
     kept_from: bool
     award_method: Mapping[str, Any] | None
+    sole_supplier: Mapping[str, Any] | None
 
     @property
     def times(self) -> Times:
@@ -393,6 +394,7 @@ async def notice(tx: Transaction, lot_id: UUID) -> Notice:
         raise NotFound("no such lot")
     parties = await organisations_by_id(tx, filter(None, (project.tenderee_id, project.agency_id)))
     kept_from = await inviting.is_kept_from(tx, lot)
+    _, sole_supplier = await sole_sourcing.proposed_supplier(tx, lot.id)
 
     return Notice(
         _line(lot, project, name),
@@ -417,6 +419,7 @@ async def notice(tx: Transaction, lot_id: UUID) -> Notice:
         await inviting.is_by_invitation(tx, lot.id),
         kept_from,
         lot.award_method,
+        sole_supplier,
     )
 
 

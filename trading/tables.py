@@ -1021,6 +1021,61 @@ class InviteeRow(Row, table=True):
     invited: bool
 
 
+class SoleSupplierRow(Row, table=True):
+    """The one supplier a lot is put to, with the grounds and opinions that its notice states."""
+
+    __tablename__ = "sole_supplier"
+    __table_args__ = ({"schema": "trading"},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    supplier_id: UUID = Field(foreign_key="kernel.organisation.id", index=True)
+    grounds: str
+    opinions: list[dict[str, str]] = Field(default_factory=list, sa_type=JSONB)
+    named_by: UUID = Field(foreign_key="kernel.person.id")
+    named_at: datetime = Field(sa_type=Instant)
+
+
+class PriceAgreementRow(Row, table=True):
+    """A price agreed with the only supplier, as its record says it; the newest of a lot counts.
+
+    It stands once everybody it names has signed it, and the supplier.
+    """
+
+    __tablename__ = "price_agreement"
+    __table_args__ = (
+        CheckConstraint("number > 0", name="numbered_from_one"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    number: int = Field(primary_key=True)
+    digest: bytes = Field(unique=True)
+    body: dict[str, Any] = Field(sa_type=JSONB)
+    price: Decimal = Field(sa_type=MONEY)
+    members: list[str] = Field(sa_type=JSONB)
+    offered_by: UUID = Field(foreign_key="kernel.person.id")
+    offered_at: datetime = Field(sa_type=Instant)
+    cautions: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+
+
+class PriceSignatureRow(Row, table=True):
+    """One signature under a price agreement: a member's of the group, or the supplier's."""
+
+    __tablename__ = "price_signature"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["lot_id", "number"],
+            ["trading.price_agreement.lot_id", "trading.price_agreement.number"],
+        ),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    person_id: UUID = Field(primary_key=True, foreign_key="kernel.person.id")
+    party_id: UUID = Field(foreign_key="kernel.organisation.id")
+    for_supplier: bool
+    statement: bytes
+    signed_at: datetime = Field(sa_type=Instant)
+
+
 class QuestionRow(Row, table=True):
     """A question about the tender documents. Who asked is for the platform's own records.
 

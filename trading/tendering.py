@@ -57,6 +57,7 @@ from trading import (
     inviting,
     lots,
     numbering,
+    sole_sourcing,
     splitting,
 )
 from trading.composing import ComposedFile
@@ -89,6 +90,11 @@ from trading.rules.prequalification import access_refusals, publication_refusals
 from trading.rules.procedures import Procedure, SecurityForm, Switches, switches_of
 from trading.rules.rule_book import Bound
 from trading.rules.sheet_fields import sheet_refusals
+from trading.rules.single_source import (
+    publicity_switches,
+    sole_supplier_cautions,
+    sole_supplier_refusals,
+)
 from trading.rules.split_award import announcement_refusals
 from trading.rules.tender_checkup import (
     Patient,
@@ -178,7 +184,8 @@ class TakenDocuments:
 class _Tender:
     """A draft with everything that judging its publication needs.
 
-    `invited` is what stands for the invited in the notice, None where everybody may bid.
+    `invited` is what stands for the invited in the notice, None where everybody may bid;
+    `sole_supplier` is what the notice says of the only supplier where there is but one.
     """
 
     lot: LotRow
@@ -192,6 +199,7 @@ class _Tender:
     doubts: tuple[Caution, ...]
     composed: ComposedFile | None
     invited: bytes | None
+    sole_supplier: dict[str, Any] | None
 
     @property
     def bound(self) -> Bound:
@@ -356,7 +364,10 @@ async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow) -> _Tender:
     procedure = Procedure(project.procedure)
     composed = await composing.composed_file(tx, lot, project)
     scope = await cataloguing.lot_scope(tx, project, lot)
-    switches = switches_of(procedure, on=beijing_day(tx.now))
+    switches = publicity_switches(
+        switches_of(procedure, on=beijing_day(tx.now)), scope.method_ground
+    )
+    sole, sole_told = await sole_sourcing.proposed_supplier(tx, lot.id)
     invitation, invited = await inviting.proposed_invitation(tx, lot.id)
     return _Tender(
         lot,
@@ -371,6 +382,7 @@ async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow) -> _Tender:
             *key_refusals(custody),
             *await drafting.agency_bars(tx, project.agency_id, procedure),
             *invitation_refusals(invitation, switches),
+            *sole_supplier_refusals(sole, switches, ground=scope.method_ground),
             *announcement_refusals(
                 splitting.split_of(lot),
                 switches,
@@ -386,9 +398,11 @@ async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow) -> _Tender:
         (
             *cataloguing.catalogue_cautions(tx, scope),
             *splitting.split_cautions(lot, project, switches),
+            *sole_supplier_cautions(sole, switches, ground=scope.method_ground),
         ),
         composed,
         invited,
+        sole_told,
     )
 
 
@@ -621,6 +635,7 @@ def _notice_document(
         **({"prequalified": True} if lot.prequalified else {}),
         **({"answers": answers} if answers else {}),
         **({"award_method": lot.award_method} if lot.award_method else {}),
+        **({"sole_supplier": tender.sole_supplier} if tender.sole_supplier else {}),
         **({"invited": b64u(tender.invited)} if tender.invited else {}),
     }
 

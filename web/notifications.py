@@ -51,6 +51,7 @@ from trading.events import (
     OwnDutyOverdue,
     OwnSecurityForfeited,
     PrequalificationDecided,
+    PriceOffered,
     ResultNoticed,
     SecurityArrived,
     SecurityReturned,
@@ -299,6 +300,15 @@ TOPICS: Final[tuple[Topic, ...]] = (
         (SupplierAddressed,),
         must=True,
         to={Circle.ONE_PARTY: (INBOX, EMAIL, SMS)},
+    ),
+    Topic(
+        "price_agreement",
+        Words("协商情况记录待签字", "The record of a price waits for signatures"),
+        Words("请核对商定的价格和记录并签字。", "Check price and record, and sign."),
+        "/lots/{subject}/price-agreement",
+        (PriceOffered,),
+        must=False,
+        to={Circle.ONE_PARTY: (INBOX, EMAIL)},
     ),
     Topic(
         "validity",

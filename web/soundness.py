@@ -39,6 +39,7 @@ from evaluation.sound_committees import committee_faults
 from expert_pool.sound_draws import draw_faults
 from kernel.store.documents import Documents
 from kernel.store.sound_log import log_faults
+from trading.sound_agreements import agreement_faults
 from trading.sound_awards import award_faults
 from trading.sound_bids import bid_faults
 from trading.sound_documents import document_faults
@@ -75,6 +76,7 @@ async def faults_in_rows(connection: AsyncConnection) -> list[str]:
         *await committee_faults(connection),
         *await invitation_faults(connection),
         *await award_faults(connection),
+        *await agreement_faults(connection),
         *await listing_faults(connection),
         *await library_faults(connection),
         *await security_faults(connection),

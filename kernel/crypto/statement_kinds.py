@@ -28,8 +28,8 @@ def _says(required: str, optional: str = "signed_at") -> Form:
 _TENDER_NOTICE = (
     "code project_name number name procedure category region funding_source tenderee agency"
     " estimate ceiling_price bid_security sheet_fields scheme security_forms words documents"
-    " answers award_method invited prequalified documents_from documents_until bids_due_at"
-    " timetable opening_policy"
+    " answers award_method invited prequalified sole_supplier documents_from documents_until"
+    " bids_due_at timetable opening_policy"
 )
 
 FORMS: Final[Mapping[str, Form]] = {
@@ -86,6 +86,8 @@ FORMS: Final[Mapping[str, Form]] = {
     "release": _says("lot secrets", "project signed_at"),
     "fallback": _says("lot", "project signed_at"),
     "shares": _says("lot shares", "project signed_at"),
+    # signed by everybody of the group, and by the supplier
+    "price-agreement": _says("project lot supplier price group record signed_at", ""),
     "opening-record": _says(
         "project lot policy timetable close_entry window_closed_entry opened_at bids objections",
         "unannounced",

@@ -1,4 +1,4 @@
-"""Who is invited to bid: Bidding Law 17; Government Procurement Law 40; Procurement Tender
+"""Who is invited to bid: Bidding Law 17; Government Procurement Law 31, 40; Procurement Tender
 Measures 14."""
 
 from __future__ import annotations

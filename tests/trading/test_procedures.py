@@ -141,6 +141,7 @@ def test_only_who_is_invited_may_bid_where_the_method_says_so() -> None:
         Procedure.PROCUREMENT_INVITED_TENDER,
         Procedure.REQUEST_FOR_QUOTATIONS,
         Procedure.COMPETITIVE_NEGOTIATION,
+        Procedure.SINGLE_SOURCE,
     }
     drawn = of(Procedure.PROCUREMENT_INVITED_TENDER).invitation
     assert drawn is not None
@@ -153,6 +154,7 @@ def test_an_inquiry_takes_one_price_and_a_single_source_one_supplier() -> None:
     assert {one for one in Procedure if of(one).offers is Offers.FINAL_AFTER_TALKS} == TALKED
     assert {one for one in Procedure if of(one).lowest_price_wins} == {
         Procedure.REQUEST_FOR_QUOTATIONS,
+        Procedure.SINGLE_SOURCE,
         Procedure.COMPETITIVE_NEGOTIATION,
     }
     assert {of(one).offers for one in Procedure} == set(Offers)

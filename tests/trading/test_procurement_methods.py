@@ -87,6 +87,13 @@ def test_an_addition_is_a_tenth_of_the_first_contract_at_most() -> None:
     ]
 
 
+def test_an_addition_without_its_first_contract_is_too_large() -> None:
+    claim = MethodClaim(MethodGround.ADDITION, "原合同", Decimal(100))
+    assert [one.code for one in case_refusals(Procedure.SINGLE_SOURCE, claim)] == [
+        "addition_too_large"
+    ]
+
+
 def test_a_tender_needs_no_case_and_every_case_has_a_name() -> None:
     assert case_refusals(Procedure.PROCUREMENT_OPEN_TENDER, MethodClaim(None, "")) == []
     assert set(GROUND_NAMES) == set(MethodGround)

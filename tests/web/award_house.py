@@ -24,6 +24,7 @@ from web.routes import (
     opening_hall,
     public_hall,
     sign_in_gate,
+    sole_supplier_desk,
     supervision_room,
     validity_desk,
     verification_desk,
@@ -53,6 +54,7 @@ def award_house(store: Store, settings: Settings) -> FastAPI:
         validity_desk,
         contract_hall,
         verification_desk,
+        sole_supplier_desk,
         supervision_room,
     ):
         app.include_router(place.router)

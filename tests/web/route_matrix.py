@@ -167,6 +167,17 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/lots/{lot_id}/award-method": Allowed(*OWNERS, body={"split": False}),
     "GET /api/v1/lots/{lot_id}/award-method": Allowed(*OWNERS),
     "GET /desk/lots/{lot_id}/award-method": Allowed(*OWNERS),
+    "POST /api/v1/lots/{lot_id}/sole-supplier": Allowed(
+        *OWNERS, body={"supplier": "00000000-0000-7000-8000-000000000001"}
+    ),
+    "GET /api/v1/lots/{lot_id}/sole-supplier": Allowed(*OWNERS),
+    "GET /desk/lots/{lot_id}/sole-supplier": Allowed(*OWNERS),
+    "POST /api/v1/lots/{lot_id}/price-agreement": Allowed(*OWNERS, statement="price-agreement"),
+    "POST /api/v1/lots/{lot_id}/price-agreement/acceptance": Allowed(
+        Role.BIDDER, statement="price-agreement"
+    ),
+    "GET /api/v1/lots/{lot_id}/price-agreement": Allowed(*OWNERS, Role.BIDDER, Role.SUPERVISOR),
+    "GET /lots/{lot_id}/price-agreement": Allowed(*OWNERS, Role.BIDDER, Role.SUPERVISOR),
     "POST /api/v1/lots/{lot_id}/invited": Allowed(*OWNERS, body={"source": "chosen"}),
     "GET /api/v1/lots/{lot_id}/invited": Allowed(*OWNERS, Role.SUPERVISOR),
     "GET /api/v1/invitations": Allowed(Role.BIDDER),

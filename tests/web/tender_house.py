@@ -35,6 +35,7 @@ from web.routes import (
     public_hall,
     question_board,
     sign_in_gate,
+    sole_supplier_desk,
     tender_desk,
 )
 
@@ -61,6 +62,7 @@ def tender_house(store: Store, settings: Settings) -> FastAPI:
         file_desk,
         award_method_desk,
         invitation_desk,
+        sole_supplier_desk,
         library_desk,
         prequalification_desk,
         blacklist_register,

@@ -61,6 +61,7 @@ SEEN_ELSEWHERE = {
     "GET /notices/{lot_id}/documents": "while they are on offer: tests/web/test_public_hall.py",
     "GET /evaluation/{committee_id}/talks": "in talks: tests/journeys/test_negotiation.py",
     "GET /talks/{lot_id}": "in talks: tests/journeys/test_negotiation.py",
+    "GET /lots/{lot_id}/price-agreement": "for one supplier: tests/web/test_sole_supplier_desk.py",
     "GET /awards/{lot_id}/notice": "there is one after the award: tests/web/test_award_hall.py",
 }
 
@@ -122,6 +123,10 @@ class House:
             "GET /desk/lots/{lot_id}/award-method": (
                 agency,
                 f"/desk/lots/{self.draft_id}/award-method",
+            ),
+            "GET /desk/lots/{lot_id}/sole-supplier": (
+                agency,
+                f"/desk/lots/{self.draft_id}/sole-supplier",
             ),
             "GET /desk/lots/{lot_id}/invited": (agency, f"/desk/lots/{self.draft_id}/invited"),
             "GET /desk/lots/{lot_id}/file": (agency, f"/desk/lots/{self.draft_id}/file"),

@@ -28,6 +28,7 @@ TABLE = {
     "change": {"bidders": "inbox email sms", "owners": "inbox", "supervisors": "inbox",
                "centre": "inbox"},
     "invitation": {"one_party": "inbox email sms"},
+    "price_agreement": {"one_party": "inbox email"},
     "receipt": {"one_party": "inbox email"},
     "opening": {"bidders": "inbox sms", "owners": "inbox", "supervisors": "inbox",
                 "centre": "inbox"},

@@ -23,7 +23,7 @@ from kernel.statute import (
     PROCUREMENT_TENDER_MEASURES,
     under,
 )
-from trading.rules.procedures import Switches
+from trading.rules.procedures import Offers, Switches
 
 
 class Source(StrEnum):
@@ -86,6 +86,7 @@ NOBODY: Final = Invited(0, Source.CHOSEN, 0, False, 0, "", ())
 
 @under(
     BIDDING_LAW[17],
+    PROCUREMENT_LAW[31],
     PROCUREMENT_LAW[40],
     PROCUREMENT_TENDER_MEASURES[14],
     rule=("SC-07", "SC-08"),
@@ -111,6 +112,7 @@ def guest_refusals(guests: Sequence[Guest], switches: Switches) -> list[Refusal]
 
 @under(
     BIDDING_LAW[17],
+    PROCUREMENT_LAW[31],
     PROCUREMENT_LAW[40],
     PROCUREMENT_TENDER_MEASURES[14],
     rule=("SC-07", "SC-08"),
@@ -126,6 +128,9 @@ def invitation_refusals(invited: Invited, switches: Switches) -> list[Refusal]:
         reason = f"应当向{demands.invited_min}个以上具备能力的单位发出投标邀请书"
         facts = {"invited": str(invited.count)}
         refusals.append(Refusal("too_few_invited", article, reason, facts))
+    if switches.offers is Offers.AGREED and invited.count > 1:
+        reason = "单一来源采购只有一个供应商"
+        refusals.append(Refusal("more_than_one", article, reason))
     if not demands.drawn:
         return refusals
     if not invited.drawn or invited.source is Source.CHOSEN:
@@ -147,6 +152,7 @@ def invitation_refusals(invited: Invited, switches: Switches) -> list[Refusal]:
 
 @under(
     BIDDING_LAW[17],
+    PROCUREMENT_LAW[31],
     PROCUREMENT_LAW[40],
     PROCUREMENT_TENDER_MEASURES[14],
     rule=("SC-07", "SC-08"),

@@ -418,7 +418,9 @@ _SINGLE_SOURCE: Final = replace(
     committee=CommitteeSize(3, NON_TENDER_MEASURES[41]),
     bidders_min=1,
     quorum_article=PROCUREMENT_LAW[31],
+    invitation=Invitation(1, PROCUREMENT_LAW[31]),
     offers=Offers.AGREED,
+    scored=False,
     prequalification_period=None,
 )
 
@@ -471,6 +473,7 @@ OFFERED: Final = frozenset(
         Procedure.REQUEST_FOR_QUOTATIONS,
         Procedure.COMPETITIVE_NEGOTIATION,
         Procedure.COMPETITIVE_CONSULTATION,
+        Procedure.SINGLE_SOURCE,
     }
 )
 """The procedures that this platform walks from notice to award; of the others only the rules are

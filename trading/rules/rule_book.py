@@ -807,6 +807,24 @@ _NON_TENDER: Final = (
         built_in="trading.opening",
         proof="tests/journeys/test_negotiation.py",
     ),
+    Entry(
+        "NB-14",
+        "单一来源公示应附专业人员论证意见；收到异议的，组织补充论证并答复",
+        (NON_TENDER_MEASURES[38], NON_TENDER_MEASURES[40]),
+        PROCUREMENT,
+    ),
+    Entry(
+        "NB-15",
+        "单一来源采购在保证质量和双方商定合理价格的基础上进行，不得超出预算，并作记录",
+        (GPL[6], GPL[39], GPL[42]),
+        PROCUREMENT,
+    ),
+    Entry(
+        "NB-16",
+        "组织具有相关经验的专业人员与供应商商定价格，全体采购人员签字确认协商情况记录",
+        (NON_TENDER_MEASURES[41],),
+        PROCUREMENT,
+    ),
 )
 
 _LISTING: Final = (

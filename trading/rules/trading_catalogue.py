@@ -179,7 +179,8 @@ class ProjectScope:
     money controls or dominates. `infrastructure` says that it is one of the five groups of large
     works that must be tendered without state money. `procurement_exception` is the document by
     which a budget was adjusted or another method approved. `method_ground` is the case in which the
-    law lets procurement do without a tender, and `method_document` what shows it.
+    law lets procurement do without a tender, `method_document` what shows it, and `first_contract`
+    the amount of the contract that something is added to.
     """
 
     kind: WorkKind
@@ -199,6 +200,7 @@ class ProjectScope:
     procurement_exception: str = ""
     method_ground: MethodGround | None = None
     method_document: str = ""
+    first_contract: Decimal | None = None
     siblings: tuple[Sibling, ...] = ()
 
     @property

@@ -109,7 +109,7 @@ async def invited_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
         invitation=invitation,
         chosen=[] if invitation is None else [str(one.party_id) for one in invitation.listed],
         fixed=fixed,
-        choices=[] if fixed else await _bidders(tx),
+        choices=[] if fixed else await verified_bidders(tx),
         sources=SOURCE_NAMES,
         offered=[
             one
@@ -121,7 +121,7 @@ async def invited_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     )
 
 
-async def _bidders(tx: Transaction) -> list[tuple[str, str]]:
+async def verified_bidders(tx: Transaction) -> list[tuple[str, str]]:
     """The verified organisations that may be asked to bid."""
     rows = await tx.session.execute(
         select(col(OrganisationRow.id), col(OrganisationRow.name))

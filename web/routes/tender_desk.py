@@ -72,6 +72,7 @@ from trading.rules.price_talks import holds_talks
 from trading.rules.procedures import (
     OFFERED,
     PROCEDURE_NAMES,
+    Offers,
     Procedure,
     SecurityForm,
     switches_of,
@@ -201,6 +202,7 @@ class ProjectAsked(Asked):
     procurement_exception: Short = ""
     method_ground: MethodGround | None = None
     method_document: Short = ""
+    first_contract: Yuan | None = None
     investment_code: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,40}$")] = ""
 
     @field_validator("procedure")
@@ -242,6 +244,7 @@ class ProjectAsked(Asked):
                 procurement_exception=self.procurement_exception,
                 method_ground=self.method_ground,
                 method_document=self.method_document,
+                first_contract=self.first_contract,
                 investment_code=self.investment_code,
             ),
         )
@@ -643,6 +646,8 @@ async def desk_lot_page(request: Request, tx: Act, lot_id: UUID) -> Response:
         shown=_papers_shown(papers),
         filed=draft.line.procedure in FILED,
         by_invitation=switches_of(draft.line.procedure, on=beijing_day(tx.now)).invitation,
+        by_agreement=switches_of(draft.line.procedure, on=beijing_day(tx.now)).offers
+        is Offers.AGREED,
         may_split=switches_of(draft.line.procedure, on=beijing_day(tx.now)).may_split_award,
         custodians=await _custodians_to_choose(tx),
         words={key: label for key, (label, _) in {**REQUIRED_WORDS, **AGENCY_WORDS}.items()},
