@@ -47,6 +47,7 @@ from trading.tables import (
     SecurityAccountRow,
     SecurityForfeitureRow,
     SecurityReturnRow,
+    TalkLeaveRow,
 )
 
 ENDINGS: Final = ("LotFailed", "LotCancelled", "AwardVoided")
@@ -170,6 +171,7 @@ class _Course:
     award: AwardRow | None
     contract_at: datetime | None
     bound: BoundBids
+    left_talks: Mapping[UUID, datetime]
 
 
 async def _course(tx: Transaction, lot: LotRow) -> _Course:
@@ -185,7 +187,16 @@ async def _course(tx: Transaction, lot: LotRow) -> _Course:
             select(col(ContractRow.signed_at)).where(col(ContractRow.lot_id) == lot.id)
         ),
         await bound_bids(tx, lot),
+        await _left_talks(tx, lot),
     )
+
+
+async def _left_talks(tx: Transaction, lot: LotRow) -> dict[UUID, datetime]:
+    """Who left the talks, and when; while they go on nobody outside the group learns of it."""
+    if lot.state == LotState.IN_EVALUATION:
+        return {}
+    rows = await tx.session.scalars(select(TalkLeaveRow).where(col(TalkLeaveRow.lot_id) == lot.id))
+    return {one.bidder_id: one.left_at for one in rows}
 
 
 async def _newest_bids(tx: Transaction, lot_id: UUID) -> dict[UUID, BidRow]:
@@ -263,6 +274,7 @@ def _standing(
         withdrawn_at=bid.received_at if bid is not None and bid.withdrawn else None,
         deemed_withdrawn_at=lot.release_until if withdrawn else None,
         extension_refused_at=whole.bound.left.get(bidder),
+        left_talks_at=whole.left_talks.get(bidder),
         ended_at=whole.ended_at,
         awarded_at=None if award is None else award.awarded_at,
         contract_at=whole.contract_at,

@@ -8,7 +8,8 @@ sealed until their deadline, and told to the group all at once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,13 +19,16 @@ from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from kernel.access import Role
-from kernel.crypto.digests import b64u, instant_text, parse_instant
+from kernel.crypto.digests import b64u, instant_text, parse_instant, unb64
 from kernel.settings import Settings
+from kernel.store.database import OWNER
 from kernel.store.transaction import Store
+from tests.conftest import Database
 from tests.draw_cast import CIVIL, EAST, HOST
-from tests.kept_stores import witnessed
+from tests.kept_stores import Lines, witnessed
 from tests.sealed_bids import ticking
 from tests.tenders import Player, a_cast, a_player
 from tests.walked_tenders import (
@@ -39,19 +43,22 @@ from tests.walked_tenders import (
     evaluated,
     opened,
     published,
+    trust,
 )
 from tests.web.careless_senders import SIGNED_IN_TALKS, CarelessSenders
 from tests.web.tender_house import client_of
 from trading.rules.price_talks import SETTLING, price_commitment
+from trading.sound_talks import talk_faults
 from web import opening_work
 from web.client import Client, Problem
 from web.rehearsal.act_publication import a_lot, a_plan
 from web.seat_work import SeatWork
+from web.verifying import opening_record
 from web.verifying.evaluation_record import verify
 
-FIRST = ("500000.00", "480000.00", "530000.00", "520000.00")
-LAST = ("473000.00", "476000.00", "469000.00")
-"""The third asked for most at first and for least at last; the fourth leaves the talks."""
+FIRST = ("500000.00", "530000.00", "480000.00")
+LAST = ("473000.00", "469000.00")
+"""The second asked for most at first and for least at last; the third leaves the talks."""
 
 STRATA = (
     {"name": "临江专家", "specialism": CIVIL, "region": HOST, "seats": 1},
@@ -65,12 +72,25 @@ LOWEST: dict[str, Any] = {
     "round": {"stage": "total", "places": 2, "how": "half_up"},
     "ties": ["earlier_bid"],
 }
+TAMPERINGS = {
+    "UPDATE trading.last_price_opening SET price = price - 1": "is not the one committed to",
+    "UPDATE trading.last_price_opening SET opened_at = opened_at - interval '1 hour'": "the window",
+    "UPDATE trading.last_price SET handed_in_at = handed_in_at + interval '1 hour'": "deadline",
+    "UPDATE trading.last_price SET commitment = sha256('x')": "tells a last price",
+    "DELETE FROM trading.last_price WHERE seq = 2": "is not the last price that was handed in",
+    "UPDATE trading.last_price_call SET asked = '[]'": "by one who was asked",
+    "UPDATE trading.last_price_call SET called_at = called_at - interval '1 day'": "talked about",
+    "UPDATE trading.talk SET turn = 2": "have a gap",
+    "UPDATE trading.ranked_bid SET price = price + 1": "another price than the last one",
+}
+"""What is changed behind everybody's back, and what is then found."""
+
 PROJECT: dict[str, Any] = {
     "name": "应急指挥系统采购",
     "category": "goods",
     "funding_source": "财政资金",
-    "method_ground": "urgent",
-    "method_document": "紧急需要说明（2026）5号",
+    "method_ground": "no_bids",
+    "method_document": "两次招标均无供应商投标的说明（2026）5号",
 }
 
 
@@ -81,10 +101,15 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
+def careless(app: FastAPI, store: Store) -> CarelessSenders:
+    return CarelessSenders(app, store)
+
+
+@pytest.fixture
 async def journey(
-    app: FastAPI, store: Store, tick: Tick, clock_to: ClockTo, tmp_path: Path
+    careless: CarelessSenders, store: Store, tick: Tick, clock_to: ClockTo, tmp_path: Path
 ) -> AsyncIterator[Journey]:
-    made = Journey(app, store, tick, clock_to, await a_cast(store), tmp_path)
+    made = Journey(careless, store, tick, clock_to, await a_cast(store), tmp_path)
     try:
         yield made
     finally:
@@ -107,24 +132,11 @@ class Talks:
 
     journey: Journey
     suppliers: Sequence[Player]
-    careless: CarelessSenders
-    lines: dict[UUID, Client] = field(default_factory=dict)
     salts: dict[UUID, bytes] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
         return f"/api/v1/lots/{self.journey.lot}"
-
-    async def act(self, who: Player, path: str, kind: str, said: dict[str, Any]) -> Any:
-        """A signed act of a careless supplier."""
-        if who.person not in self.lines:
-            self.careless.known(who)
-            self.lines[who.person] = await client_of(self.careless, who)  # type: ignore[arg-type]  # an app around an app
-        return await self.lines[who.person].post_statement(path, kind, said)
-
-    async def close(self) -> None:
-        for client in self.lines.values():
-            await client.aclose()
 
     async def told(self, who: Player) -> dict[str, Any]:
         return dict(await (await self.journey.line(who)).get(f"{self.path}/talks"))
@@ -139,7 +151,7 @@ class Talks:
     async def answer_all(self, who: Player, words: str) -> None:
         for talk in (await self.told(who))["talks"]:
             if talk["answer"] is None:
-                await self.act(
+                await self.journey.act(
                     who,
                     f"{self.path}/talks/{talk['id']}/answer",
                     "talk-answer",
@@ -150,13 +162,13 @@ class Talks:
         salt = self.salts[who.person] = bytes([seq]) * 31 + who.person.bytes[:1]
         found = price_commitment(UUID(self.journey.lot), who.party, salt, Decimal(price))
         said = {"lot": self.journey.lot, "seq": seq, "changes": changes}
-        return await self.act(
+        return await self.journey.act(
             who, f"{self.path}/last-prices", "last-price", {**said, "commitment": b64u(found)}
         )
 
     async def open(self, who: Player, price: str, *, seq: int = 1) -> None:
         said = {"lot": self.journey.lot, "seq": seq, "price": price}
-        await self.act(
+        await self.journey.act(
             who,
             f"{self.path}/last-prices/opening",
             "last-price-opening",
@@ -199,8 +211,10 @@ class Talks:
             await self.answer_all(who, f"30日内交货，方案{number}")
         assert "确认并通知全部供应商" in await self.group_page(representative, path)
         assert "确认并通知全部供应商" not in await self.group_page(group, path)
-        leaving = self.suppliers[3]
-        await self.act(leaving, f"{self.path}/talks/leave", "talk-leave", {"lot": self.journey.lot})
+        leaving = self.suppliers[2]
+        await self.journey.act(
+            leaving, f"{self.path}/talks/leave", "talk-leave", {"lot": self.journey.lot}
+        )
         with pytest.raises(Problem) as refused:
             await self.hand_in(self.suppliers[0], LAST[0])
         assert refused.value.status == 404
@@ -212,22 +226,21 @@ class Talks:
         return due_at
 
     async def _price(self, path: str, group: Any, due_at: datetime) -> None:
-        first, second, third, left = self.suppliers
+        first, second, left = self.suppliers
         await self.hand_in(first, "999999.00")
         await self.hand_in(first, LAST[0], seq=2)
-        await self.hand_in(second, LAST[1])
         with pytest.raises(Problem) as refused:
             await self.hand_in(left, "1.00")
         assert refused.value.status == 404
         with pytest.raises(Problem) as refused:
-            await self.open(second, LAST[1])
+            await self.open(first, LAST[0], seq=2)
         assert refused.value.codes == {"too_early"}
         seen = await group.get(f"{path}/talks")
         assert {one["handed_in"] for one in seen["suppliers"]} == {None}
         assert none_of(str(seen) + await self.group_page(group, path), figures(*LAST))
-        assert "密封并签名提交" in await self.page(third)
+        assert "密封并签名提交" in await self.page(second)
         assert "本单位已退出" in await self.page(left)
-        await self.hand_in(third, LAST[2])
+        await self.hand_in(second, LAST[1])
         await self.journey.at(due_at)
         with pytest.raises(Problem) as refused:
             await self.hand_in(second, "1.00", seq=2)
@@ -235,23 +248,22 @@ class Talks:
         self.salts[second.person] = bytes([1]) * 31 + second.person.bytes[:1]
 
     async def _open(self, path: str, group: Any, due_at: datetime) -> None:
-        first, second, third, _ = self.suppliers
-        await self.open(first, LAST[0], seq=2)
+        first, second, _ = self.suppliers
         with pytest.raises(Problem) as refused:
             await self.open(second, "460000.00")
         assert refused.value.codes == {"another_price"}
-        await self.open(second, LAST[1])
+        await self.open(first, LAST[0], seq=2)
         await self.journey.at(due_at + SETTLING)
         seen = await group.get(f"{path}/talks")
         assert seen["phase"] == "opening"
         assert none_of(str(seen) + await self.group_page(group, path), figures(*LAST))
-        shown = await self.page(third)
+        shown = await self.page(second)
         assert "签名并公开最后报价" in shown
-        assert none_of(shown, figures(*LAST, *FIRST[:2]))
-        await self.open(third, LAST[2])
+        assert none_of(shown, figures(*LAST, FIRST[0], FIRST[2]))
+        await self.open(second, LAST[1])
         seen = await group.get(f"{path}/talks")
         assert seen["phase"] == "open"
-        assert not none_of(await self.group_page(group, path), figures(LAST[2]))
+        assert not none_of(await self.group_page(group, path), figures(LAST[1]))
         asked = {one["last_price"] for one in seen["suppliers"]}
         assert asked == {*LAST, None}
 
@@ -260,8 +272,44 @@ class Talks:
         return parse_instant(told["now"])
 
 
+async def exported(journey: Journey, stranger: Client) -> Path:
+    """The opening's record with its proofs, as anybody takes it away."""
+    await journey.tick()
+    told = await stranger.get(f"/api/v1/lots/{journey.lot}/opening-record")
+    assert told["sheets"] == []
+    folder = journey.folder / "opening"
+    folder.mkdir()
+    for name in ("record", "policy", "timetable"):
+        (folder / f"{name}.dsse").write_bytes(unb64(told[name]))
+    for name, proof in told["proofs"].items():
+        (folder / f"{name}.tlog-proof").write_text(proof)
+    known = await trust(journey)
+    keys = {"log": known.log_vkey, "witnesses": list(known.witness_vkeys), "quorum": known.quorum}
+    (folder / "keys.json").write_text(json.dumps({**keys, "signers": told["signers"]}))
+    return folder
+
+
+def spoilt(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The record with something else for a last price than its supplier sealed and opened."""
+    prices = record["last_prices"]
+    yield {key: value for key, value in record.items() if key != "last_prices"}
+    yield {**record, "last_prices": prices[1:]}
+    yield {**record, "last_prices": [*prices, prices[0]]}
+    for name in ("statement", "opening"):
+        other = {**prices[0], name: prices[1][name]}
+        yield {**record, "last_prices": [other, *prices[1:]]}
+    proofs = {**record["proofs"]}
+    first, second = sorted(one for one in proofs if one.startswith("priced/"))[:2]
+    proofs[first], proofs[second] = proofs[second], proofs[first]
+    yield {**record, "proofs": proofs}
+
+
 async def test_a_negotiation_goes_to_the_lowest_last_price(
-    journey: Journey, sound: Callable[[], Awaitable[None]]
+    journey: Journey,
+    careless: CarelessSenders,
+    sound: Callable[[], Awaitable[None]],
+    database: Database,
+    role_lines: Lines,
 ) -> None:
     now = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
     plan = a_plan(now, bidding_days=3, documents_days=3) | {"publicity_days": 0}
@@ -299,17 +347,23 @@ async def test_a_negotiation_goes_to_the_lowest_last_price(
     with pytest.raises(Problem):
         await (await journey.line(suppliers[0])).get(f"{path}/bids")
 
-    talks = Talks(journey, suppliers, CarelessSenders(journey.app, journey.store))
+    opening = opening_record.verify(await exported(journey, stranger))
+    assert [one for one in opening.checks if not one.passed] == []
+    assert (opening.found["opened"], opening.found["unannounced"]) == (3, 3)
+
+    careless.known(*suppliers)
+    talks = Talks(journey, suppliers)
     record = await evaluated(journey, house, talks.work_through, members=3)
-    assert set(talks.careless.spoilt) == SIGNED_IN_TALKS
-    await talks.close()
+    assert set(careless.spoilt) == SIGNED_IN_TALKS
     checked = verify(record)
     assert [one for one in checked.checks if not one.passed] == []
+    for one in spoilt(json.loads(record)):
+        assert not verify(json.dumps(one).encode()).ok
     assert await journey.state() == "evaluated"
 
     agency, tenderee = await journey.line(journey.cast.agency), journey.cast.tenderee
     notice = await agency.get(f"{path}/candidates/draft")
-    order = [str(suppliers[place].party) for place in (2, 0, 1)]
+    order = [str(suppliers[place].party) for place in (1, 0)]
     assert [one["bidder"] for one in notice["candidates"]] == order
     done = await agency.post_statement(f"{path}/candidates", "candidates", notice)
     await journey.at(parse_instant(done["until"]) + timedelta(seconds=1))
@@ -319,18 +373,28 @@ async def test_a_negotiation_goes_to_the_lowest_last_price(
     await journey.act(tenderee, f"{path}/award", "award", award)
 
     told = await stranger.get(f"{path}/award")
-    assert (told["state"], told["award"]["price"]) == ("awarded", LAST[2])
+    assert (told["state"], told["award"]["price"]) == ("awarded", LAST[1])
     page = await stranger.read(f"/awards/{journey.lot}")
-    assert none_of(page, {*figures(*FIRST, *LAST[:2]), "300日历天"})
-    assert not none_of(page, figures(LAST[2]))
+    assert none_of(page, {*figures(*FIRST, LAST[0]), "300日历天"})
+    assert not none_of(page, figures(LAST[1]))
     with pytest.raises(Problem) as refused:
         await stranger.read(f"{path}/evaluation-record")
     assert refused.value.status == 404
     await stranger.aclose()
-    won = await (await journey.line(suppliers[2])).read(f"/awards/{journey.lot}/notice")
+    won = await (await journey.line(suppliers[1])).read(f"/awards/{journey.lot}/notice")
     assert "谈判（磋商）" in won.decode()
     lost = await (await journey.line(suppliers[0])).read(f"/awards/{journey.lot}/notice")
-    assert none_of(lost, figures(*FIRST, *LAST[:2]))
+    assert none_of(lost, figures(*FIRST, LAST[0]))
     await (await journey.line(tenderee)).read(f"/contracts/{journey.lot}")
     await journey.tick()
     await sound()
+    async with (
+        role_lines.lent(OWNER, database.name, pool_size=1) as owner,
+        owner.connect() as connection,
+    ):
+        for tampering, fault in TAMPERINGS.items():
+            table = tampering.split(" SET ")[0].split(" WHERE ")[0].split()[-1]
+            await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+            await connection.execute(text(tampering))
+            assert any(fault in one for one in await talk_faults(connection)), tampering
+            await connection.rollback()

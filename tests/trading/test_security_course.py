@@ -124,6 +124,7 @@ def test_what_happened_to_the_bid_alone_comes_before_what_ended_the_lot() -> Non
         ReturnCause.DEEMED_WITHDRAWN: replace(ended, deemed_withdrawn_at=DUE_AT),
         ReturnCause.NO_BID: replace(ended, has_bid=False),
         ReturnCause.EXTENSION_REFUSED: replace(ended, extension_refused_at=DUE_AT),
+        ReturnCause.LEFT_TALKS: replace(ended, left_talks_at=DUE_AT),
         ReturnCause.WITHDRAWN: replace(ended, withdrawn_at=DUE_AT - timedelta(days=1)),
     }
     for cause, facts in causes.items():

@@ -24,6 +24,7 @@ from kernel.refusals import Caution, Refusal
 from kernel.statute import (
     BIDDING_REGULATION,
     E_BIDDING_MEASURES,
+    NON_TENDER_MEASURES,
     PROCUREMENT_REGULATION,
     PROCUREMENT_TENDER_MEASURES,
     Article,
@@ -66,6 +67,7 @@ class ReturnCause(StrEnum):
     NO_BID = "no_bid"
     DEEMED_WITHDRAWN = "deemed_withdrawn"
     EXTENSION_REFUSED = "extension_refused"
+    LEFT_TALKS = "left_talks"
     ENDED = "ended"
     LOST = "lost"
     CONTRACT = "contract"
@@ -84,6 +86,7 @@ CAUSE_NAMES: Final[Mapping[ReturnCause, str]] = MappingProxyType(
         ReturnCause.NO_BID: "已缴款，未递交投标文件",
         ReturnCause.DEEMED_WITHDRAWN: "非因投标人原因未能解密，视为撤回",
         ReturnCause.EXTENSION_REFUSED: "未同意延长投标有效期",
+        ReturnCause.LEFT_TALKS: "最后报价前退出谈判（磋商）",
         ReturnCause.ENDED: "招标终止、流标或者中标无效",
         ReturnCause.LOST: "未中标，中标通知书已发出",
         ReturnCause.CONTRACT: "合同已经签订",
@@ -122,6 +125,7 @@ class SecurityFacts:
     withdrawn_at: datetime | None = None
     deemed_withdrawn_at: datetime | None = None
     extension_refused_at: datetime | None = None
+    left_talks_at: datetime | None = None
     ended_at: datetime | None = None
     awarded_at: datetime | None = None
     contract_at: datetime | None = None
@@ -206,6 +210,9 @@ def return_due(facts: SecurityFacts, switches: Switches, *, calendar: Calendar) 
         return due(
             ReturnCause.EXTENSION_REFUSED, since, after_withdrawal, VALIDITY_ARTICLE, ours=True
         )
+    if facts.left_talks_at is not None:
+        since, article = facts.left_talks_at, NON_TENDER_MEASURES[34]
+        return due(ReturnCause.LEFT_TALKS, since, after_withdrawal, article, ours=True)
     if facts.ended_at is not None:
         article = PROCUREMENT_TENDER_MEASURES[29] if procurement else BIDDING_REGULATION[31]
         return due(ReturnCause.ENDED, facts.ended_at, after_contract, article, ours=not procurement)
