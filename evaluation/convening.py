@@ -156,6 +156,9 @@ async def convene(tx: Transaction, request: CommitteeRequest) -> Convened:
     )
 
     cautions = spread_cautions(proposed, host_site_id=request.host_site)
+    cautions += await handover.group_cautions(
+        tx, request.lot_id, members=len(members), experts=len(drawn)
+    )
     return Convened(CommitteeId(committee.id), cautions)
 
 

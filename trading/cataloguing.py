@@ -47,6 +47,7 @@ from trading.rules.trading_catalogue import (
     exemption_refusals,
     method_refusals,
     placed,
+    reaches_open_tender,
     read_catalogue,
     scope_cautions,
     scope_refusals,
@@ -260,6 +261,11 @@ def catalogue_cautions(tx: Transaction, scope: ProjectScope) -> list[Caution]:
         *scope_cautions(scope, catalogue_of(tx)),
         *case_cautions(scope.procedure, _claim(scope)),
     ]
+
+
+async def is_large(tx: Transaction, project: ProjectRow, lot: LotRow) -> bool:
+    """Whether a lot is large enough for an open tender (达到公开招标数额标准)."""
+    return reaches_open_tender(await lot_scope(tx, project, lot), catalogue_of(tx))
 
 
 def _claim(scope: ProjectScope) -> MethodClaim:

@@ -36,11 +36,13 @@ from kernel.store.parties import organisations_by_id, take_part
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
 from trading import agency_letters, consortia, library_views, lots, talking
+from trading.cataloguing import is_large
 from trading.counted_bids import CountedBid, SealedEnvelope, counted_bids
 from trading.events import BidsRead, LotFailed, ReportTaken
 from trading.library import own_drawer
 from trading.library_views import EntrySeen
 from trading.prequalification_rounds import qualified_members
+from trading.rules import procurement_methods
 from trading.rules.agency_scope import AgencyAct
 from trading.rules.consortium_agreement import FILE as AGREEMENT
 from trading.rules.consortium_agreement import (
@@ -412,6 +414,18 @@ async def hand_over(tx: Transaction, lot_id: LotId) -> None:
         tx.record(LotFailed(lot_id, failure.code, failure.reason, str(failure.article)))
     step = LotMove.FAIL_FOR_TOO_FEW_BIDDERS if failures else LotMove.HAND_OVER
     lots.move(tx, lot, step)
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def group_cautions(
+    tx: Transaction, lot_id: LotId, *, members: int, experts: int
+) -> list[Caution]:
+    """What is doubtful about a group of so many, in procurement that is no tender."""
+    lot, project = await lots.owned(tx, lot_id)
+    if (await switches_for(tx, lot)).offers is Offers.SEALED_ONCE:
+        return []
+    large = await is_large(tx, project, lot)
+    return procurement_methods.group_cautions(members=members, experts=experts, at_threshold=large)
 
 
 @by(*READERS)

@@ -23,9 +23,10 @@ from sqlalchemy import text
 
 from kernel.access import Role
 from kernel.crypto.digests import b64u, instant_text, parse_instant, unb64
+from kernel.identifiers import LotId
 from kernel.settings import Settings
 from kernel.store.database import OWNER
-from kernel.store.transaction import Store
+from kernel.store.transaction import Store, transaction
 from tests.conftest import Database
 from tests.draw_cast import CIVIL, EAST, HOST
 from tests.kept_stores import Lines, witnessed
@@ -47,6 +48,7 @@ from tests.walked_tenders import (
 )
 from tests.web.careless_senders import SIGNED_IN_TALKS, CarelessSenders
 from tests.web.tender_house import client_of
+from trading import handover
 from trading.rules.price_talks import SETTLING, price_commitment
 from trading.sound_talks import talk_faults
 from web import opening_work
@@ -350,6 +352,12 @@ async def test_a_negotiation_goes_to_the_lowest_last_price(
     opening = opening_record.verify(await exported(journey, stranger))
     assert [one for one in opening.checks if not one.passed] == []
     assert (opening.found["opened"], opening.found["unannounced"]) == (3, 3)
+
+    async with transaction(journey.store, actor=journey.cast.agency.actor) as tx:
+        lot_id = LotId(UUID(journey.lot))
+        assert await handover.group_cautions(tx, lot_id, members=3, experts=2) == []
+        (unfit,) = await handover.group_cautions(tx, lot_id, members=3, experts=1)
+        assert unfit.code == "group_unfit"
 
     careless.known(*suppliers)
     talks = Talks(journey, suppliers)

@@ -366,6 +366,12 @@ def splitting_refusals(scope: ProjectScope, catalogue: Iterable[CatalogueLine]) 
     return [Refusal("split", BIDDING_LAW[4], reason, facts)]
 
 
+def reaches_open_tender(scope: ProjectScope, catalogue: Iterable[CatalogueLine]) -> bool:
+    """Whether what is bought is large enough for an open tender, whatever method was allowed."""
+    _, amount = _line_for(scope, catalogue)
+    return amount is not None and scope.estimate >= amount
+
+
 @under(BIDDING_REGULATION[8], rule="SC-05")
 def method_refusals(scope: ProjectScope, catalogue: Iterable[CatalogueLine]) -> list[Refusal]:
     """An invited tender where the law wants an open one and no ground is shown."""
