@@ -295,6 +295,20 @@ async def signing_of(tx: Transaction, file: CommitteeFile) -> tuple[bytes, Signi
     )
 
 
+def accounted_for(
+    bids: Sequence[OpenedBid], motions: Sequence[RejectionMotion], members: Sequence[UUID]
+) -> tuple[list[OpenedBid], list[RejectionMotion]]:
+    """The bids that a report accounts for, and the motions on them.
+
+    Whoever left the talks before its last price has no part in it, unless the committee had
+    rejected its bid before.
+    """
+    rejected = rejected_bids(motions, members)
+    kept = [one for one in bids if not one.gone or str(one.bid_id) in rejected]
+    named = {str(one.bid_id) for one in kept}
+    return kept, [one for one in motions if one.bid in named]
+
+
 def name_commitment(salt: bytes, name: str) -> bytes:
     """What stands in the report for a member's name."""
     return labelled("ebid/1/member", salt, name.encode())
@@ -513,20 +527,8 @@ async def _hand_back(tx: Transaction, file: CommitteeFile, brief: LotBrief, row:
 async def _before_the_committee(
     tx: Transaction, file: CommitteeFile
 ) -> tuple[list[OpenedBid], list[RejectionMotion]]:
-    """The bids that the report accounts for, and the motions on them.
-
-    Whoever left the talks before its last price has no part in it, unless the committee had
-    rejected its bid before.
-    """
-    motions = await reviewing.motions_of(tx, file)
-    rejected = rejected_bids(motions, file.member_ids)
-    bids = [
-        one
-        for one in await handover.opened_bids(tx, file.lot_id)
-        if not one.gone or str(one.bid_id) in rejected
-    ]
-    named = {str(one.bid_id) for one in bids}
-    return bids, [one for one in motions if one.bid in named]
+    bids = await handover.opened_bids(tx, file.lot_id)
+    return accounted_for(bids, await reviewing.motions_of(tx, file), file.member_ids)
 
 
 def _first_of_each(motions: Sequence[RejectionMotion]) -> list[RejectionMotion]:

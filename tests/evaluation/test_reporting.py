@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -16,14 +17,17 @@ from sqlmodel import select
 
 from evaluation import reporting, room_views, scoring
 from evaluation.reporting import name_commitment
+from evaluation.rules.rejection_grounds import RejectionGround, RejectionMotion
 from evaluation.rules.report_contents import Position
 from evaluation.rules.session_protocol import Phase
 from kernel.crypto.digests import Malformed, b64u, sha256
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, Refused
 from kernel.failpoints import FailpointHit, arm
+from kernel.identifiers import BidId, PartyId
 from tests.committees_at_work import PRICES, REJECTED_PRICE, WorkRoom
 from tests.newcomers import codes
 from tests.tenders import signed
+from trading.handover import OpenedBid
 from trading.rules.lot_lifecycle import LotState
 from trading.tables import RankedBidRow, RejectedBidRow
 
@@ -34,6 +38,36 @@ async def told(room: WorkRoom) -> dict[str, Any]:
     content = await room.do(room.sitters[0].player, reporting.report, room.committee_id)
     found: dict[str, Any] = json.loads(content)
     return found
+
+
+def test_who_left_the_talks_is_in_no_report_unless_its_bid_was_rejected() -> None:
+    """Procurement Law 38: three votes of three members against one bid, one against another."""
+    members = [UUID(int=number) for number in (1, 2, 3)]
+    kept, silent, rejected = (
+        OpenedBid(
+            BidId(UUID(int=number)),
+            PartyId(UUID(int=number)),
+            f"标{number}",
+            "单位",
+            Decimal(1),
+            {},
+            number,
+            gone=number > 1,
+        )
+        for number in (1, 2, 3)
+    )
+    motions = [
+        RejectionMotion(
+            str(one.bid_id),
+            RejectionGround.PROCUREMENT_OTHER,
+            "1",
+            "不符合要求",
+            in_favour=frozenset(members[:votes]),
+        )
+        for one, votes in ((silent, 1), (rejected, 3))
+    ]
+    found = reporting.accounted_for([kept, silent, rejected], motions, members)
+    assert found == ([kept, rejected], [motions[1]])
 
 
 # ── computing ─────────────────────────────────────────────────────────────────────────────────
