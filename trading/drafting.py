@@ -35,7 +35,7 @@ from kernel.store.parties import (
     verification_refusals,
     verified_statement,
 )
-from kernel.store.tables import MembershipRow, PersonRow
+from kernel.store.tables import MembershipRow, OrganisationRow, PersonRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
 from trading import agency_letters, cataloguing, lots, numbering
@@ -702,16 +702,23 @@ async def newest_kids(tx: Transaction, lot_ids: Sequence[UUID]) -> dict[tuple[UU
 
 async def custody_of(tx: Transaction, lot: LotRow) -> Custody:
     """Who holds the lot's keys now, in the order in which they were named."""
-    rows = (
-        await tx.session.execute(
-            select(CustodianRow, col(PersonRow.name))
-            .join(PersonRow, col(PersonRow.id) == col(CustodianRow.person_id))
-            .where(col(CustodianRow.lot_id) == lot.id)
-            .order_by(col(CustodianRow.place))
+    newest_kid = (
+        select(col(CustodianKeyRow.kid))
+        .where(
+            col(CustodianKeyRow.lot_id) == col(CustodianRow.lot_id),
+            col(CustodianKeyRow.person_id) == col(CustodianRow.person_id),
         )
-    ).all()
-    parties = await organisations_by_id(tx, [row.party_id for row, _ in rows])
-    kids = await newest_kids(tx, [lot.id])
+        .order_by(col(CustodianKeyRow.registered_at).desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = await tx.session.execute(
+        select(CustodianRow, col(PersonRow.name), col(OrganisationRow.roles), newest_kid)
+        .join(PersonRow, col(PersonRow.id) == col(CustodianRow.person_id))
+        .join(OrganisationRow, col(OrganisationRow.id) == col(CustodianRow.party_id))
+        .where(col(CustodianRow.lot_id) == lot.id)
+        .order_by(col(CustodianRow.place))
+    )
     return Custody(
         tuple(
             Holder(
@@ -719,10 +726,10 @@ async def custody_of(tx: Transaction, lot: LotRow) -> Custody:
                 row.party_id,
                 name,
                 row.escrow_shares,
-                is_regulator=Role.SUPERVISOR in parties[PartyId(row.party_id)].roles,
-                kid=kids.get((lot.id, row.person_id), ""),
+                is_regulator=str(Role.SUPERVISOR) in roles,
+                kid=kid or "",
             )
-            for row, name in rows
+            for row, name, roles, kid in rows
         ),
         lot.officials_threshold,
         lot.escrow_threshold,

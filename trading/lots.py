@@ -62,10 +62,16 @@ async def owned(tx: Transaction, lot_id: UUID) -> tuple[LotRow, ProjectRow]:
 
     For everybody else a draft does not exist, and a published lot is somebody else's.
     """
-    lot = await tx.session.get(LotRow, lot_id)
-    project = None if lot is None else await tx.session.get(ProjectRow, lot.project_id)
-    if lot is None or project is None:
+    found = (
+        await tx.session.execute(
+            select(LotRow, ProjectRow)
+            .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
+            .where(col(LotRow.id) == lot_id)
+        )
+    ).first()
+    if found is None:
         raise NotFound("no such lot")
+    lot, project = found
     if owns(tx, project):
         return lot, project
     if lot.published_at is None:

@@ -210,15 +210,6 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class DraftScheme:
-    """The evaluation scheme of a draft, and what it is to be judged by."""
-
-    procedure: Procedure
-    category: WorkKind
-    scheme: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Project:
     """A project with its lots, as whoever asks may see them.
 
@@ -442,16 +433,6 @@ async def draft(tx: Transaction, lot_id: UUID) -> Draft:
         await tender_files(tx, lot.id),
         custody,
         await organisations_by_id(tx, [holder.party_id for holder in custody.holders]),
-    )
-
-
-@by(Role.TENDEREE, Role.AGENCY)
-async def draft_scheme(tx: Transaction, lot_id: UUID) -> DraftScheme:
-    """A draft's evaluation scheme, for its owners."""
-    lot, project = await lots.owned(tx, lot_id)
-
-    return DraftScheme(
-        Procedure(project.procedure), WorkKind(project.category), await _scheme(tx, lot)
     )
 
 

@@ -9,7 +9,7 @@ told who took the documents, which is why a clarification goes to everybody.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -181,6 +181,25 @@ class TakenDocuments:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftScheme:
+    """The evaluation scheme of a draft, and what it is to be judged by on a day."""
+
+    procedure: Procedure
+    category: WorkKind
+    scheme: Mapping[str, Any]
+    on: date
+
+
+SchemeJudge = Callable[[DraftScheme], tuple[Sequence[Refusal], Sequence[Caution]]]
+"""Who knows evaluation says what stands against a scheme, and what is unusual in it."""
+
+
+def unjudged(_: DraftScheme) -> tuple[Sequence[Refusal], Sequence[Caution]]:
+    """No judgement of a scheme: for whoever publishes where nothing is evaluated."""
+    return (), ()
+
+
+@dataclass(frozen=True, slots=True)
 class _Tender:
     """A draft with everything that judging its publication needs.
 
@@ -223,19 +242,12 @@ class _Tender:
 
 @by(Role.TENDEREE, Role.AGENCY)
 async def publication_papers(
-    tx: Transaction,
-    lot_id: UUID,
-    *,
-    grounds: Sequence[Refusal] = (),
-    cautions: Sequence[Caution] = (),
+    tx: Transaction, lot_id: UUID, *, judge: SchemeJudge = unjudged
 ) -> Papers:
-    """The papers of a draft as they would have to be signed now, and every ground against it.
-
-    `grounds` and `cautions` are what was found elsewhere, such as in the evaluation scheme.
-    """
+    """The papers of a draft as they would have to be signed now, and every ground against it."""
     lot, project = await lots.owned(tx, lot_id)
     _require_state(lot, LotState.DRAFT)
-    tender = await _tender(tx, lot, project)
+    tender = await _tender(tx, lot, project, judge)
     timetable = _proposed_timetable(tx, lot)
     times = _timetable_in(timetable, published_at=tx.now)
     refusals = _grounds(tx, tender, times)
@@ -250,24 +262,18 @@ async def publication_papers(
         timetable,
         policy,
         {**notice, "signed_at": signed_at},
-        (*refusals, *grounds),
+        tuple(refusals),
         (
             *security_cautions(_contents(tx, tender)),
             *timetable_cautions(times, tender.switches, calendar=tx.settings.calendar),
             *tender.doubts,
-            *cautions,
         ),
     )
 
 
 @by(Role.TENDEREE, Role.AGENCY)
 async def checkup(
-    tx: Transaction,
-    lot_id: UUID,
-    *,
-    tried: object = None,
-    grounds: Sequence[Refusal] = (),
-    cautions: Sequence[Caution] = (),
+    tx: Transaction, lot_id: UUID, *, tried: object = None, judge: SchemeJudge = unjudged
 ) -> tuple[Violation, ...]:
     """The check-up of a draft: every ground and caution with its rule and its place in the file;
     nothing where the procedure has no tender file.
@@ -276,25 +282,22 @@ async def checkup(
     """
     lot, project = await lots.owned(tx, lot_id)
     _require_state(lot, LotState.DRAFT)
-    tender = await _tender(tx, lot, project)
+    tender = await _tender(tx, lot, project, judge)
     if tried is not None and tender.composed is not None:
         tender = replace(tender, composed=tender.composed.tried(tried))
     times = _timetable_in(_proposed_timetable(tx, lot), published_at=tx.now)
 
-    return tuple(_violations(tx, tender, times, grounds, cautions))
+    return tuple(_violations(tx, tender, times))
 
 
 @by(Role.TENDEREE, Role.AGENCY)
 async def publish_lot(
-    tx: Transaction, lot_id: UUID, papers: SignedPapers, *, grounds: Sequence[Refusal] = ()
+    tx: Transaction, lot_id: UUID, papers: SignedPapers, *, judge: SchemeJudge = unjudged
 ) -> Published:
-    """Publish a draft with its signed papers, or say every ground on which it may not be.
-
-    `grounds` are refusals found elsewhere, such as in the evaluation scheme.
-    """
+    """Publish a draft with its signed papers, or say every ground on which it may not be."""
     lot, project = await locked_own_lot(tx, lot_id, None)
     await cataloguing.lock_siblings(tx, project)
-    tender = await _tender(tx, lot, project)
+    tender = await _tender(tx, lot, project, judge)
     timetable = await _own_statement(tx, lot, papers.timetable, "timetable")
     policy = await _own_statement(tx, lot, papers.opening_policy, "opening-policy")
     notice = await _own_statement(tx, lot, papers.notice, "notice")
@@ -310,7 +313,6 @@ async def publish_lot(
         *_grounds(tx, tender, times),
         *policy_refusals(policy.payload, await _policy(tx, tender)),
         *_notice_differences(notice.payload, proposed),
-        *grounds,
     ]
     if refusals:
         raise Refused(refusals)
@@ -357,11 +359,16 @@ async def publish_lot(
     return digests
 
 
-async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow) -> _Tender:
+async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow, judge: SchemeJudge) -> _Tender:
     parties = await organisations_by_id(tx, filter(None, (project.tenderee_id, project.agency_id)))
     custody = await drafting.custody_of(tx, lot)
-    scheme = b"{}" if lot.scheme_digest is None else await tx.documents.read(lot.scheme_digest)
     procedure = Procedure(project.procedure)
+    scheme: dict[str, Any] = {}
+    if lot.scheme_digest is not None:
+        scheme = json.loads(await tx.documents.read(lot.scheme_digest))
+    against, unusual = judge(
+        DraftScheme(procedure, WorkKind(project.category), scheme, beijing_day(tx.now))
+    )
     composed = await composing.composed_file(tx, lot, project)
     scope = await cataloguing.lot_scope(tx, project, lot)
     switches = publicity_switches(
@@ -375,7 +382,7 @@ async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow) -> _Tender:
         switches,
         {UUID(str(id)): party for id, party in parties.items()},
         await tender_files(tx, lot.id),
-        json.loads(scheme),
+        scheme,
         custody,
         (
             *custody_refusals(custody),
@@ -394,11 +401,13 @@ async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow) -> _Tender:
             *publication_refusals(
                 await lot_phase(tx, lot), switches_of(procedure, on=beijing_day(tx.now)).regime
             ),
+            *against,
         ),
         (
             *cataloguing.catalogue_cautions(tx, scope),
             *splitting.split_cautions(lot, project, switches),
             *sole_supplier_cautions(sole, switches, ground=scope.method_ground),
+            *unusual,
         ),
         composed,
         invited,
@@ -465,13 +474,7 @@ def _grounds_elsewhere(tender: _Tender) -> list[Refusal]:
     return refusals
 
 
-def _violations(
-    tx: Transaction,
-    tender: _Tender,
-    times: Timetable,
-    grounds: Sequence[Refusal],
-    cautions: Sequence[Caution],
-) -> list[Violation]:
+def _violations(tx: Transaction, tender: _Tender, times: Timetable) -> list[Violation]:
     """The check-up of the draft; nothing where its procedure has no tender file."""
     if tender.composed is None:
         return []
@@ -482,8 +485,8 @@ def _violations(
             timetable=times,
             switches=tender.switches,
             bound=tender.bound,
-            elsewhere=(*_grounds_elsewhere(tender), *grounds),
-            doubts_elsewhere=(*tender.doubts, *cautions),
+            elsewhere=_grounds_elsewhere(tender),
+            doubts_elsewhere=tender.doubts,
             answers=tender.composed.answers,
         ),
         calendar=tx.settings.calendar,

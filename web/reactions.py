@@ -21,7 +21,7 @@ from expert_pool import drawing
 from kernel.access import PLATFORM
 from kernel.events import Event
 from kernel.identifiers import LotId, PersonId
-from kernel.store.journal import Entry, read_after
+from kernel.store.journal import Entry, last_place, read_after
 from kernel.store.transaction import Store, Transaction, transaction
 from trading.events import LotMoved
 from trading.rules.lot_lifecycle import LotMove, LotState
@@ -66,22 +66,56 @@ PAGE: Final = 100
 
 async def follow(store: Store) -> None:
     """React to every entry in order, for ever; no reaction waits for another."""
+    news = News()
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_look_out(store, news))
         for reaction in {one for several in REACTIONS.values() for one in several}:
             kinds = {event.__name__ for event, several in REACTIONS.items() if reaction in several}
-            tasks.create_task(_follow(store, reaction, kinds))
+            tasks.create_task(_follow(store, reaction, kinds, news))
 
 
-async def _follow(store: Store, reaction: Reaction, kinds: Collection[str]) -> None:
+class News:
+    """How far the journal has come: one looks, and all reactions wait for it."""
+
+    def __init__(self) -> None:
+        self.place = 0
+        self._grown = asyncio.Event()
+
+    def came(self, place: int) -> None:
+        """Wake everyone who waits, where the journal has grown."""
+        if place > self.place:
+            self.place = place
+            grown, self._grown = self._grown, asyncio.Event()
+            grown.set()
+
+    async def after(self, place: int) -> None:
+        """Return once the journal is longer than that."""
+        while self.place <= place:
+            await self._grown.wait()
+
+
+async def _look_out(store: Store, news: News) -> None:
     while True:
-        patience = PATIENCE_S
+        try:
+            async with store.sessions() as session:
+                news.came(await last_place(session))
+        except Exception:
+            log.exception("the journal could not be read")
+            await asyncio.sleep(FAILED_PATIENCE_S)
+        await asyncio.sleep(PATIENCE_S)
+
+
+async def _follow(store: Store, reaction: Reaction, kinds: Collection[str], news: News) -> None:
+    while True:
+        seen = news.place
         try:
             while await react_once(store, reaction, kinds):
                 pass
         except Exception:
             log.exception("a reaction failed and waits", reaction=reaction.__name__)
-            patience = FAILED_PATIENCE_S
-        await asyncio.sleep(patience)
+            await asyncio.sleep(FAILED_PATIENCE_S)
+        else:
+            await news.after(seen)
 
 
 async def react_once(store: Store, reaction: Reaction, kinds: Collection[str]) -> bool:

@@ -103,9 +103,9 @@ def members(
     """A JSON object that has all required members and none but them and the optional ones."""
     if not isinstance(value, dict):
         raise Malformed("a JSON object was expected")
-    missing = sorted(set(required) - value.keys())
-    strange = sorted(value.keys() - set(required) - set(optional))
-    if missing or strange:
+    if not (value.keys() >= set(required) and value.keys() <= {*required, *optional}):
+        missing = sorted(set(required) - value.keys())
+        strange = sorted(value.keys() - set(required) - set(optional))
         raise Malformed(f"members missing: {missing}; members unknown: {strange}")
     return value
 

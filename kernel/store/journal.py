@@ -171,6 +171,15 @@ async def read_after(session: AsyncSession, position: int, *, limit: int = 200) 
     return [_entry(*row) for row in rows]
 
 
+async def last_place(session: AsyncSession) -> int:
+    """The position of the newest entry in the sequence; 0 where there is none."""
+    found = await session.execute(
+        text("SELECT coalesce(max(position), 0) FROM kernel.sequence")
+    )
+    place: int = found.scalar_one()
+    return place
+
+
 async def entries_about(session: AsyncSession, subject_id: UUID) -> list[Entry]:
     """Every sequenced entry about one subject, in order; for the platform's own looking back."""
     rows = await session.execute(_ABOUT, {"subject": subject_id})

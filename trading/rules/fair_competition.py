@@ -8,9 +8,11 @@ for everybody to read, why they are lawful.
 
 from __future__ import annotations
 
+import bisect
 import functools
+import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -493,31 +495,51 @@ def condition_cautions(passages: Iterable[Passage], bound: Bound) -> list[Cautio
     ]
 
 
+_Searched = tuple[Pattern, str, Article]
+"""A pattern with the rule and the article under which it is looked for."""
+
+
 def word_findings(passages: Iterable[Passage], bound: Bound) -> Iterator[WordFinding]:
     """Every condition that the passages seem to contain; each kind once for a sentence."""
-    searched = _searched(bound)
-    for passage in passages:
-        hinted: list[tuple[Pattern, str, Article]] = []
-        for one in searched:
-            for hint in one[0].hints:
-                if hint in passage.text:
-                    hinted.append(one)
-                    break
-        if not hinted:
-            continue
-        for sentence in _SENTENCE.findall(passage.text):
-            for pattern, rule, article in hinted:
-                if pattern.blocks and passage.kind not in pattern.blocks:
-                    continue
-                found = pattern.words.search(sentence)
-                if found is None or _forbidden(sentence, found, pattern):
-                    continue
-                words = found[0].strip()
-                yield WordFinding(pattern.code, rule, article, pattern.says, passage.place, words)
+    sentences = [
+        (passage, sentence) for passage in passages for sentence in _SENTENCE.findall(passage.text)
+    ]
+    searched = _hinted([sentence for _, sentence in sentences], _searched(bound))
+    for (passage, sentence), patterns in zip(sentences, searched, strict=True):
+        for pattern, rule, article in patterns:
+            if pattern.blocks and passage.kind not in pattern.blocks:
+                continue
+            found = pattern.words.search(sentence)
+            if found is None or _forbidden(sentence, found, pattern):
+                continue
+            words = found[0].strip()
+            yield WordFinding(pattern.code, rule, article, pattern.says, passage.place, words)
+
+
+def _hinted(sentences: Sequence[str], searched: Sequence[_Searched]) -> list[list[_Searched]]:
+    """For each sentence the patterns that one of their hints speaks for.
+
+    All the words are gone through at once for each hint: to ask every sentence for every hint takes
+    as long as all the rest of a check-up.
+    """
+    whole = "\n".join(sentences)
+    ends = list(itertools.accumulate(len(sentence) + 1 for sentence in sentences))
+    speaking: list[list[_Searched]] = [[] for _ in sentences]
+    for one in searched:
+        places = set()
+        for hint in one[0].hints:
+            at = whole.find(hint)
+            while at >= 0:
+                place = bisect.bisect_right(ends, at)
+                places.add(place)
+                at = whole.find(hint, ends[place])
+        for place in places:
+            speaking[place].append(one)
+    return speaking
 
 
 @functools.cache
-def _searched(bound: Bound) -> tuple[tuple[Pattern, str, Article], ...]:
+def _searched(bound: Bound) -> tuple[_Searched, ...]:
     """The patterns that are looked for under a family of law, each with its rule and article."""
     return tuple(
         (pattern, *cited) for pattern in PATTERNS if (cited := _cited(pattern, bound)) is not None

@@ -204,8 +204,10 @@ def tender_file_document(file: TenderDocument) -> dict[str, object]:
 
 def _block_in(value: object) -> Block:
     told = members(value, ("kind", "number", "title", "text"), optional=("essential",))
-    if told["kind"] not in list(BlockKind):
-        raise Malformed("no such kind of block", code="block_kind")
+    try:
+        kind = BlockKind(text_of(told["kind"]))
+    except ValueError:
+        raise Malformed("no such kind of block", code="block_kind") from None
     number = text_of(told["number"])
     if not _NUMBER.fullmatch(number):
         raise Malformed("a block is numbered like 3.2.1", code="block_number")
@@ -215,7 +217,7 @@ def _block_in(value: object) -> Block:
     essential = told.get("essential", False)
     if not isinstance(essential, bool):
         raise Malformed("essential is true or false", code="essential")
-    return Block(BlockKind(text_of(told["kind"])), number, title, text, essential)
+    return Block(kind, number, title, text, essential)
 
 
 def _item_in(value: object) -> BillItem:

@@ -63,7 +63,7 @@ from trading import (
 from trading.cataloguing import CatalogueFacts
 from trading.composing import FILED
 from trading.drafting import LotTerms, Nomination, ProjectTerms
-from trading.notice_board import Draft, DraftScheme
+from trading.notice_board import Draft
 from trading.rules.agency_scope import ACT_NAMES
 from trading.rules.document_changes import AFFECTING, PLACE_NAMES, STANDING
 from trading.rules.lot_lifecycle import LotMove, article_of, move_refusals
@@ -88,7 +88,7 @@ from trading.rules.trading_catalogue import (
     InvitationGround,
 )
 from trading.rules.version_difference import Version
-from trading.tendering import Papers, SignedPapers
+from trading.tendering import DraftScheme, Papers, SignedPapers
 from web import lot_course
 from web.lot_course import Step
 from web.pages import render
@@ -506,8 +506,7 @@ async def get_publication(tx: Act, lot_id: UUID) -> dict[str, Any]:
 @router.post("/api/v1/lots/{lot_id}/publication", status_code=201)
 async def post_publication(tx: Act, lot_id: UUID, asked: PublicationAsked) -> dict[str, str]:
     """Publish a draft with its signed papers."""
-    grounds, _ = _scheme_judged(tx, await notice_board.draft_scheme(tx, lot_id))
-    done = await tendering.publish_lot(tx, lot_id, asked.papers(), grounds=grounds)
+    done = await tendering.publish_lot(tx, lot_id, asked.papers(), judge=_scheme_judged)
     return {
         "timetable": b64u(done.timetable_digest),
         "opening_policy": b64u(done.policy_digest),
@@ -771,19 +770,17 @@ async def choose_custodians(request: Request, tx: Act, lot_id: UUID) -> Response
 
 
 async def _papers(tx: Transaction, lot_id: UUID) -> Papers:
-    grounds, cautions = _scheme_judged(tx, await notice_board.draft_scheme(tx, lot_id))
-    return await tendering.publication_papers(tx, lot_id, grounds=grounds, cautions=cautions)
+    return await tendering.publication_papers(tx, lot_id, judge=_scheme_judged)
 
 
 async def violations_of(
     tx: Transaction, lot_id: UUID, *, tried: object = None
 ) -> tuple[Violation, ...]:
     """The check-up of a draft, its evaluation scheme included, or of a file that is tried in it."""
-    grounds, cautions = _scheme_judged(tx, await notice_board.draft_scheme(tx, lot_id))
-    return await tendering.checkup(tx, lot_id, tried=tried, grounds=grounds, cautions=cautions)
+    return await tendering.checkup(tx, lot_id, tried=tried, judge=_scheme_judged)
 
 
-def _scheme_judged(tx: Transaction, draft: DraftScheme) -> tuple[list[Refusal], list[Caution]]:
+def _scheme_judged(draft: DraftScheme) -> tuple[list[Refusal], list[Caution]]:
     """What stands against the draft's scheme, and what is unusual in it."""
     if not draft.scheme:
         return [], []
@@ -792,7 +789,7 @@ def _scheme_judged(tx: Transaction, draft: DraftScheme) -> tuple[list[Refusal], 
     except Malformed as fault:
         reason = f"评标办法不能识别：{fault}"
         return [Refusal("scheme_malformed", BIDDING_LAW[19], reason)], []
-    demands = switches_of(draft.procedure, on=beijing_day(tx.now))
+    demands = switches_of(draft.procedure, on=draft.on)
     switches = SchemeSwitches(
         demands.regime,
         PROCURED[draft.category],
