@@ -28,7 +28,7 @@ from kernel.store.journal import BELL
 from kernel.store.sequencer import lead, sequence_once
 from kernel.store.transaction import Store
 from kernel.store.transparency_log import disclose_fillers, integrate_once, publish_once
-from kernel.store.witnesses import ask_all
+from kernel.store.witnesses import ask_all, line_to_witnesses
 from trading import alarming, due_listings, due_lots, expiring, uploading
 from web import delivering, reactions
 
@@ -123,7 +123,10 @@ async def _ring(connection: AsyncConnection) -> None:
 
 
 async def _keep_witnessed(engine: AsyncEngine, settings: Settings) -> None:
-    while True:
-        with contextlib.suppress(DBAPIError, OSError):
-            await ask_all(engine, settings.witness_list, quorum=settings.witness_quorum)
-        await asyncio.sleep(settings.log_tick_s)
+    async with line_to_witnesses() as client:
+        while True:
+            with contextlib.suppress(DBAPIError, OSError):
+                await ask_all(
+                    engine, settings.witness_list, quorum=settings.witness_quorum, client=client
+                )
+            await asyncio.sleep(settings.log_tick_s)

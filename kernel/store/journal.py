@@ -173,9 +173,7 @@ async def read_after(session: AsyncSession, position: int, *, limit: int = 200) 
 
 async def last_place(session: AsyncSession) -> int:
     """The position of the newest entry in the sequence; 0 where there is none."""
-    found = await session.execute(
-        text("SELECT coalesce(max(position), 0) FROM kernel.sequence")
-    )
+    found = await session.execute(text("SELECT coalesce(max(position), 0) FROM kernel.sequence"))
     place: int = found.scalar_one()
     return place
 

@@ -32,16 +32,28 @@ log = structlog.get_logger()
 PATIENCE_S = 5.0
 
 
+def line_to_witnesses() -> httpx.AsyncClient:
+    """A client to ask witnesses with, which keeps its connections."""
+    return httpx.AsyncClient(timeout=PATIENCE_S, verify=trusted_authorities())
+
+
 async def ask_all(
-    engine: AsyncEngine, witnesses: Sequence[tuple[str, str]], *, quorum: int
+    engine: AsyncEngine,
+    witnesses: Sequence[tuple[str, str]],
+    *,
+    quorum: int,
+    client: httpx.AsyncClient | None = None,
 ) -> None:
     """Ask every witness for the newest checkpoint it has not signed yet."""
     if not witnesses:
         return
-    async with httpx.AsyncClient(timeout=PATIENCE_S, verify=trusted_authorities()) as client:
-        await asyncio.gather(
-            *(_ask(engine, client, vkey, url, quorum=quorum) for vkey, url in witnesses)
-        )
+    if client is None:
+        async with line_to_witnesses() as own:
+            await ask_all(engine, witnesses, quorum=quorum, client=own)
+        return
+    await asyncio.gather(
+        *(_ask(engine, client, vkey, url, quorum=quorum) for vkey, url in witnesses)
+    )
 
 
 async def _ask(

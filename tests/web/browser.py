@@ -12,11 +12,11 @@ import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import pytest
 import uvicorn
-from axe_playwright_python.async_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from fastapi import FastAPI
 from playwright.async_api import Browser, Page, async_playwright
 
@@ -160,8 +160,9 @@ async def open_page(
     assert unexpected == [], unexpected
 
 
-MIDDLE: Final = 360
-WINDOWS: Final[tuple[tuple[int, Theme], ...]] = ((320, "light"), (MIDDLE, "dark"), (1440, "dark"))
+WIDTHS: Final = (320, 360, 1440)
+AXE_LOOKS: Final[tuple[tuple[int, Theme, int], ...]] = ((320, "light", 30), (1440, "dark", 10))
+"""How wide and in which scheme the page is when axe looks, and at how many rows."""
 
 
 async def assert_no_overflow(page: Page) -> None:
@@ -179,10 +180,14 @@ async def assert_no_overflow(page: Page) -> None:
 
 async def assert_axe_clean(page: Page) -> None:
     """Axe finds nothing against WCAG 2.2 AA, nor against its own best practices."""
-    results: Any = await Axe().run(page)
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(AXE_SCRIPT)
+    # What passed is thousands of nodes, and nobody reads it.
+    violations = await page.evaluate(
+        "axe.run({resultTypes: ['violations']}).then((found) => found.violations)"
+    )
     found = [
-        f"{one['id']}: {one['nodes'][0]['html'][:120]} ({len(one['nodes'])})"
-        for one in results.response["violations"]
+        f"{one['id']}: {one['nodes'][0]['html'][:120]} ({len(one['nodes'])})" for one in violations
     ]
     assert found == [], f"{page.url}: {found}"
 
@@ -229,12 +234,21 @@ async def assert_holds_everywhere(page: Page) -> None:
     """The page that is open holds at every width, and axe finds nothing, bright and dark.
 
     It is loaded once: widths and schemes are changed before its eyes, as a reader turns a phone or
-    the light. Axe looks at the narrow page by day and at the wide one by night.
+    the light. Axe looks at the narrow page by day and at the wide one by night, of long tables and
+    lists at the first rows: those after them are made alike.
     """
-    for width, theme in WINDOWS:
+    for width in WIDTHS:
         await page.set_viewport_size({"width": width, "height": 900})
-        await page.emulate_media(color_scheme=theme)
         await assert_no_overflow(page)
         await assert_targets_are_large_enough(page)
-        if width != MIDDLE:
-            await assert_axe_clean(page)
+    for width, theme, rows in AXE_LOOKS:
+        await page.set_viewport_size({"width": width, "height": 900})
+        await page.emulate_media(color_scheme=theme)
+        await page.evaluate(
+            """(rows) => document.querySelectorAll(
+              `tbody > tr:nth-child(n + ${rows}), ol > li:nth-child(n + ${rows}),
+               ul > li:nth-child(n + ${rows})`
+            ).forEach((row) => row.remove())""",
+            rows + 1,
+        )
+        await assert_axe_clean(page)

@@ -400,8 +400,6 @@ async def _secrecy(stage: Stage, lot: str, stranger: Client, listening: Sequence
     Between the readings eight bidders take the documents, one of them is turned away, and one's bid
     is taken in.
     """
-    # Twice, so that what is new about the second reading is not that there was a first.
-    await everything_seen(stage, lot, stranger)
     before = await everything_seen(stage, lot, stranger)
     for ear in listening:
         await ear.caught_up()

@@ -111,7 +111,7 @@ async def _rehearse(
         update={
             "data": folder,
             "log_origin": "demo.sunbid.local/log",
-            "log_tick_s": 0.25,
+            "log_tick_s": 0.5,
             # Long enough that a bid sent one second after the deadline comes before the closing on
             # a machine that does everything at once.
             "closer_settle_s": 3.0,
