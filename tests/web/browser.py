@@ -139,7 +139,10 @@ async def open_page(
         await context.add_cookies([{"name": "__Host-sunbid", "value": token, "url": secure}])
     page = await context.new_page()
     complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on(
+        "console",
+        lambda said: complaints.append(said.text) if said.type == "error" else None,
+    )
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on(
         "request",
