@@ -48,7 +48,7 @@ def ranked(items: Sequence[pytest.Item]) -> list[pytest.Item]:
     return sorted(items, key=_rank)
 
 
-class ByHeap(LoadFileScheduling):  # type: ignore[misc]
+class ByHeap(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
     """Hands out heaps in place of files."""
 
     def _split_scope(self, nodeid: str) -> str:
