@@ -19,10 +19,12 @@ from expert_pool.rules.eligibility import (
 from expert_pool.rules.recusal import TieKind
 from expert_pool.tables import ExpertRow, ExpertTieRow
 from kernel.access import Role, by
+from kernel.consents import Purpose
 from kernel.errors import NotFound, Outrun, Refused
-from kernel.identifiers import ExpertId, PartyId
+from kernel.identifiers import ExpertId, PartyId, PersonId
 from kernel.randomness import random_id
 from kernel.refusals import Caution
+from kernel.store import consenting
 from kernel.store.parties import organisation
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
@@ -70,7 +72,10 @@ class Enrolled:
 
 @by(Role.EXPERT)
 async def enrol(tx: Transaction, application: Application) -> Enrolled:
-    """Apply to a pool; nobody is drawn before the pool's keeper has verified him."""
+    """Apply to a pool; nobody is drawn before the pool's keeper has verified him.
+
+    What is declared of health needs a consent of its own.
+    """
     pool = await organisation(tx, application.pool_id)
     today = beijing_day(tx.now)
 
@@ -81,6 +86,7 @@ async def enrol(tx: Transaction, application: Application) -> Enrolled:
         raise Outrun("you are in a pool already")
     if refusals:
         raise Refused(refusals)
+    await consenting.require_consent(tx, Purpose.EXPERT_HEALTH)
 
     expert_id = ExpertId(random_id())
     tx.session.add(
@@ -148,6 +154,20 @@ async def leave(tx: Transaction) -> None:
     tx.session.add(row)
 
     tx.record(ExpertLeft(row.id, row.pool_id))
+
+
+@by(Role.PLATFORM)
+async def forget_health(tx: Transaction, person_id: PersonId) -> None:
+    """Erase what an expert declared of his health once his consent is gone; he leaves the pool."""
+    row = await _row_of(tx, person_id)
+    if row is None or row.healthy is None:
+        return
+
+    row.healthy = None
+    if row.left_at is None:
+        row.left_at = tx.now
+        tx.record(ExpertLeft(row.id, row.pool_id))
+    tx.session.add(row)
 
 
 async def own_row(tx: Transaction, *, left_too: bool = False) -> ExpertRow:

@@ -35,7 +35,7 @@ class ApplicationTold:
     title: str
     years: int
     born_on: date
-    healthy: bool
+    healthy: bool | None
     enrolled_at: datetime
     verified_at: datetime | None
     left_at: datetime | None

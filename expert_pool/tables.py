@@ -32,7 +32,7 @@ class ExpertRow(Row, table=True):
     title: str
     years: int
     born_on: date
-    healthy: bool
+    healthy: bool | None = None
     enrolled_at: datetime = Field(sa_type=Instant)
     verified_at: datetime | None = Field(default=None, sa_type=Instant)
     verified_by: UUID | None = None

@@ -22,9 +22,11 @@ from expert_pool.rules.eligibility import Title
 from expert_pool.rules.strata import Stratum
 from expert_pool.tables import CallRow
 from kernel.access import PLATFORM, Role
+from kernel.consents import Purpose, text_digest
 from kernel.crypto.digests import b64u
 from kernel.identifiers import DrawId, ExpertId, LotId
 from kernel.randomness import random_id
+from kernel.store import consenting
 from kernel.store.tables import PlatformRow
 from kernel.store.transaction import Store, transaction
 from kernel.store.transparency_log import proof_of
@@ -79,6 +81,7 @@ async def an_expert(
     player = await a_player(store, Role.EXPERT, party=pool.party, person=person)
     application = an_application(pool, **changes)
     async with transaction(store, actor=player.actor) as tx:
+        await consenting.give_consent(tx, Purpose.EXPERT_HEALTH, text_digest(Purpose.EXPERT_HEALTH))
         told = await enrolling.enrol(tx, application)
     if verified:
         async with transaction(store, actor=pool.actor) as tx:

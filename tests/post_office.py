@@ -27,8 +27,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kernel.clock import Clock, hand_clock, unshifted_clock
+from kernel.consents import Purpose, text_digest
 from kernel.settings import Settings
-from kernel.store import contacting
+from kernel.store import consenting, contacting
 from kernel.store.contacting import ContactKind
 from kernel.store.outbox import Channel
 from kernel.store.tables import ContactRow, DeliveryAttemptRow, DeliveryRow
@@ -180,6 +181,7 @@ async def reachable(store: Store, who: Player, **addresses: str) -> None:
     """The player gives these addresses and types every code back."""
     for kind, address in addresses.items():
         async with transaction(store, actor=who.actor) as tx:
+            await consenting.give_consent(tx, Purpose.CALLS, text_digest(Purpose.CALLS))
             await contacting.keep_contact(tx, ContactKind(kind), address)
         async with transaction(store, actor=who.actor) as tx:
             code = contacting.code_of(store.settings, await contact_row(store, who, kind))

@@ -1346,3 +1346,20 @@ class LastPriceOpened(Event):
     addressee_id: UUID
     commitment: bytes
     statement_digest: bytes
+
+
+# ── personal data ─────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureRequested(Event):
+    """A person, the subject, asked to be forgotten; the centre answers, and nobody else knows."""
+
+    audience: ClassVar[Audience] = Audience.NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureDeclined(Event):
+    """The centre told a person, the subject, why he cannot be forgotten yet."""
+
+    audience: ClassVar[Audience] = Audience.NOBODY

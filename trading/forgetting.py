@@ -11,19 +11,21 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlmodel import col
 
 from kernel.access import Role, by
 from kernel.errors import NotFound, Refused
 from kernel.identifiers import LibraryEntryId, PersonId
 from kernel.randomness import random_bytes
+from kernel.refusals import Refusal
 from kernel.statute import Regime
 from kernel.store import journal
 from kernel.store.database import lock_exclusive
 from kernel.store.events import PersonForgotten
 from kernel.store.tables import (
     CapacityRow,
+    ConsentRow,
     ContactRow,
     CredentialRow,
     MembershipRow,
@@ -48,6 +50,7 @@ from trading.rules.record_keeping import (
     term_of,
 )
 from trading.tables import (
+    ErasureRequestRow,
     LibraryEntryRow,
     LibraryVerdictRow,
     LibraryWithdrawalRow,
@@ -63,8 +66,8 @@ NEVER: Final = date.max
 async def forget_person(tx: Transaction, person_id: PersonId, *, basis: str) -> int:
     """Erase who a person was, once nothing keeps it; how many entries no longer say who acted.
 
-    The name, the hash of the identity number, the addresses where the person could be reached, and
-    beside each entry of the journal who acted and from where.
+    The name, the hash of the identity number, the addresses where the person could be reached, the
+    consents, and beside each entry of the journal who acted and from where.
     """
     await lock_exclusive(tx.session, "registering")
     person = await tx.session.get(PersonRow, person_id, with_for_update=True)
@@ -72,19 +75,7 @@ async def forget_person(tx: Transaction, person_id: PersonId, *, basis: str) -> 
         raise NotFound("no such person")
     said = clean_text(basis, at_most=BASIS_MAX)
 
-    acts_for = await tx.session.scalar(
-        select(func.count(func.distinct(col(MembershipRow.party_id)))).where(
-            col(MembershipRow.person_id) == person_id, col(MembershipRow.ended_at).is_(None)
-        )
-    )
-    lots = await _lots_of(tx, person_id)
-    holds = await holding.holds_on(tx, [lot.id for lot in lots])
-    refusals = person_refusals(
-        acts_for=acts_for or 0,
-        until=await _last_day(tx, lots, RecordClass.IDENTITY),
-        holds=sum(one.lifted_at is None for one in holds),
-        on=beijing_day(tx.now),
-    )
+    refusals = await grounds_against(tx, person_id)
     if refusals:
         raise Refused(refusals)
 
@@ -106,12 +97,35 @@ async def forget_person(tx: Transaction, person_id: PersonId, *, basis: str) -> 
         )
     ):
         session.ended_at = tx.now
+    await tx.session.execute(delete(ConsentRow).where(col(ConsentRow.person_id) == person_id))
+    for request in await tx.session.scalars(
+        select(ErasureRequestRow).where(col(ErasureRequestRow.person_id) == person_id)
+    ):
+        request.words = request.answer = ""
+        request.decided_at = request.decided_at or tx.now
     await tx.session.flush()
     entries = await journal.forget_operator(tx.session, person_id)
 
     tx.record(PersonForgotten(person_id, entries=entries, basis=said))
 
     return entries
+
+
+async def grounds_against(tx: Transaction, person_id: PersonId) -> list[Refusal]:
+    """Every ground on which a person may not be forgotten today."""
+    acts_for = await tx.session.scalar(
+        select(func.count(func.distinct(col(MembershipRow.party_id)))).where(
+            col(MembershipRow.person_id) == person_id, col(MembershipRow.ended_at).is_(None)
+        )
+    )
+    lots = await _lots_of(tx, person_id)
+    holds = await holding.holds_on(tx, [lot.id for lot in lots])
+    return person_refusals(
+        acts_for=acts_for or 0,
+        until=await _last_day(tx, lots, RecordClass.IDENTITY),
+        holds=sum(one.lifted_at is None for one in holds),
+        on=beijing_day(tx.now),
+    )
 
 
 @by(*HOLDERS)

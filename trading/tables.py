@@ -1987,3 +1987,20 @@ class LastPriceOpeningRow(Row, table=True):
     keyid: str
     public_key: bytes
     opened_at: datetime = Field(sa_type=Instant)
+
+
+class ErasureRequestRow(Row, table=True):
+    """That a person asked to be forgotten, and what was answered; no words stay once he is."""
+
+    __tablename__ = "erasure_request"
+    __table_args__ = (
+        Index(None, "person_id"),
+        {"schema": "trading"},
+    )
+    id: UUID = Field(primary_key=True)
+    person_id: UUID = Field(foreign_key="kernel.person.id")
+    words: str = ""
+    asked_at: datetime = Field(sa_type=Instant)
+    answer: str = ""
+    decided_at: datetime | None = Field(default=None, sa_type=Instant)
+    decided_by: UUID | None = Field(default=None, foreign_key="kernel.person.id")

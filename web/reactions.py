@@ -17,10 +17,12 @@ from sqlalchemy import text
 
 from blacklist.events import PersonBarred
 from evaluation import reopening, replacing
-from expert_pool import drawing
+from expert_pool import drawing, enrolling
 from kernel.access import PLATFORM
+from kernel.consents import Purpose
 from kernel.events import Event
 from kernel.identifiers import LotId, PersonId
+from kernel.store.events import ConsentWithdrawn
 from kernel.store.journal import Entry, last_place, read_after
 from kernel.store.transaction import Store, Transaction, transaction
 from trading.events import LotMoved
@@ -52,10 +54,17 @@ async def replace_barred_members(tx: Transaction, entry: Entry) -> None:
     await replacing.remove_barred(tx, PersonId(entry.subject_id))
 
 
+async def forget_health(tx: Transaction, entry: Entry) -> None:
+    """What was declared for a pool goes with its consent (个人信息保护法 47)."""
+    if entry.facts["purpose"] == Purpose.EXPERT_HEALTH:
+        await enrolling.forget_health(tx, PersonId(entry.subject_id))
+
+
 REACTIONS: Final[Mapping[type[Event], Sequence[Reaction]]] = {
     **dict.fromkeys(TOLD_OF, (post_notifications,)),
     LotMoved: (end_draws, reopen_evaluation, post_notifications),
     PersonBarred: (replace_barred_members,),
+    ConsentWithdrawn: (forget_health,),
 }
 """Whom each event is told to is a table of its own, `notifications.py`."""
 

@@ -38,6 +38,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from evaluation.sound_committees import committee_faults
 from expert_pool.sound_draws import draw_faults
 from kernel.store.documents import Documents
+from kernel.store.sound_consents import consent_faults
 from kernel.store.sound_log import log_faults
 from trading.sound_agreements import agreement_faults
 from trading.sound_awards import award_faults
@@ -71,6 +72,7 @@ async def faults_in_rows(connection: AsyncConnection) -> list[str]:
     """Every invariant that does not hold among the rows that this connection sees."""
     return [
         *await log_faults(connection),
+        *await consent_faults(connection),
         *await bid_faults(connection),
         *await draw_faults(connection),
         *await committee_faults(connection),

@@ -21,11 +21,12 @@ from sqlmodel import col
 
 from kernel.access import by
 from kernel.clock import unshifted_clock
+from kernel.consents import Purpose
 from kernel.crypto.digests import Malformed
 from kernel.errors import NotFound, TooMuch
 from kernel.randomness import random_bytes, random_id
 from kernel.settings import Settings
-from kernel.store import outbox
+from kernel.store import consenting, outbox
 from kernel.store.database import lock_exclusive
 from kernel.store.events import ContactForgotten, ContactVerified
 from kernel.store.founding import read_keys
@@ -98,11 +99,13 @@ async def own_contacts(tx: Transaction) -> tuple[Contact, ...]:
 
 @by(*MEMBERS)
 async def keep_contact(tx: Transaction, kind: ContactKind, address: str) -> None:
-    """Keep an address, unverified, and send a code there.
+    """Keep an address, unverified, and send a code there; a mobile only with consent to calls.
 
     How often is bounded, for the one who gets the codes may be somebody else.
     """
     given = plain_address(kind, address)
+    if kind is not ContactKind.EMAIL:
+        await consenting.require_consent(tx, Purpose.CALLS)
     await lock_exclusive(tx.session, f"contact:{tx.actor.person}/{tx.actor.party}")
     row = await _own_row(tx, kind)
     now = await unshifted_clock(tx.session)

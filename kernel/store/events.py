@@ -210,6 +210,23 @@ class ContactVerified(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentGiven(Event):
+    """A person, the subject, consented to a use of sensitive data; nobody may know."""
+
+    audience: ClassVar[Audience] = Audience.NOBODY
+    purpose: str
+    text_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentWithdrawn(Event):
+    """A person, the subject, withdrew such a consent; nobody may know."""
+
+    audience: ClassVar[Audience] = Audience.NOBODY
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
 class ContactForgotten(Event):
     """A kind of address of a person, the subject, was erased; nobody may know."""
 

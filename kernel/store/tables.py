@@ -390,6 +390,23 @@ class ContactRow(Row, table=True):
     codes_today: int = 0
 
 
+class ConsentRow(Row, table=True):
+    """That a person consented to one use of sensitive data, in which words, and until when."""
+
+    __tablename__ = "consent"
+    __table_args__ = (
+        Index(None, "person_id"),
+        {"schema": "kernel"},
+    )
+    id: UUID = Field(primary_key=True)
+    person_id: UUID = Field(foreign_key="kernel.person.id")
+    purpose: str
+    version: int
+    text_digest: bytes
+    given_at: datetime = Field(sa_type=Instant)
+    withdrawn_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
 class NotificationRow(Row, table=True):
     """What somebody must be told, kept for good; it goes to whoever acts there in that capacity.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import date
 
@@ -14,13 +15,18 @@ from expert_pool.rules.eligibility import Title
 from expert_pool.rules.recusal import TieKind
 from expert_pool.tables import ExpertRow
 from kernel.access import Role
+from kernel.consents import Purpose, text_digest
 from kernel.errors import NotFound, NotPermitted, Outrun, Refused
+from kernel.store import consenting
 from kernel.store.database import READ, connect
 from kernel.store.transaction import Store, transaction
 from tests.conftest import Database
 from tests.draw_cast import an_application, an_expert
 from tests.newcomers import codes
 from tests.tenders import Player, a_player, a_uscc
+from web.reactions import forget_health, react_once
+
+HEALTH = Purpose.EXPERT_HEALTH
 
 
 @pytest.fixture
@@ -63,6 +69,7 @@ async def test_seven_years_and_an_intermediate_title_are_both_told(
 async def test_what_nobody_has_read_warns_and_does_not_block(store: Store, pool: Player) -> None:
     player = await a_player(store, Role.EXPERT, party=pool.party)
     async with transaction(store, actor=player.actor) as tx:
+        await consenting.give_consent(tx, HEALTH, text_digest(HEALTH))
         told = await enrolling.enrol(tx, an_application(pool, healthy=False))
     assert [one.code for one in told.cautions] == ["not_fit"]
 
@@ -129,3 +136,30 @@ async def test_ties_stand_in_no_event_and_no_reading_role_sees_them(
                     await line.execute(text(f"SELECT 1 FROM expert_pool.{table}"))
     finally:
         await reader.dispose()
+
+
+async def test_without_a_consent_of_its_own_no_health_is_declared(
+    store: Store, pool: Player
+) -> None:
+    player = await a_player(store, Role.EXPERT, party=pool.party)
+    with pytest.raises(Refused) as refused:
+        async with transaction(store, actor=player.actor) as tx:
+            await enrolling.enrol(tx, an_application(pool))
+    assert codes(refused) == {"no_separate_consent"}
+
+
+async def test_who_withdraws_it_leaves_and_his_declaration_is_erased(
+    store: Store, pool: Player, tick: Callable[[], Awaitable[None]]
+) -> None:
+    """Personal Information Law 47."""
+    expert = await an_expert(store, pool)
+    async with transaction(store, actor=expert.player.actor) as tx:
+        await consenting.withdraw_consent(tx, HEALTH)
+    await tick()
+    while await react_once(store, forget_health, {"ConsentWithdrawn"}):
+        pass
+    async with store.sessions() as session:
+        row = await session.get_one(ExpertRow, expert.expert_id)
+    assert row.healthy is None
+    assert row.left_at is not None
+    assert await kinds(store) == ["ExpertEnrolled", "ExpertVerified", "ExpertLeft"]

@@ -12,9 +12,10 @@ from cryptography.exceptions import InvalidTag
 from sqlalchemy import text
 
 from kernel.access import Role
+from kernel.consents import Purpose, text_digest
 from kernel.crypto.digests import Malformed
 from kernel.errors import NotFound, TooMuch
-from kernel.store import contacting
+from kernel.store import consenting, contacting
 from kernel.store.contacting import Contact, ContactKind, masked, plain_address
 from kernel.store.transaction import Store, transaction
 from tests.post_office import contact_row, reachable
@@ -25,6 +26,7 @@ EMAIL, MOBILE = ContactKind.EMAIL, ContactKind.MOBILE
 
 async def kept(store: Store, who: Player, kind: ContactKind, address: str) -> None:
     async with transaction(store, actor=who.actor) as tx:
+        await consenting.give_consent(tx, Purpose.CALLS, text_digest(Purpose.CALLS))
         await contacting.keep_contact(tx, kind, address)
 
 

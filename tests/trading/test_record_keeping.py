@@ -1,5 +1,5 @@
 """How long records are kept: Government Procurement Law 42; Chongqing Bidding Regulation 38;
-Personal Information Law 19, 28, 29, 47; Electronic Bidding Measures 40.
+Personal Information Law 19, 47; Electronic Bidding Measures 40.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from hypothesis import strategies as st
 from kernel.statute import Regime
 from trading.rules.record_keeping import (
     CLASS_NAMES,
-    Consent,
     Held,
     RecordClass,
     archive_refusals,
-    consent_refusals,
     erasure_refusals,
     kept_until,
     person_refusals,
@@ -75,26 +73,6 @@ def test_biometrics_go_when_their_purpose_is_over_and_a_hold_keeps_even_them() -
     ]
     held = replace(face, holds=("江城市人民法院",))
     assert [one.code for one in erasure_refusals(held, on=on, regime=TENDERING)] == ["legal_hold"]
-
-
-@pytest.mark.accepts("PL-14")
-def test_a_separate_consent_with_purpose_and_necessity_is_enough() -> None:
-    assert consent_refusals(Consent("签到核验身份", True, True)) == []
-
-
-@pytest.mark.refuses("PL-14")
-@pytest.mark.parametrize(
-    ("consent", "code"),
-    [
-        (None, "no_separate_consent"),
-        (Consent("签到核验身份", True, False), "no_separate_consent"),
-        (Consent("签到核验身份", True, True, withdrawn=True), "consent_withdrawn"),
-        (Consent(" ", True, True), "purpose_unclear"),
-        (Consent("签到核验身份", False, True), "purpose_unclear"),
-    ],
-)
-def test_anything_less_is_not(consent: Consent | None, code: str) -> None:
-    assert [one.code for one in consent_refusals(consent)] == [code]
 
 
 def test_every_kind_of_record_has_a_name_and_a_term() -> None:

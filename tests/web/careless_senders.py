@@ -74,6 +74,9 @@ SIGNED_AFTER_THE_CLOSE = frozenset({"fallback", "validity-extension", "validity-
 SIGNED_IN_TALKS = frozenset({"talk-answer", "talk-leave", "last-price", "last-price-opening"})
 """What suppliers sign between the opening of their first responses and their last price."""
 
+SIGNED_FOR_ONE_SUPPLIER = frozenset({"price-agreement"})
+"""What is signed where a price is agreed with the only supplier."""
+
 _TABLES = text(
     "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables"
     " WHERE schemaname IN ('blacklist', 'trading', 'expert_pool', 'evaluation')"

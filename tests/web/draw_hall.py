@@ -32,7 +32,7 @@ from web import (
 from web.client import Client
 from web.draw_work import DrawParty, announcement_of, countersignature
 from web.pages import STATIC
-from web.routes import expert_desk, public_hall, sign_in_gate
+from web.routes import consent_desk, expert_desk, public_hall, sign_in_gate
 
 
 def draw_hall(store: Store, settings: Settings) -> FastAPI:
@@ -46,7 +46,7 @@ def draw_hall(store: Store, settings: Settings) -> FastAPI:
 
     app = FastAPI(lifespan=following, dependencies=[Depends(request_scope.known_parameters)])
     app.state.store, app.state.settings = store, settings
-    for place in (expert_desk, public_hall, sign_in_gate, live):
+    for place in (expert_desk, consent_desk, public_hall, sign_in_gate, live):
         app.include_router(place.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.answer_with_problems(app)

@@ -111,6 +111,17 @@ ROUTES: dict[str, Line] = {
         ticket=True,
         form={"person": str(NOBODY_KNOWN), "organisation": str(NOBODY_KNOWN), "role": "bidder"},
     ),
+    # ── the consent desk ──
+    "GET /api/v1/consents": SIGNED_IN,
+    "POST /api/v1/consents/{purpose}": Line(PEOPLE, body={"text": "A" * 43}),
+    "DELETE /api/v1/consents/{purpose}": SIGNED_IN,
+    "POST /api/v1/erasure-requests": Line(PEOPLE, body={"words": ""}),
+    "GET /api/v1/erasure-requests": Allowed(Role.CENTRE_STAFF),
+    "POST /api/v1/erasure-requests/{request_id}/answer": Allowed(
+        Role.CENTRE_STAFF, body={"answer": "保存期限未满"}
+    ),
+    "GET /me/consents": SIGNED_IN,
+    "GET /centre/erasures": Allowed(Role.CENTRE_STAFF),
     # ── the post room ──
     "GET /api/v1/notifications": SIGNED_IN,
     "POST /api/v1/notifications/{notification_id}/reading": SIGNED_IN,

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from kernel.access import PLATFORM, Role
+from kernel.consents import Purpose, text_digest
 from kernel.errors import PlatformError
 from kernel.failpoints import FailpointHit, arm
 from kernel.identifiers import EntryId
 from kernel.randomness import random_id
 from kernel.settings import Settings
-from kernel.store import contacting, outbox
+from kernel.store import consenting, contacting, outbox
 from kernel.store.contacting import ContactKind
 from kernel.store.outbox import LEASE, RETRY_AFTER, Channel, Message, Recipient
 from kernel.store.transaction import Store, transaction
@@ -281,6 +282,7 @@ async def test_nothing_but_its_code_goes_to_an_address_that_is_not_verified(
     store: Store, office: PostOffice, bidder: Player
 ) -> None:
     async with transaction(store, actor=bidder.actor) as tx:
+        await consenting.give_consent(tx, Purpose.CALLS, text_digest(Purpose.CALLS))
         await contacting.keep_contact(tx, ContactKind.MOBILE, MOBILE)
     await posted(store, bidder)
     assert await office.deliver() == 1

@@ -100,6 +100,8 @@ class House:
             "GET /demo/sign-in": (None, "/demo/sign-in"),
             "GET /account": (agency, "/account"),
             "GET /inbox": (agency, "/inbox"),
+            "GET /me/consents": (agency, "/me/consents"),
+            "GET /centre/erasures": (cast.staff, "/centre/erasures"),
             "GET /inbox/choices": (agency, "/inbox/choices"),
             "GET /lots/{lot_id}/deliveries": (agency, f"/lots/{lot}/deliveries"),
             "GET /demo/outbox": (None, "/demo/outbox"),

@@ -20,10 +20,12 @@ from sqlalchemy import text
 
 from expert_pool import drawing, pool_views
 from kernel.access import Role
-from kernel.crypto.digests import instant_text, unb64
+from kernel.consents import Purpose, text_digest
+from kernel.crypto.digests import b64u, instant_text, unb64
 from kernel.identifiers import LotId
 from kernel.randomness import random_id
 from kernel.settings import Settings
+from kernel.store import consenting
 from kernel.store.transaction import Store, transaction
 from kernel.store.views import PUBLIC_FEED, SUPERVISORS_FEED, own_acts
 from tests.draw_cast import STRATA, DrawHouse, Tick, a_pool, an_expert
@@ -49,6 +51,9 @@ JSON_STRATA = [
     {"name": one.name, "specialism": one.specialism, "region": one.region_code, "seats": one.seats}
     for one in STRATA
 ]
+
+
+HEALTH_SHOWN = {"text": b64u(text_digest(Purpose.EXPERT_HEALTH))}
 
 
 @pytest.fixture
@@ -107,6 +112,7 @@ async def test_an_expert_enrols_is_verified_declares_and_leaves(store: Store, ap
     player = await a_player(store, Role.EXPERT, party=pool.party)
     expert, keeper = await client_of(app, player), await client_of(app, pool)
 
+    await expert.post("/api/v1/consents/expert_health", HEALTH_SHOWN)
     told = await expert.post("/api/v1/experts", an_application(pool))
     assert told["cautions"] == []
     await keeper.post(f"/api/v1/experts/{told['expert_id']}/verification")
@@ -507,7 +513,9 @@ async def test_an_experts_desk_shows_how_far_his_application_is(app: FastAPI, st
     assert chosen(form, "pool") == str(pool.party)
     wanted = set(an_application(pool)) - {"ties"}
     assert wanted <= names_in(form)
-    await (await client_of(app, newcomer)).post("/api/v1/experts", an_application(pool))
+    client = await client_of(app, newcomer)
+    await client.post("/api/v1/consents/expert_health", HEALTH_SHOWN)
+    await client.post("/api/v1/experts", an_application(pool))
     shown = await page(app, "/experts", newcomer)
     assert "等待核验，暂不参加抽取" in shown
     assert {"/api/v1/experts/mine/ties", "/api/v1/experts/mine"} <= set(forms_of(shown))
@@ -622,6 +630,8 @@ async def test_an_expert_applies_declares_and_leaves_in_the_browser(
 ) -> None:
     await a_player(store, Role.CENTRE_STAFF, organisation="江城市公共资源交易中心")
     newcomer = await a_player(store, Role.EXPERT)
+    async with transaction(store, actor=newcomer.actor) as tx:
+        await consenting.give_consent(tx, Purpose.EXPERT_HEALTH, text_digest(Purpose.EXPERT_HEALTH))
     async with (
         open_hall(store) as address,
         open_page(

@@ -11,6 +11,8 @@ from fastapi import FastAPI
 from playwright.async_api import Browser, expect
 
 from kernel.access import PLATFORM, Role
+from kernel.consents import Purpose, text_digest
+from kernel.crypto.digests import b64u
 from kernel.identifiers import EntryId
 from kernel.randomness import random_id
 from kernel.settings import Settings
@@ -120,6 +122,7 @@ async def test_an_address_is_given_verified_and_erased_over_http(
         await client.post("/api/v1/contacts", {"kind": "mobile", "address": "12345"})
     assert problem.value.status == 422
     assert problem.value.body["errors"][0]["pointer"] == "#/address"
+    await client.post("/api/v1/consents/calls", {"text": b64u(text_digest(Purpose.CALLS))})
     await client.post("/api/v1/contacts", {"kind": "mobile", "address": "13800005678"})
     code = contacting.code_of(store.settings, await contact_row(store, bidder, "mobile"))
     wrong = f"{(int(code) + 1) % 1_000_000:06d}"
@@ -196,6 +199,7 @@ async def test_a_demonstration_shows_what_it_would_have_sent(
     await reachable(store, bidder, email="wang@jiangcheng.example")
     await posted(store, Recipient(bidder.party, Role.BIDDER))
     client = await client_of(app, bidder)
+    await client.post("/api/v1/consents/calls", {"text": b64u(text_digest(Purpose.CALLS))})
     await client.post("/api/v1/contacts", {"kind": "mobile", "address": "13800005678"})
     carriers = carriers_of(store.settings, demo=True)
     while await deliver_once(store, carriers):

@@ -23,6 +23,7 @@ from tests.sealed_bids import Tender, a_bidder
 from tests.tenders import NOW, a_cast, a_draft, a_plan, a_player, a_project, published
 from tests.web.award_house import award_house, open_award_house
 from tests.web.browser import assert_holds_everywhere, chromium
+from tests.web.careless_senders import SIGNED_FOR_ONE_SUPPLIER, CarelessSenders
 from tests.web.tender_house import client_of, page, signed_in, tender_house
 from trading import awarding, objecting
 from trading.cataloguing import CatalogueFacts
@@ -142,13 +143,17 @@ async def test_a_price_is_agreed_with_the_only_supplier_and_awarded_to_it(
             await shown.goto(f"{address}/lots/{lot_id}/price-agreement")
             await shown.get_by_role("button", name="签字确认").click()
             await expect(shown.get_by_role("button", name="签字确认")).to_have_count(0)
+    careless = CarelessSenders(house, store)
+    careless.known(*group)
+    watched_house: Any = careless
     for one in group[1:]:
-        client = await client_of(house, one)
+        client = await client_of(watched_house, one)
         record = await client.get(f"{lot}/price-agreement")
         assert record["agreement"]["supplier_signed"]
         body = record["agreement"]["body"]
         done = await client.post_statement(f"{lot}/price-agreement", "price-agreement", body)
         assert done["concluded"] is (one is group[-1])
+    assert set(careless.spoilt) == SIGNED_FOR_ONE_SUPPLIER
 
     agent, tenderee = await client_of(house, cast.agency), await client_of(house, cast.tenderee)
     proposed = await agent.get(f"{lot}/candidates/draft")

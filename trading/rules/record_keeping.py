@@ -149,28 +149,3 @@ def person_refusals(*, acts_for: int, until: date | None, holds: int, on: date) 
         facts = {"until": until.isoformat()}
         refusals.append(Refusal("term_running", PRIVACY_LAW[47], reason, facts))
     return refusals
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """A consent to the use of sensitive personal data: for what, and whether it stands alone."""
-
-    purpose: str
-    necessity_told: bool
-    separate: bool
-    withdrawn: bool = False
-
-
-@under(PRIVACY_LAW[28], PRIVACY_LAW[29], rule="PL-14")
-def consent_refusals(consent: Consent | None) -> list[Refusal]:
-    """Why sensitive personal data may not be used: no consent of its own, or none any more."""
-    if consent is None or not consent.separate:
-        reason = "处理敏感个人信息应当取得个人的单独同意"
-        return [Refusal("no_separate_consent", PRIVACY_LAW[29], reason)]
-    refusals = []
-    if consent.withdrawn:
-        refusals.append(Refusal("consent_withdrawn", PRIVACY_LAW[29], "个人已撤回同意"))
-    if not consent.purpose.strip() or not consent.necessity_told:
-        reason = "应当告知处理敏感个人信息的特定目的和必要性"
-        refusals.append(Refusal("purpose_unclear", PRIVACY_LAW[28], reason))
-    return refusals

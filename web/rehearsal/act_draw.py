@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from kernel.consents import Purpose, text_digest
 from kernel.crypto.digests import b64u, instant_text, unb64
 from kernel.events import Audience
 from web.client import Client, Problem
@@ -129,6 +130,10 @@ async def _enrol(stage: Stage) -> dict[int, str]:
                 employer = codes[who]
             else:
                 ties = [{"uscc": codes[who], **tie}]
+        await stage[f"expert{number}"].post(
+            f"/api/v1/consents/{Purpose.EXPERT_HEALTH}",
+            {"text": b64u(text_digest(Purpose.EXPERT_HEALTH))},
+        )
         told = await stage[f"expert{number}"].post(
             "/api/v1/experts",
             {
