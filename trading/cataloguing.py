@@ -23,6 +23,7 @@ from sqlmodel import col
 from kernel.access import Role
 from kernel.money import yuan_text
 from kernel.refusals import Caution, Refusal
+from kernel.settings import Settings
 from kernel.store.database import lock_exclusive
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
@@ -233,9 +234,12 @@ def _procedure(project: ProjectRow) -> Procedure:
     return Procedure(project.procedure)
 
 
-def catalogue_of(tx: Transaction) -> tuple[CatalogueLine, ...]:
-    """The national lines, and those of the region whose catalogue the operator has loaded."""
-    own = tx.settings.catalogue
+def catalogue_of(settings: Settings) -> tuple[CatalogueLine, ...]:
+    """The national lines, and those of the region whose catalogue the operator has loaded.
+
+    `ValueError` for a file that is no catalogue, `OSError` for one that cannot be read.
+    """
+    own = settings.catalogue
     return NATIONAL_CATALOGUE if own is None else (*NATIONAL_CATALOGUE, *_read(own))
 
 
@@ -246,7 +250,7 @@ def _read(path: Path) -> tuple[CatalogueLine, ...]:
 
 def catalogue_grounds(tx: Transaction, scope: ProjectScope, *, stated: bool) -> Iterator[Refusal]:
     """Every ground on which a project may not be entered, or a lot not published, as it is."""
-    lines = catalogue_of(tx)
+    lines = catalogue_of(tx.settings)
     yield from estimate_refusals(scope, stated=stated)
     yield from scope_refusals(scope, lines)
     yield from splitting_refusals(scope, lines)
@@ -258,14 +262,14 @@ def catalogue_grounds(tx: Transaction, scope: ProjectScope, *, stated: bool) -> 
 def catalogue_cautions(tx: Transaction, scope: ProjectScope) -> list[Caution]:
     """What is doubtful about where the project stands."""
     return [
-        *scope_cautions(scope, catalogue_of(tx)),
+        *scope_cautions(scope, catalogue_of(tx.settings)),
         *case_cautions(scope.procedure, _claim(scope)),
     ]
 
 
 async def is_large(tx: Transaction, project: ProjectRow, lot: LotRow) -> bool:
     """Whether a lot is large enough for an open tender (达到公开招标数额标准)."""
-    return reaches_open_tender(await lot_scope(tx, project, lot), catalogue_of(tx))
+    return reaches_open_tender(await lot_scope(tx, project, lot), catalogue_of(tx.settings))
 
 
 def _claim(scope: ProjectScope) -> MethodClaim:
@@ -288,7 +292,7 @@ def judgement_of(tx: Transaction, scope: ProjectScope, *, stated: bool) -> dict[
             "siblings": [],
             "why": ["登记时没有载明估算价，按照所选择的招标方式适用法律"],
         }
-    placing = placed(scope, catalogue_of(tx))
+    placing = placed(scope, catalogue_of(tx.settings))
     line = placing.line
     return {
         "judged_on": scope.on.isoformat(),

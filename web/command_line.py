@@ -35,6 +35,7 @@ from kernel.randomness import random_bytes
 from kernel.settings import Settings
 from kernel.store import founding
 from kernel.store.migrating import SCRIPTS
+from trading.cataloguing import catalogue_of
 from web import (
     agreement_command,
     doctoring,
@@ -124,6 +125,11 @@ def settings_with(**changes: Any) -> Settings:
         for one in error.errors():
             name = "_".join(("SUNBID", *map(str, one["loc"]))).upper()
             talk.print(f"[red]{shown(name)}[/]: {shown(one['msg'])}")
+        raise typer.Exit(USAGE) from None
+    try:
+        catalogue_of(settings)
+    except (OSError, ValueError) as error:
+        talk.print(f"[red]SUNBID_CATALOGUE[/]: {shown(str(error))}")
         raise typer.Exit(USAGE) from None
     if settings.failpoints and not settings.testing:
         talk.print("[red]SUNBID_FAILPOINTS is set, but this start is not a test.[/]")

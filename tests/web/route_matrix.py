@@ -654,6 +654,8 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/decisions": Allowed(Role.SUPERVISOR, statement="bar"),
     "POST /api/v1/decisions/{decision_id}/lift": Allowed(Role.SUPERVISOR, statement="lift"),
     # ── rules and components ──
+    "GET /catalogue": ANYONE,
+    "GET /api/v1/catalogue": ANYONE,
     "GET /rules": ANYONE,
     "GET /api/v1/rules": ANYONE,
     "GET /_ui": ANYONE,

@@ -189,6 +189,7 @@ class House:
             ),
             "GET /supervision": (room.supervisor, "/supervision"),
             "GET /bars": (None, "/bars"),
+            "GET /catalogue": (None, "/catalogue"),
             "GET /rules": (None, "/rules"),
             "GET /_ui": (None, "/_ui"),
             "GET /problems/{code}": (None, "/problems/refused"),

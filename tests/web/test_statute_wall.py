@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -14,10 +15,12 @@ from typer.testing import CliRunner
 from kernel.settings import Settings
 from kernel.statute import Article, Provenance, Severity
 from kernel.store.transaction import Store
+from tests.tenders import a_cast
 from tests.web.browser import assert_holds_everywhere, chromium, open_page, served
 from tests.web.tender_house import client_of, page, tender_house
 from trading.rules.procedures import PROCEDURE_NAMES, Procedure, Switches, switches_of
 from trading.rules.rule_book import RULE_BOOK
+from web.client import Problem
 from web.command_line import main
 from web.routes import statute_wall
 from web.routes.statute_wall import CHAPTERS, rules_told, value_told
@@ -82,6 +85,87 @@ async def test_the_wall_shows_each_rule_with_its_article_and_its_text(house: Fas
         assert name in shown
     client = await client_of(house)
     assert len((await client.get("/api/v1/rules"))["rules"]) == len(rules_told())
+
+
+REGIONAL: dict[str, object] = {
+    "title": "湖北省公共资源交易目录",
+    "document": "鄂公管〔2026〕1号",
+    "region": "420000",
+    "lines": [
+        {
+            "code": "HB-1",
+            "name": "市级施工",
+            "kind": "works",
+            "regime": "tendering",
+            "level": "city",
+            "amounts": {"2026-01-01": "1000000"},
+            "article": 3,
+        }
+    ],
+}
+VOLUNTARY = {
+    "code": "HB-TEST-1",
+    "name": "厂房改造",
+    "procedure": "open_tender_voluntary",
+    "category": "works",
+    "region": "420100",
+    "funding_source": "自有资金",
+    "state_funded": True,
+    "estimate": "1000000.00",
+}
+
+
+async def test_the_catalogue_is_shown_and_a_regions_own_lines_judge_its_projects(
+    store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    own = tmp_path / "catalogue.json"
+    own.write_text(json.dumps(REGIONAL))
+    cast = await a_cast(store)
+    codes = []
+    for told in (settings, settings.model_copy(update={"catalogue": own})):
+        house = tender_house(replace(store, settings=told), told)
+        house.include_router(statute_wall.router)
+        client = await client_of(house)
+        lines = (await client.get("/api/v1/catalogue"))["lines"]
+        codes.append([one["code"] for one in lines])
+        shown = await page(house, "/catalogue")
+        for one in lines:
+            assert f'id="line-{one["code"]}"' in shown
+        asked = {**VOLUNTARY, "tenderee": str(cast.tenderee.party)}
+        owner = await client_of(house, cast.tenderee)
+        if told.catalogue is None:
+            await owner.post("/api/v1/projects", asked)
+        else:
+            assert "《湖北省公共资源交易目录》" in shown
+            with pytest.raises(Problem) as refused:
+                await owner.post("/api/v1/projects", {**asked, "code": "HB-TEST-2"})
+            assert "湖北省公共资源交易目录" in refused.value.refusals[0]["article"]
+    assert codes == [["A-W", "A-G", "A-S"], ["A-W", "A-G", "A-S", "HB-1"]]
+
+
+@pytest.mark.parametrize("content", [None, "{}", "not json"])
+def test_a_catalogue_that_cannot_be_read_stops_the_start(
+    content: str | None, tmp_path: Path
+) -> None:
+    own = tmp_path / "catalogue.json"
+    if content is not None:
+        own.write_text(content)
+    told = {"SUNBID_CATALOGUE": str(own), "SUNBID_DATA": str(tmp_path / "data")}
+    answer = CliRunner().invoke(main, ["doctor"], env=told)
+    assert answer.exit_code == 2
+    assert "SUNBID_CATALOGUE" in answer.output
+
+
+@pytest.mark.browser
+async def test_the_catalogue_holds_in_every_width_and_scheme(
+    house: FastAPI, chromium: Browser
+) -> None:
+    async with (
+        served(house, lifespan="on") as address,
+        open_page(chromium, f"{address}/catalogue") as shown,
+    ):
+        await expect(shown.locator("h1")).to_be_visible()
+        await assert_holds_everywhere(shown)
 
 
 @pytest.mark.browser

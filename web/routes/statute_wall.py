@@ -13,9 +13,13 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from kernel import regions
 from kernel.article_texts import text_of
-from kernel.statute import Article, Regime
+from kernel.money import yuan_text
+from kernel.regions import RegionLevel
+from kernel.statute import BIDDING_REGULATION, SCOPE_PROVISIONS, Article, Regime
 from kernel.working_days import beijing_day
+from trading.cataloguing import catalogue_of
 from trading.rules.procedures import (
     PROCEDURE_NAMES,
     SWITCH_NAMES,
@@ -31,6 +35,14 @@ from trading.rules.procedures import (
     switches_of,
 )
 from trading.rules.rule_book import BOUND_NAMES, RULE_BOOK, Entry
+from trading.rules.trading_catalogue import (
+    BUDGET_FUNDS_MIN,
+    BUDGET_SHARE_MIN,
+    EXEMPTION_NAMES,
+    INVITATION_NAMES,
+    KIND_NAMES,
+    CatalogueLine,
+)
 from web import handbook
 from web.pages import render
 from web.request_scope import Act
@@ -48,6 +60,14 @@ CHAPTERS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "PL": ("平台、记录与保密", "Platform, records and secrecy"),
         "NB": ("非招标采购方式", "Procurement without tender"),
         "LA": ("挂牌竞价", "Online listing"),
+    }
+)
+
+LEVEL_NAMES: Final[Mapping[RegionLevel, tuple[str, str]]] = MappingProxyType(
+    {
+        RegionLevel.PROVINCE: ("省级", "province"),
+        RegionLevel.CITY: ("市级", "city"),
+        RegionLevel.COUNTY: ("县级", "county"),
     }
 )
 
@@ -101,6 +121,50 @@ def rules_told() -> list[dict[str, Any]]:
 async def rules() -> dict[str, Any]:
     """The table of rules as data."""
     return {"rules": rules_told()}
+
+
+@router.get("/api/v1/catalogue")
+async def get_catalogue(tx: Act) -> dict[str, Any]:
+    """The trading catalogue: what must be tendered, where, and from which amount on since when."""
+    return {"lines": [_line_told(one) for one in catalogue_of(tx.settings)]}
+
+
+def _line_told(line: CatalogueLine) -> dict[str, Any]:
+    return {
+        "code": line.code,
+        "name": line.name,
+        "kind": str(line.kind),
+        "regime": str(line.regime),
+        "region": line.region_code or None,
+        "level": None if line.level is None else line.level.name.lower(),
+        "amounts": {
+            day.isoformat(): yuan_text(amount) for day, amount in sorted(line.amounts.since.items())
+        },
+        "article": str(line.article),
+    }
+
+
+@router.get("/catalogue", response_class=HTMLResponse)
+async def catalogue_page(request: Request, tx: Act) -> HTMLResponse:
+    """The trading catalogue as a page, with the cases in which the law lets a project off it."""
+    lines = catalogue_of(tx.settings)
+    named = regions.names()
+    return render(
+        request,
+        "statute_wall/catalogue.html",
+        lines=lines,
+        kind_names=KIND_NAMES,
+        region_names={one.region_code: named[one.region_code] for one in lines if one.region_code},
+        level_names=LEVEL_NAMES,
+        regime_names=VALUE_WORDS,
+        funds_min=BUDGET_FUNDS_MIN.on(beijing_day(tx.now)),
+        share_min=f"{BUDGET_SHARE_MIN.on(beijing_day(tx.now)):.0%}",
+        funds_article=SCOPE_PROVISIONS[2],
+        exemptions=EXEMPTION_NAMES.values(),
+        invitations=INVITATION_NAMES.values(),
+        invitation_article=BIDDING_REGULATION[8],
+        now=tx.now,
+    )
 
 
 @router.get("/rules", response_class=HTMLResponse)
