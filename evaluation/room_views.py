@@ -366,6 +366,7 @@ async def published_record(tx: Transaction, lot_id: LotId) -> PublishedEvaluatio
     if priced is not None:
         entries["called"] = priced.call_entry
         entries |= {f"priced/{one.bid_id}": one.entry_id for one in priced.prices}
+        entries |= {f"opened/{one.bid_id}": one.opening_entry for one in priced.prices}
     assert report.handed_back_entry is not None
     entries["handed_back"] = report.handed_back_entry
     return PublishedEvaluation(bundle, entries)

@@ -1340,9 +1340,14 @@ class LastPriceHandedIn(Event):
 
 @dataclass(frozen=True, slots=True)
 class LastPriceOpened(Event):
-    """A supplier opened its last price; what it is stands in no entry."""
+    """A supplier opened its last price; what it is stands in no entry.
+
+    It stands in a later log batch than every last price that was handed in, so that nobody need
+    believe that none was named after another had been read.
+    """
 
     audience: ClassVar[Audience] = Audience.PARTY
+    barrier: ClassVar[bool] = True
     addressee_id: UUID
     commitment: bytes
     statement_digest: bytes

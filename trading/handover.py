@@ -33,6 +33,7 @@ from kernel.statute import (
     Regime,
 )
 from kernel.store.parties import organisations_by_id, take_part
+from kernel.store.tables import JournalRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
 from trading import agency_letters, consortia, library_views, lots, talking
@@ -193,6 +194,7 @@ class ProvenPrice:
     opening: bytes
     opening_keyid: str
     opening_public_key: bytes
+    opening_entry: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -555,6 +557,12 @@ async def last_prices(tx: Transaction, lot_id: LotId) -> LastPrices | None:
     if refusals:
         raise Refused(refusals)
 
+    rows = await tx.session.execute(
+        select(col(JournalRow.party_id), col(JournalRow.id)).where(
+            col(JournalRow.subject_id) == lot_id, col(JournalRow.kind) == "LastPriceOpened"
+        )
+    )
+    entries: dict[UUID | None, UUID] = {party: entry_id for party, entry_id in rows}
     return LastPrices(
         talks.call.entry_id,
         tuple(
@@ -567,6 +575,7 @@ async def last_prices(tx: Transaction, lot_id: LotId) -> LastPrices | None:
                 opening.statement,
                 opening.keyid,
                 opening.public_key,
+                entries[bidder],
             )
             for bidder, opening in sorted(talks.opened.items())
             for handed_in in (talks.handed_in[bidder],)

@@ -136,8 +136,7 @@ async def own_talks(tx: Transaction, lot_id: LotId) -> OwnTalks:
 @by(Role.BIDDER)
 async def answer_talk(tx: Transaction, lot_id: LotId, talk_id: UUID, raw: bytes) -> None:
     """Answer what the group put to the acting supplier; its words count as its response."""
-    await lock_exclusive(tx.session, f"talks:{lot_id}")
-    file = await _own_file(tx, lot_id)
+    file = await _own_file(tx, lot_id, alone=True)
     statement = await verified_statement(
         tx, raw, "talk-answer", lot=lot_id, project=file.lot.project_id, talk=talk_id
     )
@@ -174,8 +173,7 @@ async def answer_talk(tx: Transaction, lot_id: LotId, talk_id: UUID, raw: bytes)
 @by(Role.BIDDER)
 async def leave(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
     """Leave the talks; the same statement again is the same act."""
-    await lock_exclusive(tx.session, f"talks:{lot_id}")
-    file = await _own_file(tx, lot_id)
+    file = await _own_file(tx, lot_id, alone=True)
     statement = await verified_statement(
         tx, raw, "talk-leave", lot=lot_id, project=file.lot.project_id
     )
@@ -207,8 +205,7 @@ async def hand_in_last_price(tx: Transaction, lot_id: LotId, raw: bytes) -> Hand
 
     The same statement again is answered as it was.
     """
-    await lock_exclusive(tx.session, f"talks:{lot_id}")
-    file = await _own_file(tx, lot_id)
+    file = await _own_file(tx, lot_id, alone=True)
     statement = await verified_statement(
         tx, raw, "last-price", lot=lot_id, project=file.lot.project_id
     )
@@ -267,8 +264,7 @@ async def open_last_price(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
 
     What does not fit the commitment is refused and may be sent again; it can fit nothing else.
     """
-    await lock_exclusive(tx.session, f"talks:{lot_id}")
-    file = await _own_file(tx, lot_id)
+    file = await _own_file(tx, lot_id, alone=True)
     statement = await verified_statement(
         tx, raw, "last-price-opening", lot=lot_id, project=file.lot.project_id
     )
@@ -318,8 +314,11 @@ async def open_last_price(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
 # ── what the above is made of ─────────────────────────────────────────────────────────────────
 
 
-async def _own_file(tx: Transaction, lot_id: LotId) -> TalkFile:
+async def _own_file(tx: Transaction, lot_id: LotId, *, alone: bool = False) -> TalkFile:
+    # First the lot and then its talks, as the group does, so that nobody waits in a circle.
     lot = await lots.hold(tx, lot_id)
+    if alone:
+        await lock_exclusive(tx.session, f"talks:{lot_id}")
     file = None if lot.published_at is None else await talk_file(tx, lot)
     began = file is not None and file.phase is not TalkPhase.NOT_BEGUN
     if file is None or not began or tx.actor.party not in file.bids:

@@ -304,6 +304,8 @@ def spoilt(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
     first, second = sorted(one for one in proofs if one.startswith("priced/"))[:2]
     proofs[first], proofs[second] = proofs[second], proofs[first]
     yield {**record, "proofs": proofs}
+    early = f"opened/{prices[0]['bid']}"
+    yield {**record, "proofs": {**record["proofs"], early: record["proofs"]["called"]}}
 
 
 async def test_a_negotiation_goes_to_the_lowest_last_price(

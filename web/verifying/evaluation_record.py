@@ -121,7 +121,7 @@ class _Evaluation:
             ("the report says what the law demands", self.check_contents),
             ("standards, comparison and ranking are those reckoned", self.check_ranking),
             (
-                "every last price was sealed in time, and is the one reckoned with",
+                "every last price was sealed before any was opened",
                 self.check_prices,
             ),
             ("every rejection has its ground, page and majority", self.check_rejections),
@@ -155,7 +155,7 @@ class _Evaluation:
             _require(one.subject == end.subject, "a step of another lot")
             _require(
                 name in ("close", "called")
-                or name.startswith("priced/")
+                or name.startswith(("priced/", "opened/"))
                 or one.facts["committee_id"] == self.record["committee"],
                 "another committee's",
             )
@@ -218,6 +218,10 @@ class _Evaluation:
         _require(set(bids) <= set(told), "a bid without its last price")
         for bid, one in told.items():
             self._check_last_price(one, self.logged[f"priced/{bid}"], called)
+        opened_at = [self.logged[f"opened/{bid}"].index for bid in told]
+        sealed_at = [self.logged[f"priced/{bid}"].index for bid in told]
+        in_order = not told or max(sealed_at) < min(opened_at)
+        _require(in_order, "a last price was sealed after another was opened")
         for bid, line in bids.items():
             opened = self._signed_as(told[bid], "opening_keyid", "opening", "last-price-opening")
             step = self.logged[f"priced/{bid}"]
@@ -225,6 +229,12 @@ class _Evaluation:
             price = parse_yuan(text_of(opened["price"]))
             found = price_commitment(lot, supplier, unb64u(text_of(opened["salt"])), price)
             _require(b64u(found) == step.facts["commitment"], "another price was sealed")
+            logged = self.logged[f"opened/{bid}"]
+            _require(
+                (logged.kind, logged.facts["addressee_id"], logged.facts["commitment"])
+                == ("LastPriceOpened", line["bidder"], step.facts["commitment"]),
+                "the log knows another opening",
+            )
             _require(step.facts["addressee_id"] == line["bidder"], "another supplier's price")
             _require(line["bidder"] in called.facts["asked"], "a supplier that was not asked")
             _require(Decimal(line["price"]) == price, "another price than the last one")
@@ -323,7 +333,8 @@ class _Evaluation:
         since = self._seated_since()
         steps = named | set(revealed) | {f"succeeded/{number}" for number in since}
         if "last_prices" in self.told:
-            steps |= {f"priced/{one['bid']}" for one in self.told["last_prices"]} | {"called"}
+            bids = [text_of(one["bid"]) for one in self.told["last_prices"]]
+            steps |= {f"{step}/{bid}" for step in ("priced", "opened") for bid in bids} | {"called"}
         _require(set(self.logged) == steps | {"close", "handed_back"}, "steps nobody took")
         for name, one in revealed.items():
             number = count_of(int(name.split("/")[1]))
