@@ -45,6 +45,7 @@ from trading.handover import switches_for
 from trading.holding import HoldTold
 from trading.rules.lot_lifecycle import ENDS, LotState, was_closed
 from trading.rules.price_talks import prices_are_read_out
+from trading.rules.procedures import Offers
 from trading.rules.record_keeping import (
     RecordClass,
     Term,
@@ -342,10 +343,11 @@ async def _papers(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
 
 
 async def _reports(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
-    """The committee's reports; after talks they hold what every supplier asked for, which is none
-    of the centre's business.
+    """The committee's reports; after talks they hold what every supplier asked for, and of an only
+    supplier how its price was agreed, which is none of the centre's business.
     """
-    told_to_all = prices_are_read_out(await switches_then(tx, lot))
+    switches = await switches_then(tx, lot)
+    told_to_all = prices_are_read_out(switches) and switches.offers is not Offers.AGREED
     if tx.actor.role is Role.CENTRE_STAFF and not told_to_all:
         return []
     return [

@@ -22,6 +22,7 @@ from kernel.crypto.digests import b64u, canonical, sha256
 from kernel.crypto.notes import Checkpoint, LogSigner
 from kernel.crypto.receipts import leaf_data, verify_proof, write_proof
 from kernel.crypto.signing import Envelope
+from kernel.errors import BrokenSeal
 from kernel.settings import Settings
 from kernel.store import founding
 from kernel.store.transaction import Store, transaction
@@ -30,7 +31,7 @@ from tests.kept_stores import WITNESSES, witnessed
 from tests.tampering import tampered
 from trading import award_views, opening_views
 from web.log_proofs import proofs_of
-from web.verifying.award_papers import verify
+from web.verifying.award_papers import check_decision, verify
 from web.verifying.draw_transcript import TrustedLog
 
 FAR = 3000
@@ -178,6 +179,50 @@ async def test_a_true_award_verifies_and_no_weaker_keys_lie_beside_it(
     for what, place, mutant in [*tampered(told), *weakened]:
         path.write_text(json.dumps(mutant))
         assert mutant == told or failed(papers.folder), (what, place)
+
+
+A, B = "00000000-0000-7000-8000-00000000000a", "00000000-0000-7000-8000-00000000000b"
+RANKED = [
+    {"bidder": A, "name": "甲公司", "rank": 1, "price": "300.00"},
+    {"bidder": B, "name": "乙公司", "rank": 2, "price": "200.00"},
+]
+SPLIT = {"method": "vote", "members": 3, "factors": "信用", "tie": "better_rank", "basis": ""}
+
+
+def an_award(*votes: str, **changes: Any) -> dict[str, Any]:
+    minutes = {
+        "members": ["钱一", "孙二", "李三"],
+        "votes": [
+            {"member": who, "bidder": whom}
+            for who, whom in zip(("钱一", "孙二", "李三"), votes, strict=False)
+        ],
+        "reasons": "该候选人信用良好，履约能力强。",
+        "left": [],
+    }
+    return {"winner": B, "minutes": minutes, **changes}
+
+
+def test_a_split_award_is_counted_again_without_the_platform() -> None:
+    check_decision({"award_method": SPLIT}, an_award(B, A, B), RANKED)
+    check_decision({}, {"winner": A}, RANKED)
+    talked = [{**one, "price": None} for one in RANKED]
+    check_decision({}, {"winner": A}, talked)
+
+
+@pytest.mark.parametrize(
+    ("notice", "award", "code"),
+    [
+        ({"award_method": SPLIT}, an_award(A, A, B), "not_as_decided"),
+        ({"award_method": SPLIT}, an_award(B, B), "votes_missing"),
+        ({"award_method": SPLIT}, {"winner": B}, "no_minutes"),
+        ({}, an_award(B, A, B), "no_split_announced"),
+    ],
+)
+def test_a_split_award_that_was_not_decided_so_is_found(
+    notice: dict[str, Any], award: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(BrokenSeal, match=code):
+        check_decision(notice, award, RANKED)
 
 
 # ── tampering ─────────────────────────────────────────────────────────────────────────────────

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -15,6 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel.access import Role
+from kernel.errors import Refused
 from kernel.settings import Settings
 from kernel.store.transaction import Store, transaction
 from tests.awards import a_sheet, a_zip, handed_over, objection_statement, record_signed
@@ -67,9 +70,16 @@ async def test_a_price_is_agreed_with_the_only_supplier_and_awarded_to_it(
     facts = CatalogueFacts(
         method_ground=MethodGround.ONLY_SUPPLIER, method_document="江财采批〔2026〕3号"
     )
-    project_id = await a_project(
-        store, cast, procedure=Procedure.SINGLE_SOURCE, category=WorkKind.GOODS, facts=facts
+    booked: dict[str, Any] = {"procedure": Procedure.SINGLE_SOURCE, "category": WorkKind.GOODS}
+    larger = CatalogueFacts(
+        estimate=Decimal("600000.00"),
+        method_ground=MethodGround.ADDITION,
+        method_document="原合同",
+        first_contract=Decimal("5999999.00"),
     )
+    with pytest.raises(Refused, match="10%"):
+        await a_project(store, cast, **booked, facts=larger)
+    project_id = await a_project(store, cast, **booked, facts=facts)
     _, lot_id = await a_draft(
         store,
         cast,
@@ -174,6 +184,15 @@ async def test_a_price_is_agreed_with_the_only_supplier_and_awarded_to_it(
     watched = await page(house, f"/lots/{lot_id}/price-agreement", cast.supervisor)
     assert RECORD in watched
     await tick()
+    archives = {
+        who: (await (await client_of(house, one)).read(f"{lot}/archive"))
+        for who, one in (("supervisor", cast.supervisor), ("centre", cast.staff))
+    }
+    names = {
+        who: zipfile.ZipFile(io.BytesIO(content)).namelist() for who, content in archives.items()
+    }
+    assert any("evaluation/report-1" in one for one in names["supervisor"])
+    assert not any("evaluation/report-1" in one for one in names["centre"])
     await sound()
 
     async with store.sessions() as session, session.begin():

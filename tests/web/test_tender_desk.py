@@ -402,6 +402,7 @@ def a_project_form(cast: Cast, **changes: object) -> dict[str, object]:
         "region": "420100",
         "funding_source": "财政资金",
         "tenderee_address": "江城市滨江大道1号",
+        "first_contract": "",
         **changes,
     }
 

@@ -575,7 +575,7 @@ async def new_project(request: Request, tx: Act) -> Response:
     }
     said["contact"] = {key: values[key] for key in CONTACT_WORDS if values.get(key, "").strip()}
     said["estimate"] = said.get("estimate") or None
-    for name in ("exemption", "invitation_ground", "method_ground"):
+    for name in ("exemption", "invitation_ground", "method_ground", "first_contract"):
         said[name] = said.get(name) or None
     for name in ("total_investment", "budget_funds"):
         said[name] = said.get(name) or "0"

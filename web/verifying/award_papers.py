@@ -36,7 +36,6 @@ from kernel.errors import BrokenSeal
 from kernel.identifiers import PartyId
 from trading.rules.split_award import (
     Contender,
-    SplitAward,
     decision_refusals,
     minutes_in,
     split_in,
@@ -208,29 +207,15 @@ class _Award:
             if isinstance(one, dict)
         }
         before = self._winner()["rank"] - 1
-        for better in () if self._split() else self._candidates()[:before]:
+        # Where the award is split, `check_decision` asks for more than the ranking.
+        split = "award_method" in self.candidates.told
+        for better in () if split else self._candidates()[:before]:
             document = aside.get(better["bidder"], "")
             _require(bool(document.strip()), f"{better['name']} was passed over without a document")
         _require(self._winner()["bidder"] not in aside, "the winner was set aside")
 
     def check_decision(self) -> None:
-        split, told = self._split(), self.award.told
-        minutes = minutes_in(told["minutes"]) if "minutes" in told else None
-        aside = list_of(told.get("set_aside", []), at_most=LIST_MAX)
-        refusals = decision_refusals(
-            split,
-            minutes,
-            PartyId(UUID(self._winner()["bidder"])),
-            candidates=[
-                Contender(
-                    PartyId(UUID(one["bidder"])), one["name"], one["rank"], Decimal(one["price"])
-                )
-                for one in self._candidates()
-            ],
-            set_aside={PartyId(UUID(text_of(_dict(one)["bidder"]))) for one in aside},
-            left=() if minutes is None else minutes.left,
-        )
-        _require(not refusals, "; ".join(one.code for one in refusals))
+        check_decision(self.candidates.told, self.award.told, self._candidates())
 
     def check_days(self) -> None:
         until = parse_instant(self.logged["candidates"].facts["until"])
@@ -253,10 +238,6 @@ class _Award:
             "log": self.keys.vouchers.log,
         }
 
-    def _split(self) -> SplitAward | None:
-        told = self.candidates.told.get("award_method")
-        return None if told is None else split_in(told)
-
     def _candidates(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.logged["candidates"].facts["candidates"]
         return found
@@ -266,6 +247,29 @@ class _Award:
         found = [one for one in self._candidates() if one["bidder"] == winner]
         _require(len(found) == 1, "the winner is none of the candidates")
         return found[0]
+
+
+def check_decision(
+    notice: Mapping[str, Any], award: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]]
+) -> None:
+    """`BrokenSeal` unless the award is what the method of its notice makes of its minutes."""
+    split = split_in(notice["award_method"]) if "award_method" in notice else None
+    minutes = minutes_in(award["minutes"]) if "minutes" in award else None
+    if split is None and minutes is None:
+        return
+    aside = list_of(award.get("set_aside", []), at_most=LIST_MAX)
+    refusals = decision_refusals(
+        split,
+        minutes,
+        _party(award["winner"]),
+        candidates=[
+            Contender(_party(one["bidder"]), one["name"], one["rank"], Decimal(one["price"]))
+            for one in candidates
+        ],
+        set_aside={_party(_dict(one)["bidder"]) for one in aside},
+        left=() if minutes is None else minutes.left,
+    )
+    _require(not refusals, "; ".join(one.code for one in refusals))
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────
@@ -305,6 +309,10 @@ def _logged(folder: Path, vouchers: Vouchers) -> dict[str, _Logged]:
             _dict(record["facts"]),
         )
     return found
+
+
+def _party(told: object) -> PartyId:
+    return PartyId(UUID(text_of(told)))
 
 
 def _ranked(one: Mapping[str, Any]) -> dict[str, Any]:
