@@ -97,6 +97,7 @@ async def test_a_tender_is_ended_with_reasons_and_promises_and_nobody_learns_who
     for words in (REASON, "银行同期存款利息", "密文保持封存", "第31条", "第22条"):
         assert words in notice
     assert "招标已终止" in await page(app, f"/notices/{tender.lot_id}")
+    assert "已终止，不签订合同" in await page(app, f"/contracts/{tender.lot_id}")
     assert "您的投标文件不再开启" in await page(app, f"/lots/{tender.lot_id}/bid", bidder)
 
     # It does not come back, and takes nothing in any more.
