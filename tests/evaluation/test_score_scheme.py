@@ -348,7 +348,7 @@ def test_a_negotiation_is_not_scored_by_an_article_of_its_own() -> None:
 
 @pytest.mark.accepts("NB-08")
 @pytest.mark.refuses("NB-08")
-@given(st.integers(1, 79))
+@pytest.mark.parametrize("points", [9, 10, 29, 30, 31, 60, 61])
 def test_a_consultations_price_weight_is_warned_of_outside_its_range(points: int) -> None:
     scheme = priced(PURCHASE, points)
     for switches, (low, high) in zip(CONSULTED, ((30, 60), (10, 30)), strict=True):
