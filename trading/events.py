@@ -833,7 +833,7 @@ class ContractChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class PerformanceReported(Event):
-    """One side reported progress, a payment or a milestone of the contract."""
+    """One side reported progress, a payment, a milestone or a subcontract."""
 
     audience: ClassVar[Audience] = Audience.PUBLIC
     side: str

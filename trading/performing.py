@@ -7,10 +7,12 @@ so that what a winner promised and what it did stand side by side.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -53,6 +55,7 @@ from trading.rules.contract_terms import (
     change_refusals,
     payment_cautions,
     settlement_cautions,
+    subcontract_cautions,
 )
 from trading.tables import (
     ContractChangeOfferRow,
@@ -66,6 +69,7 @@ WORDS_MAX: Final = 2000
 NAME_MAX: Final = 200
 NUMBER_MAX: Final = 10_000
 SMALL_ENTERPRISE: Final = "small_enterprise"
+MAIN_PART, AGREED, AGAIN = "main_part", "agreed", "again"
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -75,6 +79,18 @@ class ReportKind(StrEnum):
     PROGRESS = "progress"
     PAYMENT = "payment"
     MILESTONE = "milestone"
+    SUBCONTRACT = "subcontract"
+
+
+MARKS: Final[Mapping[ReportKind, frozenset[str]]] = MappingProxyType(
+    {
+        ReportKind.PAYMENT: frozenset({SMALL_ENTERPRISE}),
+        ReportKind.SUBCONTRACT: frozenset({MAIN_PART, AGREED, AGAIN}),
+    }
+)
+"""What may be said of a payee, and of what is passed on: that it belongs to the main part, that the
+contract or the tenderee agrees, that it was passed on before.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +228,10 @@ async def agree_change(tx: Transaction, lot_id: LotId, number: int, raw: bytes) 
 
 @by(Role.TENDEREE, Role.BIDDER)
 async def report_performance(tx: Transaction, lot_id: LotId, raw: bytes) -> Reported:
-    """Report progress, a payment or a milestone; the same statement again is the same report."""
+    """Report progress, a payment, a milestone or a subcontract.
+
+    The same statement again is the same report.
+    """
     case, side = await _acting(tx, lot_id)
     statement = await _statement(tx, case, raw, "performance-report")
     _require(Step.REPORT, case)
@@ -397,17 +416,26 @@ def _report_in(
     amount = _optional(said, "amount", yuan_in)
     share = _optional(said, "share", _share_in)
     delivered_on = _optional(said, "delivered_on", day_in)
-    marks = list_of(said.get("marks", []), at_most=1)
-    if any(one != SMALL_ENTERPRISE for one in marks):
+    kind = ReportKind(said["kind"])
+    marks = {text_of(one) for one in list_of(said.get("marks", []), at_most=3)}
+    if not marks <= MARKS.get(kind, frozenset()):
         raise Malformed("no such mark", code="marks")
     wanted = {
         ReportKind.PROGRESS: share,
         ReportKind.PAYMENT: amount,
         ReportKind.MILESTONE: due_on,
+        ReportKind.SUBCONTRACT: _words_in(said["words"]) or None,
     }
-    if wanted[ReportKind(said["kind"])] is None:
-        raise Malformed("progress has a share, a payment an amount, a milestone its day")
+    if wanted[kind] is None:
+        raise Malformed(
+            "progress has a share, a payment an amount, a milestone its day, a subcontract says"
+            " what is passed on to whom"
+        )
     cautions = []
+    if kind is ReportKind.SUBCONTRACT:
+        cautions = subcontract_cautions(
+            main_part=MAIN_PART in marks, agreed=AGREED in marks, again=AGAIN in marks
+        )
     if said["kind"] == ReportKind.PAYMENT and delivered_on is not None:
         cautions = payment_cautions(
             delivered_on=delivered_on,
@@ -425,7 +453,8 @@ def _report_in(
         share=share if said["kind"] == ReportKind.PROGRESS else None,
         on=on,
         due_on=due_on,
-        late=bool(cautions) or (due_on is not None and on > due_on),
+        late=(kind is ReportKind.PAYMENT and bool(cautions))
+        or (due_on is not None and on > due_on),
         statement=raw,
         reported_by=tx.actor.person,
         reported_at=tx.now,

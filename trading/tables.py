@@ -1215,7 +1215,7 @@ class ContractChangeRow(Row, table=True):
 
 
 class PerformanceReportRow(Row, table=True):
-    """What one side reported of a contract's performance: progress, a payment, a milestone."""
+    """What one side reported of a contract's performance, by its kind."""
 
     __tablename__ = "performance_report"
     __table_args__ = (

@@ -455,6 +455,29 @@ async def test_in_procurement_a_contract_is_filed_and_grows_by_a_tenth_at_most(
         f"{signing.path}/performance-reports", "performance-report", paid
     )
     assert (answer["late"], answer["cautions"][0]["code"]) == (True, "payment_too_late")
+    # Whoever passes work on is told what may not be (招标投标法 48), and everybody reads it.
+    passed_on = signing.report(
+        "subcontract", words="鑫源建设有限公司：顶管工程", on=today.isoformat()
+    )
+    for marks, codes in (
+        (["agreed"], []),
+        (["agreed", "main_part"], ["main_part"]),
+        (["again"], ["not_agreed", "sub_subcontract"]),
+    ):
+        told = await signing.winner.post_statement(
+            f"{signing.path}/performance-reports",
+            "performance-report",
+            passed_on | {"marks": marks},
+        )
+        assert ([one["code"] for one in told["cautions"]], told["late"]) == (codes, False)
+    with pytest.raises(Problem):
+        await signing.winner.post_statement(
+            f"{signing.path}/performance-reports",
+            "performance-report",
+            passed_on | {"marks": ["small_enterprise"]},
+        )
+    shown = (await signing.winner.read(f"/contracts/{signing.lot}")).decode()
+    assert "接受分包的人不得再次分包" in shown
 
 
 async def test_a_change_takes_both_and_an_end_is_an_end(signing: Signing) -> None:
