@@ -41,8 +41,8 @@ from trading.rules.invited_bidders import (
     uninvited_refusals,
 )
 from trading.rules.lot_lifecycle import was_opened
-from trading.rules.procedures import Switches
-from trading.tables import InvitationRow, InviteeRow, LotRow, ProjectRow
+from trading.rules.procedures import Offers, Switches
+from trading.tables import InvitationRow, InviteeRow, LotRow, ProjectRow, SoleSupplierRow
 
 LISTED_MAX: Final = 200
 WITNESSES_MAX: Final = 20
@@ -126,6 +126,11 @@ async def name_invited(tx: Transaction, lot_id: UUID, said: InvitationList) -> t
         raise Refused(refusals)
     demands = switches.invitation
     assert demands is not None
+    if switches.offers is Offers.AGREED:
+        sole = await tx.session.get(SoleSupplierRow, lot.id)
+        if sole is None or said.listed != (sole.supplier_id,):
+            reason = "单一来源采购只邀请公告载明的唯一供应商"
+            raise Refused([Refusal("not_the_only_supplier", demands.article, reason)])
     if standing is not None and standing.seed is not None:
         reason = "被邀请的供应商已经随机抽取产生，不得重新抽取"
         raise Refused([Refusal("already_drawn", demands.article, reason)])

@@ -16,7 +16,7 @@ from kernel.crypto.digests import Malformed
 from kernel.errors import Refused
 from kernel.identifiers import PartyId
 from kernel.refusals import Refusal
-from kernel.store.parties import organisations_by_id
+from kernel.store.parties import organisation, organisations_by_id
 from kernel.store.transaction import Transaction
 from trading import inviting, lots
 from trading.drafting import clean_text, locked_own_lot, require_draft
@@ -51,6 +51,7 @@ async def name_sole_supplier(tx: Transaction, lot_id: UUID, said: SoleSupplier) 
     """Say to which one supplier a draft is put, with grounds and opinions; it alone is invited."""
     lot, project = await locked_own_lot(tx, lot_id)
     switches = await switches_for(tx, lot)
+    await organisation(tx, PartyId(said.supplier_id))
     if len(said.opinions) > OPINIONS_MAX:
         raise Malformed(f"at most {OPINIONS_MAX} opinions")
     opinions = [_cleaned(one) for one in said.opinions]
@@ -60,9 +61,6 @@ async def name_sole_supplier(tx: Transaction, lot_id: UUID, said: SoleSupplier) 
     if switches.offers is not Offers.AGREED:
         reason = "本采购方式不指定唯一供应商"
         raise Refused([Refusal("no_sole_supplier_here", switches.principle, reason)])
-    await inviting.name_invited(
-        tx, lot_id, InvitationList(Source.CHOSEN, (PartyId(said.supplier_id),))
-    )
 
     await tx.session.merge(
         SoleSupplierRow(
@@ -73,6 +71,10 @@ async def name_sole_supplier(tx: Transaction, lot_id: UUID, said: SoleSupplier) 
             named_by=tx.actor.person,
             named_at=tx.now,
         )
+    )
+    await tx.session.flush()
+    await inviting.name_invited(
+        tx, lot_id, InvitationList(Source.CHOSEN, (PartyId(said.supplier_id),))
     )
 
     for party_id in filter(None, (project.tenderee_id, project.agency_id)):

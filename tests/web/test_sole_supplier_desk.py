@@ -94,10 +94,16 @@ async def test_a_price_is_agreed_with_the_only_supplier_and_awarded_to_it(
     lot, desks = f"/api/v1/lots/{lot_id}", tender_house(store, settings)
     agency = await client_of(desks, cast.agency)
     assert (await agency.get(f"{lot}/sole-supplier"))["sole_supplier"] is None
+    with pytest.raises(Problem) as unknown:
+        await agency.post(f"{lot}/sole-supplier", {"supplier": str(project_id)})
+    assert unknown.value.status == 404
     said = {"supplier": str(supplier.party), "grounds": GROUNDS, "opinions": [OPINION]}
     await agency.post(f"{lot}/sole-supplier", said)
     told = (await agency.get(f"{lot}/sole-supplier"))["sole_supplier"]
     assert (told["name"], told["opinions"]) == (supplier.organisation, [OPINION])
+    with pytest.raises(Problem) as refused:
+        await agency.post(f"{lot}/invited", {"source": "chosen", "listed": [str(other.party)]})
+    assert refused.value.codes == {"not_the_only_supplier"}
     assert "few_opinions" in str(await agency.get(f"{lot}/publication"))
     tender = Tender(cast, await published(store, cast, project_id, lot_id))
 
