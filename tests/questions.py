@@ -52,9 +52,13 @@ async def clarify(
     *,
     due_at: str = "",
     questions: Sequence[Sequence[str]] = (),
+    scheme: dict[str, Any] | None = None,
     **changes: Any,
 ) -> int:
-    """A clarification over HTTP, with a timetable that moves the deadline where one is given."""
+    """A clarification over HTTP, with a timetable that moves the deadline where one is given.
+
+    The `scheme` goes beside it; its digest is for the caller to state.
+    """
     lot = await client.get(f"/api/v1/lots/{lot_id}")
     said = {
         "project": lot["project"],
@@ -67,6 +71,7 @@ async def clarify(
     }
     body: dict[str, Any] = {"clarification": json.loads(client.statement("clarification", said))}
     body["questions"] = [list(one) for one in questions]
+    body["scheme"] = scheme
     if due_at:
         times = lot["timetable"]
         moved = {

@@ -7,6 +7,7 @@ clarification or modification since.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,14 +22,17 @@ from kernel.crypto.digests import Malformed, strict_json, unb64u
 from kernel.errors import NotFound
 from kernel.store.transaction import Transaction
 from trading import inviting
+from trading.rules.changed_terms import Terms, stated_terms, terms_in
 from trading.rules.tender_file import parse_tender_file
 from trading.rules.version_difference import (
     Answer,
     ChangedContents,
     ChangedFile,
+    ChangedTerm,
     Difference,
     KeptFile,
     Version,
+    changed_term,
     contents_difference,
     difference,
     version_at,
@@ -75,7 +79,27 @@ async def compared(tx: Transaction, lot_id: UUID, old: int, new: int) -> Differe
         raise NotFound("no such versions")
     between = difference(found, old, new)
     contents = [await _contents(tx, file) for file in between.files]
-    return replace(between, contents=tuple(one for one in contents if one is not None))
+    return replace(
+        between,
+        contents=tuple(one for one in contents if one is not None),
+        terms=tuple([await _spelt_out(tx, between, one) for one in between.terms]),
+    )
+
+
+async def _spelt_out(tx: Transaction, between: Difference, one: ChangedTerm) -> ChangedTerm:
+    """A changed scheme in its own words instead of its digest; every other term as it is."""
+    if one.term != "scheme":
+        return one
+    old, new = [
+        "" if terms.scheme is None else scheme_text(await tx.documents.read(terms.scheme))
+        for terms in (between.old.terms, between.new.terms)
+    ]
+    return await asyncio.to_thread(changed_term, one.term, old, new)
+
+
+def scheme_text(content: bytes) -> str:
+    """A scheme as its owners read and write it."""
+    return json.dumps(json.loads(content), ensure_ascii=False, indent=2)
 
 
 async def _contents(tx: Transaction, file: ChangedFile) -> ChangedContents | None:
@@ -129,11 +153,13 @@ async def told_versions(tx: Transaction, lot_id: UUID) -> tuple[Version, ...]:
     ).all()
     words: dict[str, str] = {}
     files: dict[str, KeptFile] = {}
+    terms: Terms | None = None
     found = []
     for place, notice in enumerate(notices):
         body = notice.body
         words = {**words, **_words_in(body)}
         files = {**files, **_files_in(body)}
+        terms = _terms_in(body, terms)
         until = notices[place + 1].published_at if place + 1 < len(notices) else None
         times = _times_until(timetables, until)
         found.append(
@@ -149,6 +175,7 @@ async def told_versions(tx: Transaction, lot_id: UUID) -> tuple[Version, ...]:
                 answers=_answers_in(notice),
                 documents_until=times.documents_until,
                 bids_due_at=times.bids_due_at,
+                terms=terms,
             )
         )
     return tuple(found)
@@ -159,6 +186,12 @@ def _words_in(body: Mapping[str, Any]) -> dict[str, str]:
         **body.get("words", {}),
         **{change["place"]: change["text"] for change in body.get("changes", [])},
     }
+
+
+def _terms_in(body: Mapping[str, Any], before: Terms | None) -> Terms:
+    if before is None:
+        return stated_terms(body)
+    return terms_in(body["terms"], before) if "terms" in body else before
 
 
 def _answers_in(notice: NoticeRow) -> tuple[Answer, ...]:

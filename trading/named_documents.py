@@ -12,6 +12,11 @@ from trading.uploading import DRAWER
 NAMED = (
     "SELECT '', digest FROM trading.tender_document",
     "SELECT '', scheme_digest FROM trading.lot WHERE scheme_digest IS NOT NULL",
+    # Every version of a scheme that was ever in force, for a bid may be made by an old one.
+    "SELECT '', decode(translate(said->>'scheme', '-_', '+/') || '=', 'base64')"
+    " FROM (SELECT CASE kind WHEN 'tender' THEN body ELSE body->'terms' END AS said"
+    "  FROM trading.notice WHERE kind IN ('tender', 'clarification')) n"
+    " WHERE said->>'scheme' IS NOT NULL",
     "SELECT '', digest FROM trading.evidence_file",
     "SELECT '', report_digest FROM trading.taken_report",
     "SELECT '', decode(translate(d->>'sha256', '-_', '+/') || '=', 'base64')"

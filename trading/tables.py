@@ -71,7 +71,8 @@ class LotRow(Row, table=True):
     From `timetable_version` to `validity_days` the row repeats the signed timetable in force;
     `release_until` and `candidates_until` are known once opening and publicity have begun. So
     `due_at`, the next moment at which time alone moves the lot, follows from the row. `brakes` are
-    the reasons, by cause, for which the lot is suspended. `notice` holds the notice's own words and
+    the reasons, by cause, for which the lot is suspended. Ceiling, security, sheet and scheme are
+    those of the newest notice that states them. `notice` holds the notice's own words and
     `plan` the times the draft proposes: proposals until they are signed. `deal_code` is the unified
     code of the deal (统一交易标识码), given when the lot is published. `prequalified` says that
     only who passed a prequalification may bid (资格预审); its notice sets it. `award_method` is how
@@ -196,17 +197,41 @@ END $$
 
 _FIX_TERMS = """
 CREATE FUNCTION trading.fix_terms() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  said jsonb;
 BEGIN
-  IF OLD.published_at IS NOT NULL AND
-     (NEW.project_id, NEW.number, NEW.name, NEW.region_code, NEW.estimate, NEW.ceiling_price,
-      NEW.bid_security, NEW.security_forms, NEW.scheme_digest, NEW.sheet_fields,
-      NEW.notice, NEW.officials_threshold,
-      NEW.escrow_threshold, NEW.published_at, NEW.prequalified) IS DISTINCT FROM
-     (OLD.project_id, OLD.number, OLD.name, OLD.region_code, OLD.estimate, OLD.ceiling_price,
-      OLD.bid_security, OLD.security_forms, OLD.scheme_digest, OLD.sheet_fields,
-      OLD.notice, OLD.officials_threshold,
-      OLD.escrow_threshold, OLD.published_at, OLD.prequalified) THEN
+  IF OLD.published_at IS NULL THEN
+    RETURN NEW;
+  END IF;
+  IF (NEW.project_id, NEW.number, NEW.name, NEW.region_code, NEW.estimate, NEW.notice,
+      NEW.officials_threshold, NEW.escrow_threshold, NEW.published_at, NEW.prequalified)
+     IS DISTINCT FROM
+     (OLD.project_id, OLD.number, OLD.name, OLD.region_code, OLD.estimate, OLD.notice,
+      OLD.officials_threshold, OLD.escrow_threshold, OLD.published_at, OLD.prequalified) THEN
     RAISE EXCEPTION 'the terms of a published lot stand' USING ERRCODE = 'restrict_violation';
+  END IF;
+  IF (NEW.ceiling_price, NEW.bid_security, NEW.security_forms, NEW.scheme_digest,
+      NEW.sheet_fields) IS NOT DISTINCT FROM
+     (OLD.ceiling_price, OLD.bid_security, OLD.security_forms, OLD.scheme_digest,
+      OLD.sheet_fields) THEN
+    RETURN NEW;
+  END IF;
+  SELECT body->'terms' INTO said FROM trading.notice
+    WHERE lot_id = NEW.id AND OLD.state = 'open' ORDER BY number DESC LIMIT 1;
+  said := coalesce(said, '{}');
+  IF (NEW.ceiling_price, NEW.bid_security, NEW.security_forms, NEW.scheme_digest,
+      NEW.sheet_fields) IS DISTINCT FROM
+     (CASE WHEN said ? 'ceiling_price' THEN (said->>'ceiling_price')::numeric
+           ELSE OLD.ceiling_price END,
+      CASE WHEN said ? 'bid_security' THEN (said->>'bid_security')::numeric
+           ELSE OLD.bid_security END,
+      coalesce(said->'security_forms', OLD.security_forms),
+      CASE WHEN said ? 'scheme'
+           THEN decode(translate(said->>'scheme', '-_', '+/') || '=', 'base64')
+           ELSE OLD.scheme_digest END,
+      coalesce(said->'sheet_fields', OLD.sheet_fields)) THEN
+    RAISE EXCEPTION 'the terms of a published lot stand, but for what its newest notice changes'
+      USING ERRCODE = 'restrict_violation';
   END IF;
   RETURN NEW;
 END $$

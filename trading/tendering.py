@@ -30,6 +30,7 @@ from kernel.crypto.digests import (
     members,
     parse_instant,
     sha256,
+    strict_json,
     text_of,
     unb64u,
 )
@@ -74,6 +75,12 @@ from trading.notice_board import TenderFile, package_digest, tender_files
 from trading.prequalification_rounds import lot_phase, may_bid
 from trading.questioning import keep_answers
 from trading.rules.agency_scope import AgencyAct
+from trading.rules.changed_terms import (
+    Terms,
+    changed_terms,
+    changed_terms_refusals,
+    terms_in,
+)
 from trading.rules.document_changes import Change, change_refusals, changes_in, changes_object
 from trading.rules.document_offer import DocumentRequest, offer_refusals
 from trading.rules.invited_bidders import invitation_refusals
@@ -741,13 +748,17 @@ async def clarify(
     *,
     timetable: bytes | None = None,
     questions: Sequence[Sequence[UUID]] = (),
+    scheme: bytes | None = None,
+    judge: SchemeJudge = unjudged,
 ) -> int:
     """Publish a signed clarification or modification of the tender documents; its notice's number.
 
     It is the next version of the documents, for everybody at once. One that may affect bids and
     comes too late must bring a signed timetable that moves the deadline. Envelopes stay valid,
-    since the opening policy holds no times. `questions` are, for each answer it gives, those that
-    asked it; they are kept apart, since how many asked is nobody's to know.
+    since the opening policy holds no times. The terms it states are judged as in a first notice,
+    and from now on they seal, open and score; `scheme` is the evaluation scheme whose digest they
+    state. `questions` are, for each answer it gives, those that asked it; they are kept apart,
+    since how many asked is nobody's to know.
     """
     lot, project = await locked_own_lot(tx, lot_id, AgencyAct.PUBLISH)
     statement = await _own_statement(tx, lot, raw, "clarification")
@@ -769,7 +780,9 @@ async def clarify(
         replaced=[file.name for file in said.files if file.name in versions[-1].files],
         may_affect_bids=said.may_affect_bids,
         switches=switches,
+        terms=said.changed_terms,
     )
+    refusals += _terms_grounds(lot, project, said, versions[-1], scheme, switches, judge)
     refusals += clarification_refusals(
         Clarification(
             published_at=tx.now,
@@ -808,6 +821,8 @@ async def clarify(
         for file in said.files
     )
     await keep_answers(tx, lot, notice=said.number, groups=questions)
+    if said.changed_terms:
+        await _keep_terms(tx, lot, said.terms, scheme)
     if amended is not None:
         await _keep_amendment(tx, lot, amended, old, new)
 
@@ -833,6 +848,8 @@ class _Said:
     changes_object: bool
     files: tuple[TenderFile, ...]
     changes: tuple[Change, ...]
+    terms: Terms
+    changed_terms: tuple[str, ...]
     answers: int
 
 
@@ -858,12 +875,79 @@ def _clarification_in(found: Mapping[str, Any], in_force: Version) -> _Said:
     if len({file.name for file in files}) < len(files):
         raise Malformed("two files have one name", code="file_name")
     changes = changes_in(found.get("changes", []), in_force.words, at_most=WORDS_MAX)
+    terms = terms_in(found["terms"], in_force.terms) if "terms" in found else in_force.terms
     answers = list_of(found.get("answers", []), at_most=ANSWERS_MAX)
     for one in answers:
         told = members(one, ("question", "answer"))
         clean_text(told["question"], at_most=WORDS_MAX)
         clean_text(told["answer"], at_most=WORDS_MAX)
-    return _Said(number, title, bool(flags[0]), bool(flags[1]), tuple(files), changes, len(answers))
+    return _Said(
+        number,
+        title,
+        bool(flags[0]),
+        bool(flags[1]),
+        tuple(files),
+        changes,
+        terms,
+        changed_terms(in_force.terms, terms),
+        len(answers),
+    )
+
+
+def _terms_grounds(
+    lot: LotRow,
+    project: ProjectRow,
+    said: _Said,
+    in_force: Version,
+    scheme: bytes | None,
+    switches: Switches,
+    judge: SchemeJudge,
+) -> list[Refusal]:
+    """Every ground against the terms that change, or `Malformed` where the scheme is another."""
+    rescored = "scheme" in said.changed_terms
+    if rescored != (scheme is not None):
+        raise Malformed("a changed scheme comes with its digest", code="scheme")
+    ceiling_method = in_force.words.get("ceiling_method", "")
+    contents = NoticeContents(
+        organisation_verified=True,
+        words=in_force.words,
+        has_agency=project.agency_id is not None,
+        agency_authorised=True,
+        estimate=lot.estimate,
+        bid_security=said.terms.bid_security,
+        security_forms=frozenset(said.terms.security_forms),
+        has_ceiling=said.terms.ceiling_price is not None or bool(ceiling_method),
+        ceiling_price=said.terms.ceiling_price,
+        ceiling_method=ceiling_method,
+        work_kind=WorkKind(project.category),
+    )
+    refusals = changed_terms_refusals(said.changed_terms, said.terms, contents, switches)
+    if scheme is not None:
+        document = strict_json(scheme)
+        if not isinstance(document, dict) or sha256(scheme) != said.terms.scheme:
+            raise Malformed("the scheme is not the one whose digest was signed", code="scheme")
+        assert lot.published_at is not None
+        on = beijing_day(lot.published_at)
+        against, _ = judge(
+            DraftScheme(Procedure(project.procedure), WorkKind(project.category), document, on)
+        )
+        refusals += against
+    return refusals
+
+
+async def _keep_terms(tx: Transaction, lot: LotRow, terms: Terms, scheme: bytes | None) -> None:
+    """Let the lot follow the terms of the notice that was just kept.
+
+    The notice goes to the database first, which lets nothing be changed that it does not state.
+    """
+    if scheme is not None:
+        await tx.documents.keep(scheme)
+    await tx.session.flush()
+    lot.ceiling_price = terms.ceiling_price
+    lot.bid_security = terms.bid_security
+    lot.security_forms = [str(form) for form in terms.security_forms]
+    lot.sheet_fields = [dict(field) for field in terms.sheet_fields]
+    lot.scheme_digest = terms.scheme
 
 
 @by(Role.TENDEREE, Role.AGENCY)

@@ -64,7 +64,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "notice": _says("kind project lot", f"{_TENDER_NOTICE} reason promises signed_at"),
     "clarification": _says(
         "project lot number title text may_affect_bids",
-        "changes_object documents changes answers signed_at",
+        "changes_object documents changes terms answers signed_at",
     ),
     "question": _says("lot words signed_at", "project"),
     # the prequalification

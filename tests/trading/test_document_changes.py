@@ -67,7 +67,13 @@ def test_a_change_that_is_said_to_affect_bids_or_affects_none_may_go_out() -> No
             change_refusals([CONTACT], replaced=[], may_affect_bids=False, switches=switches) == []
         )
         assert (
-            change_refusals([SCHEDULE], replaced=["a.pdf"], may_affect_bids=True, switches=switches)
+            change_refusals(
+                [SCHEDULE],
+                replaced=["a.pdf"],
+                may_affect_bids=True,
+                switches=switches,
+                terms=["ceiling_price"],
+            )
             == []
         )
 
@@ -76,12 +82,17 @@ def test_a_change_that_is_said_to_affect_bids_or_affects_none_may_go_out() -> No
 def test_a_change_that_affects_bids_cannot_be_said_to_leave_them_alone() -> None:
     for switches, article in ((TENDERING, "第21条"), (PROCUREMENT, "第27条")):
         refusals = change_refusals(
-            [SCHEDULE, CONTACT], replaced=["清单.xml"], may_affect_bids=False, switches=switches
+            [SCHEDULE, CONTACT],
+            replaced=["清单.xml"],
+            may_affect_bids=False,
+            switches=switches,
+            terms=["sheet_fields"],
         )
-        assert [one.code for one in refusals] == ["effect_denied", "effect_denied"]
+        assert [one.code for one in refusals] == ["effect_denied"] * 3
         assert {str(one.article)[-4:] for one in refusals} == {article}
         assert "工期" in refusals[0].reason
-        assert "清单.xml" in refusals[1].reason
+        assert "开标一览表" in refusals[1].reason
+        assert "清单.xml" in refusals[2].reason
 
 
 def test_what_is_bought_and_who_qualifies_is_the_object() -> None:

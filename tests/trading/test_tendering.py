@@ -19,20 +19,25 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col
 
 from kernel.access import PUBLIC, Role
-from kernel.crypto.digests import Malformed, b64u, instant_text, parse_instant, sha256
+from kernel.crypto.digests import Malformed, b64u, canonical, instant_text, parse_instant, sha256
 from kernel.crypto.signing import Envelope, PrivateKey
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, Outrun, Refused
 from kernel.events import Audience
+from kernel.refusals import Caution, Refusal
 from kernel.statute import BIDDING_LAW
+from kernel.store.database import OWNER, connect
 from kernel.store.journal import Entry, read_view
 from kernel.store.sequencer import sequence_once
 from kernel.store.tables import JournalRow
 from kernel.store.transaction import Store, transaction
 from kernel.store.transparency_log import disclose_fillers, integrate_once
 from kernel.store.views import PUBLIC_FEED, SUPERVISORS_FEED, own_acts, room
+from tests.conftest import Database
 from tests.decisions import barred, lifted
 from tests.tenders import (
     NOW,
+    SCHEME,
+    SHEET_FIELDS,
     Cast,
     Player,
     PublishedLot,
@@ -50,8 +55,10 @@ from tests.tenders import (
     signed_papers,
 )
 from trading import drafting, notice_board, tendering
+from trading.named_documents import documents_named
 from trading.notice_board import Search
 from trading.rules.opening_policy import policy_keys
+from trading.sound_terms import term_faults
 from trading.tables import LotRow, NoticeRow, OpeningPolicyRow, TimetableRow
 
 Tick = Callable[[], Awaitable[None]]
@@ -645,6 +652,56 @@ async def test_a_clarification_brings_files_that_were_uploaded(
             tx, lot.lot_id, "更正清单.xml", clarification=2
         )
     assert (found, file_found.clarification) == (content, 2)
+
+
+async def test_a_clarification_changes_terms_and_the_lot_follows_its_very_words(
+    store: Store, cast: Cast, lot: PublishedLot, database: Database
+) -> None:
+    scheme = canonical({**SCHEME, "note": "第二版"})
+    terms = {
+        "ceiling_price": "127000000.00",
+        "bid_security": "700000.00",
+        "security_forms": ["insurance", "surety_bond"],
+        "sheet_fields": [*SHEET_FIELDS, {"key": "days2", "label": "保修期", "kind": "count"}],
+        "scheme": b64u(sha256(scheme)),
+    }
+
+    async def said(scheme: bytes | None, *, judge: Any = tendering.unjudged, **changes: Any) -> int:
+        raw = a_clarification(lot, cast.agency, **changes)
+        async with transaction(store, actor=cast.agency.actor, now=NOW) as tx:
+            return await tendering.clarify(tx, lot.lot_id, raw, scheme=scheme, judge=judge)
+
+    def against(_: object) -> tuple[list[Refusal], list[Caution]]:
+        return [Refusal("scheme_malformed", BIDDING_LAW[19], "评标办法不能识别")], []
+
+    with pytest.raises(Refused) as refused:
+        await said(scheme, terms=terms, may_affect_bids=False)
+    assert [one.code for one in refused.value.refusals] == ["effect_denied"] * 5
+    with pytest.raises(Refused) as refused:
+        await said(scheme, terms={**terms, "bid_security": "2600000.01"}, judge=against)
+    assert codes(refused) == {"security_too_high", "scheme_malformed"}
+    for wrong in (None, canonical(SCHEME)):
+        with pytest.raises(Malformed) as fault:
+            await said(wrong, terms=terms)
+        assert fault.value.code == "scheme"
+
+    assert await said(scheme, terms=terms) == 2
+    row = await lot_row(store, lot.lot_id)
+    assert (row.ceiling_price, row.bid_security) == (Decimal(127000000), Decimal(700000))
+    assert row.sheet_fields == terms["sheet_fields"]
+    assert row.scheme_digest == sha256(scheme)
+    engine = connect(database.url(OWNER), pool_size=1)
+    try:
+        async with engine.connect() as connection:
+            assert ("", sha256(canonical(SCHEME))) in await documents_named(connection)
+            assert await term_faults(connection) == []
+            await connection.execute(text("ALTER TABLE trading.lot DISABLE TRIGGER USER"))
+            await connection.execute(text("UPDATE trading.lot SET bid_security = 1"))
+            assert await term_faults(connection) == [
+                f"lot {lot.lot_id} follows other terms than its notices state"
+            ]
+    finally:
+        await engine.dispose()
 
 
 async def test_two_clarifications_with_one_number_cannot_both_be_published(

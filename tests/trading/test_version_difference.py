@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from kernel.working_days import BEIJING
+from trading.rules.changed_terms import Terms
 from trading.rules.tender_file import BillItem, Block, BlockKind, FileTerms, TenderDocument
 from trading.rules.version_difference import (
     Answer,
@@ -38,6 +39,7 @@ FIRST = Version(
     answers=(),
     documents_until=AT + timedelta(days=7),
     bids_due_at=DUE_AT,
+    terms=Terms(Decimal("128460000.00"), Decimal("800000.00"), (), (), b"s" * 32),
 )
 SECOND = replace(
     FIRST,
@@ -50,6 +52,7 @@ SECOND = replace(
     files={"清单.xml": KeptFile(b"b" * 32, 12), "图纸.pdf": KeptFile(b"c" * 32, 9)},
     answers=(Answer("工期？", "延长。"),),
     bids_due_at=DUE_AT + timedelta(days=3, hours=1),
+    terms=replace(FIRST.terms, ceiling_price=None),
 )
 THIRD = replace(
     SECOND,
@@ -63,7 +66,7 @@ THIRD = replace(
 ALL = (FIRST, SECOND, THIRD)
 
 
-def test_a_difference_names_places_files_times_and_answers() -> None:
+def test_a_difference_names_places_terms_files_times_and_answers() -> None:
     found = difference(ALL, 1, 2)
     assert [(one.place, one.old, one.new) for one in found.words] == [
         ("schedule", "总工期540日历天", "总工期600日历天")
@@ -73,6 +76,9 @@ def test_a_difference_names_places_files_times_and_answers() -> None:
         ("图纸.pdf", True),
     ]
     assert [(one.what, one.days) for one in found.times] == [("bids_due_at", 3)]
+    assert [(one.term, one.old, one.new) for one in found.terms] == [
+        ("ceiling_price", "128460000.00", "不设")
+    ]
     assert found.answers == SECOND.answers
     assert found.may_affect_bids
 

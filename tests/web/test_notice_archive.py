@@ -17,7 +17,7 @@ from kernel.settings import Settings
 from kernel.store.transaction import Store, transaction
 from tests.questions import clarify
 from tests.sealed_bids import Tender, a_bidder, a_sealed_bid, a_submission, submitted, uploaded
-from tests.tenders import NOW, a_cast, a_project, a_published_lot, cancelled
+from tests.tenders import NOW, SCHEME, SHEET_FIELDS, a_cast, a_project, a_published_lot, cancelled
 from tests.web.browser import assert_holds_everywhere, chromium, open_page
 from tests.web.looks import assert_looks_as_kept
 from tests.web.tender_house import client_of, open_tender_house, page, tender_house
@@ -28,6 +28,12 @@ from web.client import Client, Problem
 
 __all__ = ["chromium"]
 
+WEIGHED_ANEW: dict[str, Any] = {**SCHEME, "trim_from": 7}
+TERMS = {
+    "ceiling_price": "127000000.00",
+    "sheet_fields": [*SHEET_FIELDS, {"key": "warranty", "label": "保修期（年）", "kind": "count"}],
+    "scheme": b64u(sha256(canonical(WEIGHED_ANEW))),
+}
 SCHEDULE = {"place": "schedule", "text": "总工期600日历天，其中土建420日历天"}
 MOVED = "2026-03-25T01:30:00Z"
 
@@ -167,11 +173,27 @@ async def test_a_bidder_is_told_that_its_bid_follows_an_old_version(
     await clarify(agency, tender.lot_id, may_affect_bids=False)
     assert await bound() == {"made_under": 1, "current": 2, "is_old": False}
     assert "投标无须替换" in await page(app, f"/lots/{tender.lot_id}/bid", bidder)
-    await changed(store, agency, tender, due_at=MOVED)
+    with pytest.raises(Problem) as refused:
+        await clarify(
+            agency,
+            tender.lot_id,
+            terms={"scheme": b64u(sha256(canonical({"v": "none"})))},
+            scheme={"v": "none"},
+        )
+    assert refused.value.codes == {"scheme_malformed"}
+    await changed(store, agency, tender, due_at=MOVED, terms=TERMS, scheme=WEIGHED_ANEW)
     assert await bound() == {"made_under": 1, "current": 3, "is_old": True}
+    told = await client.get(f"/api/v1/lots/{tender.lot_id}/versions/1..3")
+    assert [one["term"] for one in told["terms"]] == list(TERMS)
+    assert (told["terms"][0]["old"], told["terms"][0]["new"]) == ("128460000.00", "127000000.00")
+    assert '"trim_from": 7' in told["terms"][2]["new"]
+    assert "保修期（年）（整数）" in await page(app, f"/notices/{tender.lot_id}/diff/1..3")
+    sealing = await client.get(f"/api/v1/lots/{tender.lot_id}/sealing-package")
+    assert sealing["sheet_fields"] == TERMS["sheet_fields"]
     desk = await page(app, f"/lots/{tender.lot_id}/bid", bidder)
     assert "招标文件已更新为第 3 版，您的投标文件按第 1 版编制" in desk
     assert f"/notices/{tender.lot_id}/diff/1..3" in desk
+    assert "128460000.00 → 127000000.00" in desk
     assert (await (await client_of(app, other)).get(mine))["bound"] is None
     await cancelled(store, tender.cast, tender.lot, now=NOW + timedelta(hours=1))
     assert "您的投标文件不再开启" in await page(app, f"/lots/{tender.lot_id}/bid", bidder)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +18,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from kernel.access import Role
-from kernel.crypto.digests import instant_text, parse_instant, sha256
+from kernel.crypto.digests import canonical, instant_text, parse_instant, sha256
 from kernel.crypto.signing import PrivateKey
 from kernel.settings import Settings
 from kernel.store.tables import JournalRow
@@ -576,10 +577,23 @@ async def test_a_clarification_is_refused_and_then_moves_the_deadline_in_the_bro
         await form.get_by_role("button", name="签名并发布澄清").click()
         await expect(form.get_by_role("alert")).to_contain_text("实施条例》第21条")
 
+        await form.locator("summary", has_text="评标办法").click()
+        await form.get_by_label("最高投标限价").fill("127000000")
+        await form.get_by_label("保证保险").uncheck()
+        sheet, scheme = form.get_by_label("开标一览表"), form.get_by_label("评标办法（JSON）")
+        await sheet.fill(f"{await sheet.input_value()}\nwarranty | 保修期（年） | count")
+        told = {**json.loads(await scheme.input_value()), "trim_from": 7}
+        await scheme.fill(json.dumps(told, ensure_ascii=False))
         await form.get_by_label("顺延投标截止").fill("2026-03-25T09:30")
         await form.get_by_role("button", name="签名并发布澄清").click()
         await shown.wait_for_url(f"{address}/notices/{lot.lot_id}#published")
         await expect(shown.locator("main")).to_contain_text("更正.txt")
+        await shown.goto(f"{address}/notices/{lot.lot_id}/diff/1..2")
+        await expect(shown.locator("#term-scheme ins").first).to_contain_text("trim_from")
+        await assert_holds_everywhere(shown)
     async with store.sessions() as session:
         row = await session.get_one(LotRow, lot.lot_id)
     assert row.bids_due_at == parse_instant("2026-03-25T01:30:00Z")
+    assert (row.ceiling_price, row.security_forms) == (Decimal(127000000), ["bank_guarantee"])
+    assert row.sheet_fields[-1] == {"key": "warranty", "label": "保修期（年）", "kind": "count"}
+    assert row.scheme_digest == sha256(canonical(told))

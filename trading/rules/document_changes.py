@@ -1,9 +1,8 @@
 """What an addendum changes in the notice's own words, and what may not pass as harmless.
 
-An addendum names each place it changes and gives its new words whole. What the platform itself
-reckons with (ceiling, security, opening sheet, evaluation scheme) stands once it is published. A
-change of what is bought, who qualifies, when and how cannot be said to leave bids as they are, nor
-can a file that takes another's place.
+An addendum names each place it changes and gives its new words whole. A change of what is bought,
+who qualifies, when and how cannot be said to leave bids as they are, nor can one of a term that the
+platform itself reckons with, nor a file that takes another's place.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from kernel.statute import (
     Regime,
     under,
 )
+from trading.rules.changed_terms import TERM_NAMES
 from trading.rules.notice_contents import AGENCY_WORDS, REQUIRED_WORDS
 from trading.rules.procedures import Switches
 
@@ -84,16 +84,18 @@ def change_refusals(
     replaced: Sequence[str],
     may_affect_bids: bool,
     switches: Switches,
+    terms: Sequence[str] = (),
 ) -> list[Refusal]:
     """Why an addendum may not say that it leaves bids as they are.
 
-    `replaced` are the names of files that take the place of others.
+    `replaced` are the names of files that take the place of others, `terms` of terms that change.
     """
     if may_affect_bids:
         return []
     procurement = switches.regime is Regime.PROCUREMENT
     article = PROCUREMENT_TENDER_MEASURES[27] if procurement else BIDDING_REGULATION[21]
     told = [PLACE_NAMES[one.place] for one in changes if one.place in AFFECTING]
+    told += [TERM_NAMES[name] for name in terms]
     told += [f"文件“{name}”" for name in replaced]
     return [
         Refusal(

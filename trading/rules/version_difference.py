@@ -1,4 +1,4 @@
-"""Two versions of the tender documents held side by side: every place, file and time that differs.
+"""Two versions of the tender documents held side by side: every place, term, file and time.
 
 The notice is the first version; each clarification or modification makes the next, for it is part
 of the documents (招标投标法 23). Everything here is reckoned from what was signed, so that anybody
@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Final
 
 from kernel.working_days import beijing_day
+from trading.rules.changed_terms import Terms, changed_terms
 from trading.rules.tender_file import TenderDocument, tender_file_document
 
 _PIECES: Final = re.compile(r"[0-9][0-9,.]*|[A-Za-z]+|\s+|.", re.DOTALL)
@@ -78,6 +79,7 @@ class Version:
     answers: tuple[Answer, ...]
     documents_until: datetime
     bids_due_at: datetime
+    terms: Terms
 
 
 class SideBySide:
@@ -102,6 +104,16 @@ class ChangedWords(SideBySide):
     """One place of the notice whose words differ."""
 
     place: str
+    old: str
+    new: str
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedTerm(SideBySide):
+    """A term that the platform reckons with and that differs."""
+
+    term: str
     old: str
     new: str
     segments: tuple[Segment, ...]
@@ -162,6 +174,7 @@ class Difference:
     files: tuple[ChangedFile, ...]
     times: tuple[MovedTime, ...]
     notices: tuple[Version, ...]
+    terms: tuple[ChangedTerm, ...] = ()
     contents: tuple[ChangedContents, ...] = ()
 
     @property
@@ -195,7 +208,16 @@ def difference(versions: Sequence[Version], old: int, new: int) -> Difference:
         for what in ("documents_until", "bids_due_at")
         if getattr(before, what) != getattr(after, what)
     )
-    return Difference(before, after, words, files, times, tuple(versions[old:new]))
+    terms = tuple(
+        changed_term(name, before.terms.words(name), after.terms.words(name))
+        for name in changed_terms(before.terms, after.terms)
+    )
+    return Difference(before, after, words, files, times, tuple(versions[old:new]), terms)
+
+
+def changed_term(name: str, old: str, new: str) -> ChangedTerm:
+    """A term that differs, with how its new text comes of the old one."""
+    return ChangedTerm(name, old, new, segments(old, new))
 
 
 def contents_difference(name: str, old: TenderDocument, new: TenderDocument) -> ChangedContents:

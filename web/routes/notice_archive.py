@@ -11,6 +11,7 @@ from kernel.crypto.digests import instant_text
 from kernel.money import yuan_text
 from trading import document_versions, endings, notice_board
 from trading.endings import Ending
+from trading.rules.changed_terms import TERM_NAMES
 from trading.rules.document_changes import PLACE_NAMES
 from trading.rules.version_difference import Answer, Difference, KeptFile, Segment, Version
 from web.pages import render
@@ -87,6 +88,7 @@ def _version_told(one: Version) -> dict[str, Any]:
         "published_at": instant_text(one.published_at),
         "may_affect_bids": one.may_affect_bids,
         "words": dict(one.words),
+        "terms": one.terms.told(),
         "documents": [{"name": name, **_file_told(file)} for name, file in one.files.items()],
         "answers": [_answer_told(answer) for answer in one.answers],
         "documents_until": instant_text(one.documents_until),
@@ -108,6 +110,16 @@ def _difference_told(found: Difference) -> dict[str, Any]:
                 "segments": [{"edit": str(part.edit), "text": part.text} for part in one.segments],
             }
             for one in found.words
+        ],
+        "terms": [
+            {
+                "term": one.term,
+                "label": TERM_NAMES[one.term],
+                "old": one.old,
+                "new": one.new,
+                "segments": _segments_told(one.segments),
+            }
+            for one in found.terms
         ],
         "documents": [
             {

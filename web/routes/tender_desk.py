@@ -356,10 +356,12 @@ class ClarificationAsked(Asked):
     """A signed clarification, and the signed timetable that moves the deadline with it.
 
     `questions` says for each of its answers which questions it answers, and is published nowhere.
+    `scheme` is the evaluation scheme whose digest it states, where it changes it.
     """
 
     clarification: PlainObject
     timetable: PlainObject | None = None
+    scheme: PlainObject | None = None
     questions: Annotated[
         tuple[Annotated[tuple[UUID, ...], Field(max_length=200)], ...], Field(max_length=100)
     ] = ()
@@ -523,6 +525,8 @@ async def post_clarification(tx: Act, lot_id: UUID, asked: ClarificationAsked) -
         canonical(asked.clarification),
         timetable=None if asked.timetable is None else canonical(asked.timetable),
         questions=asked.questions,
+        scheme=None if asked.scheme is None else canonical(asked.scheme),
+        judge=_scheme_judged,
     )
     return {"number": number}
 
@@ -1071,7 +1075,7 @@ def _papers_shown(papers: Papers) -> list[tuple[str, str]]:
 def clarification_form(
     found: notice_board.Notice, versions: Sequence[Version], *, earliest: date | None
 ) -> dict[str, Any]:
-    """What the form of a clarification starts from: the times, and the words in force.
+    """What the form of a clarification starts from: the times, words and terms in force.
 
     `earliest` is the first day to which a change would have to move the deadline, if it must.
     """
@@ -1085,6 +1089,15 @@ def clarification_form(
             for place in PLACE_NAMES
             if place in words and place not in STANDING
         ],
+        "terms": {
+            "ceiling_price": ""
+            if found.line.ceiling_price is None
+            else yuan_text(found.line.ceiling_price),
+            "bid_security": yuan_text(found.bid_security),
+            "security_forms": [str(form) for form in found.security_forms],
+            "sheet_fields": _sheet_text(found.sheet_fields),
+            "scheme": json.dumps(found.scheme, ensure_ascii=False, indent=2),
+        },
         "earliest": earliest,
     }
 

@@ -52,6 +52,41 @@ const changed = (form) =>
     .filter((one) => plain(one.value) !== "" && plain(one.value) !== plain(one.defaultValue))
     .map((one) => ({ place: one.dataset.place, text: plain(one.value) }));
 
+const yuan = (amount) => (/^[0-9]+$/.test(amount) ? `${amount}.00` : amount);
+
+const row = (line) => {
+  const [key = "", label = "", kind = ""] = line.split("|").map((one) => one.trim());
+  return { key, label, kind };
+};
+
+// A term as a notice states it, from the words of its field.
+const TERMS = {
+  money: (said, field) => (said === "" && field.dataset.empty === "null" ? null : yuan(said)),
+  rows: (said) => said.split("\n").filter((line) => line.trim() !== "").map(row),
+  scheme: (said) => JSON.parse(said),
+};
+
+// The terms that were changed, each stated whole. The notice states a scheme by its digest, and so
+// the scheme goes beside it.
+async function restated(form) {
+  const terms = {};
+  for (const field of form.querySelectorAll("[data-term]")) {
+    const said = plain(field.value);
+    if (said !== plain(field.defaultValue)) {
+      terms[field.name] = TERMS[field.dataset.term](said, field);
+    }
+  }
+  const boxes = [...form.querySelectorAll("[data-form]")];
+  if (boxes.some((box) => box.checked !== box.defaultChecked)) {
+    terms.security_forms = boxes.filter((box) => box.checked).map((box) => box.value);
+  }
+  const { scheme = null } = terms;
+  if (scheme !== null) {
+    terms.scheme = b64u(await sha256(new TextEncoder().encode(canonical(scheme))));
+  }
+  return { terms, scheme };
+}
+
 // What is answered, and beside it which questions each answer is for; only the first is published.
 function answered(form) {
   const groups = new Map();
@@ -74,6 +109,7 @@ async function clarify(form) {
   for (const file of form.elements.files.files) documents.push(await kept(form, file));
   const changes = changed(form);
   const { answers, questions } = answered(form);
+  const { terms, scheme } = await restated(form);
   const clarification = await envelope("clarification", {
     project,
     lot,
@@ -83,11 +119,12 @@ async function clarify(form) {
     may_affect_bids: form.elements.may_affect_bids.value === "yes",
     documents,
     ...(changes.length ? { changes } : {}),
+    ...(Object.keys(terms).length ? { terms } : {}),
     ...(answers.length ? { answers } : {}),
   });
   const moves = form.elements.bids_due_at.value !== "";
   const timetable = moves ? await envelope("timetable", moved(form)) : null;
-  await postJson(form.action, { clarification, timetable, questions });
+  await postJson(form.action, { clarification, timetable, questions, scheme });
 }
 
 const amend = (form) => postStatement(form.action, "timetable", moved(form));
