@@ -27,6 +27,7 @@ from tests.opened_lots import (
     released,
     window_ended,
 )
+from tests.prequalifications import an_agreement
 from tests.sealed_bids import Tender, a_bidder, at
 from tests.tenders import Player, a_cast, a_project, a_published_lot, signed
 from trading import awarding, handover, objecting, opening
@@ -34,6 +35,7 @@ from trading.awarding import Award, Publication
 from trading.handover import OpenedBid, RankedBid, RejectedBid, SignedReport
 from trading.library_views import reference_of
 from trading.objecting import Answered, Raised
+from trading.rules.consortium_agreement import FILE as AGREEMENT
 from trading.rules.procedures import Procedure
 
 PRICES = ("118600000.00", "121300000.00", "119950000.00", "125800000.00")
@@ -93,10 +95,12 @@ async def a_recorded_lot(
     silent: int = 0,
     state_funded: bool = True,
     procedure: Procedure = Procedure.OPEN_TENDER_MANDATORY,
+    member: Player | None = None,
     **terms: Any,
 ) -> Hall:
     """A lot whose bids lie open and whose opening record is signed; `silent` bidders of the last
-    never release. The first bid refers to a verified licence, and to what its library has not."""
+    never release. The first bid refers to a verified licence, and to what its library has not; it
+    is that of a consortium where there is another `member`, who has signed nothing."""
     cast = await a_cast(store)
     project_id = await a_project(store, cast, state_funded=state_funded, procedure=procedure)
     tender = Tender(cast, await a_published_lot(store, cast, project_id, **terms))
@@ -104,6 +108,11 @@ async def a_recorded_lot(
     licence = await a_verified_licence(store, first, cast.staff)
     async with transaction(store, actor=first.actor) as tx:
         await outbox.mark_read(tx)
+    together = {}
+    if member is not None:
+        lot = tender.lot
+        raw = an_agreement(lot.project_id, lot.lot_id, [first, member], signers=[first])
+        together = {AGREEMENT: raw}
     told = {"library": f"{reference_of(licence.digest)} {UNKNOWN_REFERENCE}"}
     entries = [
         await an_entry(
@@ -111,7 +120,13 @@ async def a_recorded_lot(
             tender,
             price,
             sheet=a_sheet(price, **(told if place == 0 else {})),
-            bid=a_zip({"技术标/方案.txt": f"方案 {price}".encode(), "报价.csv": price.encode()}),
+            bid=a_zip(
+                {
+                    "技术标/方案.txt": f"方案 {price}".encode(),
+                    "报价.csv": price.encode(),
+                    **(together if place == 0 else {}),
+                }
+            ),
             player=first if place == 0 else None,
         )
         for place, price in enumerate(prices)

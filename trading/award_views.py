@@ -7,7 +7,7 @@ was cancelled before it, never.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -30,6 +30,7 @@ from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
 from trading import lots, objecting
 from trading.awarding import Report, points_text, report_in_force
+from trading.bound_bids import bound_bids
 from trading.counted_bids import counted_bids
 from trading.handover import READABLE_OUTCOMES, switches_for
 from trading.objecting import Objectable
@@ -68,6 +69,9 @@ TOLD: Final = frozenset(
 class PlacedBid:
     """One bid as the result shows it; `words` are what the notice says of a candidate.
 
+    `lapsed_at` is when it stopped binding its bidder. Before the award that is told to those who
+    tender, the supervisor and its bidder; afterwards to everybody, of bids that lapsed before it.
+
     After talks the price is told to nobody but those who tender, the supervisor, and its supplier.
     """
 
@@ -79,6 +83,8 @@ class PlacedBid:
     parts: tuple[tuple[str, Decimal], ...]
     candidate: bool
     words: dict[str, str]
+    members: tuple[dict[str, Any], ...] = ()
+    lapsed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,7 @@ class FallenBid:
     ground: str
     article: str
     page: str
+    members: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,8 @@ class AwardTold:
     digest: bytes
     entry_id: UUID
     minutes: MinutesTold | None = None
+    members: tuple[dict[str, Any], ...] = ()
+    """Those of a consortium that won, the leading one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +343,14 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
     opened = (
         await tx.session.scalars(select(OpenedBidRow).where(col(OpenedBidRow.lot_id) == lot_id))
     ).all()
+    award = await _award(tx, lot_id, report, notice)
+    sees_lapses = bare["owned"] or tx.actor.role is Role.SUPERVISOR
+    lapsed = {
+        bidder: at
+        for bidder, at in (await bound_bids(tx, lot)).left.items()
+        if (award is not None and at < award.awarded_at)
+        or (award is None and (sees_lapses or bidder == own))
+    }
     return Result(
         **bare,
         report_digest=report.row.report_digest,
@@ -343,11 +360,11 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
         candidates_entry=await lots.entry_of(tx, lot_id, "CandidatesPublished"),
         objection_channel=str(notice["objections"]),
         cautions=tuple(published.cautions),
-        ranking=_ranking(report, notice, knows=lambda bidder: bidder == own or knows_all),
-        rejected=_rejected(report, opened if read_out else ()),
+        ranking=_ranking(report, notice, lapsed, knows=lambda bidder: bidder == own or knows_all),
+        rejected=_rejected(report, notice, opened if read_out else ()),
         scored=any(one.parts for one in report.ranking),
         unopened=await _unopened(tx, opened),
-        award=await _award(tx, lot_id, report),
+        award=award,
     )
 
 
@@ -586,9 +603,14 @@ def _said_in(statement: bytes) -> dict[str, Any]:
 
 
 def _ranking(
-    report: Report, notice: dict[str, Any], *, knows: Callable[[UUID], bool]
+    report: Report,
+    notice: dict[str, Any],
+    lapsed: Mapping[UUID, datetime],
+    *,
+    knows: Callable[[UUID], bool],
 ) -> tuple[PlacedBid, ...]:
-    fixed = {"bidder", "name", "rank", "price", "total"}
+    fixed = {"bidder", "name", "rank", "price", "total", "members"}
+    together = _together(notice["ranking"])
     words = {
         one["bidder"]: {key: str(one[key]) for key in one.keys() - fixed}
         for one in notice["candidates"]
@@ -603,20 +625,36 @@ def _ranking(
             _parts(row) if knows(row.bidder_id) else (),
             row.candidate,
             words.get(str(row.bidder_id), {}),
+            together[str(row.bidder_id)],
+            lapsed.get(row.bidder_id),
         )
         for row in report.ranking
     )
+
+
+def _together(told: Iterable[Mapping[str, Any]]) -> dict[str, tuple[dict[str, Any], ...]]:
+    """Who bids together by each bidder's bid, as the notice names them."""
+    return {one["bidder"]: tuple(one.get("members", ())) for one in told}
 
 
 def _parts(row: RankedBidRow) -> tuple[tuple[str, Decimal], ...]:
     return tuple((one["label"], Decimal(one["points"])) for one in row.parts)
 
 
-def _rejected(report: Report, opened: Sequence[OpenedBidRow]) -> tuple[FallenBid, ...]:
+def _rejected(
+    report: Report, notice: dict[str, Any], opened: Sequence[OpenedBidRow]
+) -> tuple[FallenBid, ...]:
+    together = _together(notice["rejected"])
     prices = {row.bid_id: row.price for row in opened}
     return tuple(
         FallenBid(
-            row.bidder_id, row.name, prices.get(row.bid_id), row.ground, row.article, row.page
+            row.bidder_id,
+            row.name,
+            prices.get(row.bid_id),
+            row.ground,
+            row.article,
+            row.page,
+            together[str(row.bidder_id)],
         )
         for row in report.rejected
     )
@@ -631,7 +669,9 @@ async def _unopened(tx: Transaction, opened: Sequence[OpenedBidRow]) -> tuple[Fa
     )
 
 
-async def _award(tx: Transaction, lot_id: LotId, report: Report) -> AwardTold | None:
+async def _award(
+    tx: Transaction, lot_id: LotId, report: Report, notice: dict[str, Any]
+) -> AwardTold | None:
     row = await tx.session.get(AwardRow, lot_id)
     if row is None:
         return None
@@ -649,6 +689,7 @@ async def _award(tx: Transaction, lot_id: LotId, report: Report) -> AwardTold | 
         row.digest,
         await lots.entry_of(tx, lot_id, "AwardPublished"),
         _minutes(row, names),
+        _together(notice["ranking"])[str(row.winner_id)],
     )
 
 

@@ -6,7 +6,7 @@ and result notices leave in one transaction, so nobody is told before anybody el
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -83,6 +83,9 @@ OWN_WORDS: Final = {
     "quality": "质量",
 }
 """What the notice says of each candidate in words of the tenderee's own (公示办法 6)."""
+
+Together = Mapping[UUID, Sequence[dict[str, Any]]]
+"""Who bids together by the bid of each consortium, the leading member first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +175,7 @@ async def publish_candidates(tx: Transaction, lot_id: LotId, raw: bytes) -> Publ
     if refusals:
         raise Refused(refusals)
     cautions = publicity_cautions(publicity, switches, calendar=tx.settings.calendar)
+    together = await _together(tx, lot)
     until = candidates_until(tx.now, lot.publicity_days, calendar=tx.settings.calendar)
 
     await take_part(tx, lot_id)
@@ -193,9 +197,9 @@ async def publish_candidates(tx: Transaction, lot_id: LotId, raw: bytes) -> Publ
         CandidatesPublished(
             lot_id,
             round=report.row.round,
-            candidates=tuple(_ranked(one, switches) for one in report.candidates),
-            ranking=tuple(_ranked(one, switches) for one in report.ranking),
-            rejected=tuple(_rejected(one) for one in report.rejected),
+            candidates=tuple(_ranked(one, switches, together) for one in report.candidates),
+            ranking=tuple(_ranked(one, switches, together) for one in report.ranking),
+            rejected=tuple(_rejected(one, together) for one in report.rejected),
             report_digest=report.row.report_digest,
             statement_digest=statement.digest,
             until=until,
@@ -306,7 +310,8 @@ async def award(tx: Transaction, lot_id: LotId, raw: bytes) -> Award:
                 statement_digest=statement.digest,
             )
         )
-    _tell_everyone(tx, row, won.name, losers, report.row.report_digest)
+    together = (await _together(tx, lot)).get(won.bid_id, [])
+    _tell_everyone(tx, row, won.name, together, losers, report.row.report_digest)
 
     return Award(
         winner_id,
@@ -380,6 +385,7 @@ def _contenders(rows: Sequence[RankedBidRow]) -> tuple[Contender, ...]:
 
 async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any]:
     switches = await switches_for(tx, lot)
+    together = await _together(tx, lot)
     sheets = {
         row.bid_id: row.sheet or {}
         for row in await tx.session.scalars(
@@ -397,13 +403,13 @@ async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any
         "days": lot.publicity_days,
         "candidates": [
             {
-                **_ranked(one, switches),
+                **_ranked(one, switches, together),
                 **_words_about(one, sheets.get(one.bid_id, {}), agreed=agreed),
             }
             for one in report.candidates
         ],
-        "ranking": [_ranked(one, switches) for one in report.ranking],
-        "rejected": [_rejected(one) for one in report.rejected],
+        "ranking": [_ranked(one, switches, together) for one in report.ranking],
+        "rejected": [_rejected(one, together) for one in report.rejected],
         "objections": _objections_how(switches),
         **({"award_method": lot.award_method} if lot.award_method else {}),
     }
@@ -423,7 +429,17 @@ def _objections_how(switches: Switches) -> str:
     )
 
 
-def _ranked(row: RankedBidRow, switches: Switches) -> dict[str, object]:
+async def _together(tx: Transaction, lot: LotRow) -> Together:
+    """Who bids together by each bid of a consortium, as the opening found it."""
+    rows = await tx.session.scalars(select(OpenedBidRow).where(col(OpenedBidRow.lot_id) == lot.id))
+    return {row.bid_id: row.members for row in rows if row.members}
+
+
+def _named_together(bid_id: UUID, together: Together) -> dict[str, object]:
+    return {"members": together[bid_id]} if bid_id in together else {}
+
+
+def _ranked(row: RankedBidRow, switches: Switches, together: Together) -> dict[str, object]:
     """A bid's place as everybody is told it; what was asked for in talks is nobody else's to know.
 
     The award then tells the winner's price.
@@ -434,16 +450,18 @@ def _ranked(row: RankedBidRow, switches: Switches) -> dict[str, object]:
         "rank": row.rank,
         "price": yuan_text(row.price) if prices_are_read_out(switches) else None,
         "total": points_text(row.total),
+        **_named_together(row.bid_id, together),
     }
 
 
-def _rejected(row: RejectedBidRow) -> dict[str, object]:
+def _rejected(row: RejectedBidRow, together: Together) -> dict[str, object]:
     return {
         "bidder": str(row.bidder_id),
         "name": row.name,
         "ground": row.ground,
         "article": row.article,
         "page": row.page,
+        **_named_together(row.bid_id, together),
     }
 
 
@@ -588,7 +606,12 @@ def _winner_refusals(
 
 
 def _tell_everyone(
-    tx: Transaction, row: AwardRow, winner: str, losers: Sequence[PartyId], report_digest: bytes
+    tx: Transaction,
+    row: AwardRow,
+    winner: str,
+    together: Sequence[dict[str, Any]],
+    losers: Sequence[PartyId],
+    report_digest: bytes,
 ) -> None:
     """The notices and the publication, all of one instant; the winner's notice comes first."""
     won = AwardNoticed(
@@ -605,6 +628,7 @@ def _tell_everyone(
             addressee_id=loser,
             winner_id=row.winner_id,
             winner=winner,
+            members=tuple(together),
             price=row.price,
             statement_digest=row.digest,
         )
@@ -614,6 +638,7 @@ def _tell_everyone(
             row.lot_id,
             winner_id=row.winner_id,
             winner=winner,
+            members=tuple(together),
             rank=row.rank,
             price=row.price,
             report_digest=report_digest,

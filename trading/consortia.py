@@ -20,6 +20,7 @@ from kernel.crypto.digests import Malformed
 from kernel.crypto.signing import verify
 from kernel.errors import BrokenSeal, NotFound, TooMuch
 from kernel.identifiers import PartyId
+from kernel.store.documents import Documents
 from kernel.store.parties import organisation_names, read_statement, relying_party, require_about
 from kernel.store.tables import CredentialRow, MembershipRow
 from kernel.store.transaction import Transaction
@@ -37,6 +38,15 @@ KIND: Final = "consortium-agreement"
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """Who sent a sealed archive, and when it came in."""
+
+    party_id: PartyId
+    name: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """A sealed archive that was opened: whose it is, when it came in, and its secrets."""
 
@@ -50,26 +60,43 @@ class Opened:
 async def bidder_in(tx: Transaction, lot: LotRow, opened: Opened) -> BidderAtLot:
     """Who bids by an opened archive: its owner alone, or a consortium by the agreement in it.
 
-    An agreement that cannot be read, or is for another lot, is none. An archive that cannot be read
-    shows nobody beside its owner.
+    An archive that cannot be read shows nobody beside its owner.
+    """
+    raw = await agreement_inside(tx.documents, opened.archive, opened.secrets)
+    owner = Owner(opened.party_id, opened.name, opened.received_at)
+    return await bidder_by(tx, lot, owner, raw)
+
+
+async def agreement_inside(
+    documents: Documents, archive: SealedArchive, secrets: Mapping[str, bytes]
+) -> bytes | None:
+    """The bytes of the agreement in an opened archive, empty where it is too large for one.
+
+    None where there is none, or the archive cannot be read.
     """
     try:
-        raw = await from_archive(tx.documents, opened.archive, opened.secrets, _agreement_file)
+        return await from_archive(documents, archive, secrets, _agreement_file)
     except (NotFound, BrokenSeal):
-        return BidderAtLot(opened.party_id, opened.name)
+        return None
     except TooMuch:
-        return BidderAtLot(opened.party_id, opened.name, unreadable=True)
+        return b""
+
+
+async def bidder_by(tx: Transaction, lot: LotRow, owner: Owner, raw: bytes | None) -> BidderAtLot:
+    """Who bids by an agreement; one that cannot be read, or is for another lot, is none."""
+    if raw is None:
+        return BidderAtLot(owner.party_id, owner.name)
     try:
         _, payload = read_statement(raw, KIND, max_bytes=AGREEMENT_MAX)
         require_about(payload, lot=lot.id, project=lot.project_id)
         agreement = agreement_in(payload)
-        signers = await _signers(tx, raw, agreement, at=opened.received_at)
+        signers = await _signers(tx, raw, agreement, at=owner.received_at)
     except (Malformed, BrokenSeal):
-        return BidderAtLot(opened.party_id, opened.name, unreadable=True)
+        return BidderAtLot(owner.party_id, owner.name, unreadable=True)
     names = await organisation_names(tx.session, [one.party_id for one in agreement.members])
     return BidderAtLot(
-        opened.party_id,
-        opened.name,
+        owner.party_id,
+        owner.name,
         agreement,
         signers,
         {PartyId(id): name for id, name in names.items()},

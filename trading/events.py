@@ -549,12 +549,16 @@ class AwardNoticed(Event):
 
 @dataclass(frozen=True, slots=True)
 class ResultNoticed(Event):
-    """A bidder who did not win was told the result, at the moment the winner was told."""
+    """A bidder who did not win was told the result, at the moment the winner was told.
+
+    `members` are those of a winning consortium, the leading one first.
+    """
 
     audience: ClassVar[Audience] = Audience.PARTY
     addressee_id: UUID
     winner_id: UUID
     winner: str
+    members: tuple[dict[str, object], ...]
     price: Decimal
     statement_digest: bytes
 
@@ -563,12 +567,14 @@ class ResultNoticed(Event):
 class AwardPublished(Event):
     """The award was made and published.
 
-    `report_due_on` is the day by which the supervising department gets its written report.
+    `members` are those of a winning consortium, the leading one first; `report_due_on` is the day
+    by which the supervising department gets its written report.
     """
 
     audience: ClassVar[Audience] = Audience.PUBLIC
     winner_id: UUID
     winner: str
+    members: tuple[dict[str, object], ...]
     rank: int
     price: Decimal
     report_digest: bytes

@@ -34,14 +34,14 @@ from kernel.crypto.digests import (
 from kernel.crypto.signing import Envelope
 from kernel.errors import BrokenSeal, NotFound, Refused
 from kernel.failpoints import failpoint
-from kernel.identifiers import LotId
+from kernel.identifiers import LotId, PartyId
 from kernel.randomness import random_id
 from kernel.refusals import Refusal
 from kernel.statute import BIDDING_REGULATION, E_BIDDING_MEASURES
 from kernel.store.documents import Documents
 from kernel.store.parties import organisation_names, take_part, verified_statement
 from kernel.store.transaction import Store, Transaction, transaction
-from trading import agency_letters, lots
+from trading import agency_letters, consortia, lots
 from trading.counted_bids import CountedBid, SealedEnvelope, counted_bids
 from trading.events import (
     BidderReleased,
@@ -56,6 +56,7 @@ from trading.events import (
     SharesGiven,
 )
 from trading.rules.agency_scope import AgencyAct
+from trading.rules.consortium_agreement import members_told
 from trading.rules.decryption_outcome import (
     Decryption,
     DecryptionFacts,
@@ -65,6 +66,7 @@ from trading.rules.decryption_outcome import (
 from trading.rules.lot_lifecycle import LotMove, LotState
 from trading.rules.price_talks import prices_are_read_out
 from trading.rules.sheet_fields import read_sheet
+from trading.sealed_archives import SealedArchive
 from trading.tables import (
     CustodianKeyRow,
     FallbackRow,
@@ -80,7 +82,7 @@ from trading.tables import (
 from trading.talk_records import switches_then
 from trading.uploading import sealed_drawer
 
-SHEET, OFFICIALS, BIDDER = "sheet", "officials", "bidder"
+SHEET, BID, OFFICIALS, BIDDER = "sheet", "bid", "officials", "bidder"
 SIDES = {
     Role.AGENCY: "host",
     Role.TENDEREE: "host",
@@ -132,6 +134,8 @@ class FoundInside:
     outcome: Outcome
     sheet: dict[str, Any] | None
     secrets: dict[str, dict[str, str]]
+    agreement: bytes | None = None
+    """The agreement of a consortium, as it lies in the bid; None where there is none to read."""
 
 
 @by(Role.BIDDER)
@@ -400,14 +404,16 @@ async def open_bids(
     opening = await _opening_of(tx, lot)
     if await _enough_to_open(tx, lot_id) != given:
         return
-    results = [_row_of(lot, one) for one in found]
+    names = await organisation_names(tx.session, [one.bid.bidder_id for one in found])
+    results = [
+        _row_of(lot, one, await _members(tx, lot, one, names[one.bid.bidder_id])) for one in found
+    ]
 
     tx.session.add_all(results)
     opening.opened_at = tx.now
     tx.session.add(opening)
     lots.move(tx, lot, LotMove.FINISH_OPENING)
 
-    names = await organisation_names(tx.session, [row.bidder_id for row in results])
     read_out = prices_are_read_out(await switches_then(tx, lot))
     tx.record(
         BidsOpened(
@@ -420,6 +426,7 @@ async def open_bids(
                     "reason": row.reason,
                     "article": row.article,
                     "sheet": row.sheet if read_out else None,
+                    **({"members": row.members} if row.members else {}),
                 }
                 for row in results
             ),
@@ -704,15 +711,37 @@ async def _open_one(documents: Documents, given: Given, bid: CountedBid) -> Foun
             payload_opens=all(one.opens for one in opened.values()),
         )
     )
+    if not outcome.readable:
+        return FoundInside(bid, outcome, None, {})
     return FoundInside(
         bid,
         outcome,
-        opened[SHEET].sheet if outcome.readable else None,
-        {kind: one.secrets for kind, one in opened.items()} if outcome.readable else {},
+        opened[SHEET].sheet,
+        {kind: one.secrets for kind, one in opened.items()},
+        await _agreement(documents, bid, opened[BID].secrets),
     )
 
 
-def _row_of(lot: LotRow, found: FoundInside) -> OpenedBidRow:
+async def _agreement(
+    documents: Documents, bid: CountedBid, secrets: dict[str, str]
+) -> bytes | None:
+    envelope = next(one for one in bid.envelopes if one.kind == BID)
+    return await consortia.agreement_inside(
+        documents,
+        SealedArchive(envelope.header, envelope.payload_size, envelope.parts),
+        {name: unb64u(secret, 32) for name, secret in secrets.items()},
+    )
+
+
+async def _members(
+    tx: Transaction, lot: LotRow, found: FoundInside, name: str
+) -> list[dict[str, object]]:
+    """Who bids together by what was found in a bid; nobody where its bidder bids alone."""
+    owner = consortia.Owner(PartyId(found.bid.bidder_id), name, found.bid.received_at)
+    return members_told(await consortia.bidder_by(tx, lot, owner, found.agreement))
+
+
+def _row_of(lot: LotRow, found: FoundInside, together: list[dict[str, object]]) -> OpenedBidRow:
     sheet = found.sheet
     return OpenedBidRow(
         bid_id=found.bid.id,
@@ -724,6 +753,7 @@ def _row_of(lot: LotRow, found: FoundInside) -> OpenedBidRow:
         price=None if sheet is None else Decimal(str(sheet["price"])),
         sheet=sheet,
         secrets=found.secrets,
+        members=together,
     )
 
 
@@ -901,6 +931,7 @@ def _bid_in_record(
         "reason": result.reason,
         "article": result.article,
         "announced": result.sheet if read_out else None,
+        **({"members": result.members} if result.members else {}),
     }
     if evidence.badly_dealt is not None:
         told["badly_dealt"] = evidence.badly_dealt

@@ -76,6 +76,7 @@ class HallBid:
     article: str = ""
     price: Decimal | None = None
     sheet: dict[str, Any] | None = None
+    members: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +395,7 @@ async def _hall_bids(
                 result.article,
                 result.price if read_out else None,
                 result.sheet if read_out else None,
+                tuple(result.members),
             )
         shown.append(base)
     return tuple(shown)

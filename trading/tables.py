@@ -412,7 +412,10 @@ class ShareRow(Row, table=True):
 
 
 class OpenedBidRow(Row, table=True):
-    """What became of one counting bid at the opening."""
+    """What became of one counting bid at the opening.
+
+    `members` are those who bid together by the agreement in it, nobody for one that bids alone.
+    """
 
     __tablename__ = "opened_bid"
     __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
@@ -425,6 +428,9 @@ class OpenedBidRow(Row, table=True):
     price: Decimal | None = Field(default=None, sa_type=MONEY)
     sheet: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     secrets: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    members: list[dict[str, Any]] = Field(
+        default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": "[]"}
+    )
 
 
 class OpeningObjectionRow(Row, table=True):

@@ -26,9 +26,19 @@ from kernel.errors import BrokenSeal
 from kernel.settings import Settings
 from kernel.store import founding
 from kernel.store.transaction import Store, transaction
-from tests.awards import Evaluated, awarded, candidates_published, standstill_ended
+from tests.awards import (
+    PRICES,
+    Evaluated,
+    an_evaluated_lot,
+    awarded,
+    candidates_published,
+    standstill_ended,
+)
 from tests.kept_stores import WITNESSES, witnessed
+from tests.sealed_bids import a_bidder
 from tests.tampering import tampered
+from tests.web.award_house import award_house
+from tests.web.tender_house import page
 from trading import award_views, opening_views
 from web.log_proofs import proofs_of
 from web.verifying.award_papers import check_decision, verify
@@ -62,6 +72,16 @@ async def papers(
     tick: Callable[[], Awaitable[None]],
     tmp_path: Path,
 ) -> Papers:
+    return await papers_of(store, evaluated, settings, tick, tmp_path / "award")
+
+
+async def papers_of(
+    store: Store,
+    evaluated: Evaluated,
+    settings: Settings,
+    tick: Callable[[], Awaitable[None]],
+    folder: Path,
+) -> Papers:
     # What stands in one batch of leaves stands there in any order; between these steps lie days.
     await tick()
     done = await candidates_published(evaluated)
@@ -69,7 +89,7 @@ async def papers(
     await standstill_ended(evaluated, done.until)
     await awarded(evaluated, evaluated.ranked[0], now=done.until + timedelta(hours=1))
     await tick()
-    folder, lot = tmp_path / "award", evaluated.hall.lot_id
+    lot = evaluated.hall.lot_id
     folder.mkdir()
     async with transaction(store, actor=PUBLIC) as tx:
         seen = await award_views.result(tx, lot)
@@ -179,6 +199,45 @@ async def test_a_true_award_verifies_and_no_weaker_keys_lie_beside_it(
     for what, place, mutant in [*tampered(told), *weakened]:
         path.write_text(json.dumps(mutant))
         assert mutant == told or failed(papers.folder), (what, place)
+
+
+async def test_a_consortium_is_named_from_the_opening_to_the_award_and_its_papers(
+    store: Store, settings: Settings, tick: Callable[[], Awaitable[None]], tmp_path: Path
+) -> None:
+    """Bidding Law 31, Notice Measures 6: whoever bids together is named, with who leads."""
+    member = await a_bidder(store)
+    evaluated = await an_evaluated_lot(store, PRICES[:3], rejected=0, member=member)
+    papers = await papers_of(store, evaluated, settings, tick, tmp_path / "award")
+    lead = evaluated.ranked[0].player
+    together = [
+        (lead.organisation, True, True),
+        (member.organisation, False, False),
+    ]
+
+    def named(members: Any) -> list[tuple[str, bool, bool]]:
+        return [(one["name"], one["lead"], one["signed"]) for one in members]
+
+    lot = evaluated.hall.lot_id
+    async with transaction(store, actor=PUBLIC) as tx:
+        hall = await opening_views.hall(tx, lot)
+        result = await award_views.result(tx, lot)
+    assert sorted(len(one.members) for one in hall.bids) == [0, 0, 2]
+    assert [len(one.members) for one in result.ranking] == [2, 0, 0]
+    assert result.award is not None
+    told_of = [one.members for one in hall.bids if one.members]
+    for members in (result.ranking[0].members, result.award.members, *told_of):
+        assert named(members) == together
+    house = award_house(store, settings)
+    loser = evaluated.ranked[1].player
+    for path, who in (("openings/{}", None), ("awards/{}", None), ("awards/{}/notice", loser)):
+        told = await page(house, f"/{path.format(lot)}", who)
+        assert lead.organisation in told
+        assert member.organisation in told
+    record = changed(papers.folder, "award")
+    assert named(record["facts"]["members"]) == together
+    assert failed(papers.folder) == []
+    logged(papers, "award", changed(papers.folder, "award", members=[]), index=FAR)
+    assert failed(papers.folder) == ["the award names one of the candidates, as published"]
 
 
 A, B = "00000000-0000-7000-8000-00000000000a", "00000000-0000-7000-8000-00000000000b"

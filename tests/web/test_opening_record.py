@@ -31,7 +31,6 @@ from tests.conftest import TEMPLATE
 from tests.kept_stores import WITNESSES, Lines, Tick, founded_store, settings_in, witnessed
 from tests.log_story import write_export
 from tests.opened_lots import (
-    Entry,
     Hall,
     a_hall,
     an_entry,
@@ -40,7 +39,8 @@ from tests.opened_lots import (
     shares_given,
     window_ended,
 )
-from tests.sealed_bids import SealedFile, a_tender, at
+from tests.prequalifications import an_agreement, an_archive, with_agreement
+from tests.sealed_bids import SealedFile, a_bidder, a_tender, at
 from tests.tampering import at as place_in
 from tests.tampering import tampered
 from trading import opening, opening_views
@@ -137,7 +137,11 @@ def with_a_broken_bid(file: SealedFile) -> SealedFile:
 async def a_hall_opened(store: Store, tick: Tick) -> Hall:
     """Three bids open at once; of the others each has its own story, in the order above."""
     tender = await a_tender(store)
-    entries: list[Entry] = [await an_entry(store, tender, f"{n}00000.00") for n in (7, 8, 9, 6)]
+    lead, member = await a_bidder(store), await a_bidder(store)
+    agreement = an_agreement(tender.lot.project_id, tender.lot.lot_id, [lead, member])
+    together = an_archive(with_agreement(agreement))
+    entries = [await an_entry(store, tender, "700000.00", bid=together, player=lead)]
+    entries += [await an_entry(store, tender, f"{n}00000.00") for n in (8, 9, 6)]
     entries.append(await an_entry(store, tender, "650000.00", escrow=True))
     entries.append(await an_entry(store, tender, "0", sheet=b"not a sheet at all"))
     entries.append(await an_entry(store, tender, "660000.00", spoil=dealt_badly))
@@ -576,7 +580,8 @@ def read_out(record: dict[str, Any]) -> dict[str, Any]:
     """What the platform would have had to read out for this record."""
     return {
         "bids": [
-            {name: bid[name] for name in READ_OUT} | {"sheet": bid["announced"]}
+            {name: bid[name] for name in (*READ_OUT, "members") if name in bid}
+            | {"sheet": bid["announced"]}
             for bid in record["bids"]
         ]
     }

@@ -147,6 +147,25 @@ def consortium_of(bidder: BidderAtLot) -> Consortium | None:
     )
 
 
+def members_told(bidder: BidderAtLot) -> list[dict[str, object]]:
+    """Who bids together, the leading member first, as records and notices name them.
+
+    Nobody for one that bids alone. That a member did not sign is said: anybody can name another.
+    """
+    consortium = consortium_of(bidder)
+    if consortium is None or bidder.agreement is None:
+        return []
+    return [
+        {
+            "organisation": str(one.party_id),
+            "name": one.name,
+            "lead": one.party_id == bidder.agreement.lead,
+            "signed": one.signed,
+        }
+        for one in consortium.members
+    ]
+
+
 def consortia_accepted(words: str) -> bool:
     """Whether a notice that says this of consortia accepts them; one that is silent does not."""
     return bool(words.strip()) and "不接受" not in words and "不允许" not in words

@@ -49,6 +49,7 @@ LIST_MAX = 1 << 16
 PAPERS = ("candidates", "award")
 STEPS = {"close": "LotClosed", "candidates": "CandidatesPublished", "award": "AwardPublished"}
 RANKED = ("bidder", "name", "rank", "price", "total")
+MEMBER = ("organisation", "name", "lead", "signed")
 REJECTED = ("bidder", "name", "ground", "article", "page")
 FILES = frozenset(
     {"keys.json", "policy.json"}
@@ -166,7 +167,7 @@ class _Award:
         _require(told["ranking"] == facts["ranking"], "another ranking")
         _require(told["rejected"] == facts["rejected"], "other rejections")
         for one in facts["rejected"]:
-            members(one, REJECTED)
+            _together(members(one, REJECTED, optional=("members",)))
 
     def check_ranking(self) -> None:
         ranking = self.logged["candidates"].facts["ranking"]
@@ -174,7 +175,9 @@ class _Award:
             [one["rank"] for one in ranking] == list(range(1, len(ranking) + 1)),
             "ranks are missing",
         )
-        totals = [Decimal(text_of(members(one, RANKED)["total"])) for one in ranking]
+        for one in ranking:
+            _together(members(one, RANKED, optional=("members",)))
+        totals = [Decimal(text_of(one["total"])) for one in ranking]
         _require(totals == sorted(totals, reverse=True), "a lower total is ranked before")
         named = [one["bidder"] for one in ranking]
         named += [one["bidder"] for one in self.logged["candidates"].facts["rejected"]]
@@ -191,6 +194,9 @@ class _Award:
             (facts["rank"], facts["winner"]) == (winner["rank"], winner["name"]),
             "the winner's rank or name is another",
         )
+        # An award that was logged before consortia were named says nothing of them.
+        together = winner.get("members", [])
+        _require(facts.get("members", together) == together, "other members won")
         # After talks nobody is told what the others asked for, and the award alone names a price.
         price = winner["price"]
         _require(
@@ -316,8 +322,15 @@ def _party(told: object) -> PartyId:
 
 
 def _ranked(one: Mapping[str, Any]) -> dict[str, Any]:
-    """A candidate's place, without the words that its publisher wrote about it."""
-    return {name: one[name] for name in RANKED}
+    """A candidate's place and members, without the words that its publisher wrote about it."""
+    together = {"members": one["members"]} if "members" in one else {}
+    return {name: one[name] for name in RANKED} | together
+
+
+def _together(one: Mapping[str, Any]) -> None:
+    """`Malformed` unless a consortium's members, where there are any, are named as they should."""
+    for member in list_of(one.get("members", []), at_most=LIST_MAX):
+        members(member, MEMBER)
 
 
 def _dict(value: object) -> dict[str, Any]:

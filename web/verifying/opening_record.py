@@ -18,9 +18,10 @@ together cannot say otherwise later without a second entry that every reader of 
 
 Outcomes follow from the same rule by which the platform decides. That a bid was revoked although
 its bidder released is shown: by shares that were badly dealt, or by a sheet that its own secrets do
-not open, or that cannot be read out. Two things are the platform's word alone: that a whole
-bid (a trade secret, never exported) does not decrypt, and that stored bytes were lost. Both are
-listed in what was found, for the bidder to disprove with its recovery file and its own copy.
+not open, or that cannot be read out. Three things are the platform's word alone: that a whole
+bid (a trade secret, never exported) does not decrypt, that stored bytes were lost, and who bids
+together, for the agreement lies in the bid. The first two are listed in what was found, for the
+bidder to disprove with its recovery file and its own copy.
 """
 
 from __future__ import annotations
@@ -304,6 +305,7 @@ class _Opening:
                 "reason": bid["reason"],
                 "article": bid["article"],
                 "sheet": bid["announced"],
+                **({"members": bid["members"]} if "members" in bid else {}),
             }
             for bid in self.bids
         ]
@@ -334,6 +336,7 @@ class _Opening:
 
     def check_bid(self, bid: dict[str, Any]) -> None:
         """The outcome follows from the rule, and what the rule was told can be seen."""
+        _require("members" not in bid or _was_opened(bid), "who bids together was in no bid")
         released = bid["bidder"] in self.released
         if not released and bid["bidder"] not in self.escrowed:
             _require(self._is(bid, _outcome(released=False, escrowed=False)), "another outcome")
@@ -518,8 +521,10 @@ def _record(told: dict[str, Any]) -> dict[str, Any]:
         found = members(
             bid,
             ("bidder", "name", "seq", "outcome", "reason", "article", "announced", *KINDS),
-            optional=("badly_dealt",),
+            optional=("badly_dealt", "members"),
         )
+        for one in list_of(found.get("members", []), at_most=LIST_MAX):
+            members(one, ("organisation", "name", "lead", "signed"))
         Decryption(text_of(found["outcome"]))
         sheet = members(found["sheet"], envelope, optional=("secrets", "secret_digests"))
         hidden = "secret_digests" in sheet
