@@ -22,9 +22,10 @@ I8   every checkpoint, batch and node is of the tree that is kept: `log_faults`.
      taken back to an earlier day agrees with itself; `restore` and witnesses find that.
 I9   a lot follows the terms that its notices state: `term_faults`; every step of it, judgement,
      closing, draw and award is in the journal as it happened: `bid_faults`, `draw_faults`,
-     `award_faults`, for listings `listing_faults`, and of libraries every entry and verdict as it
-     was signed: `library_faults`; every entry of the journal is sequenced and has its leaf:
-     `log_faults`. Rows and entries of one transaction cannot be told from those of two.
+     `award_faults`, for listings `listing_faults`, and as they were signed of libraries every entry
+     and verdict: `library_faults`, and of bids' validity every request and answer:
+     `validity_faults`; every entry of the journal is sequenced and has its leaf: `log_faults`. Rows
+     and entries of one transaction cannot be told from those of two.
 I10  no row without its file: `document_faults`. Files without rows are swept, not counted.
 I11  there is one database; replicas have none to converge with yet.
 I12  one key, one effect: keys are primary keys; what is answered again was done (`log_faults`), and
@@ -51,6 +52,7 @@ from trading.sound_qualifications import qualification_faults
 from trading.sound_securities import security_faults
 from trading.sound_talks import talk_faults
 from trading.sound_terms import term_faults
+from trading.sound_validities import validity_faults
 
 
 async def faults_of(owner: AsyncEngine, documents: Documents | None = None) -> list[str]:
@@ -86,4 +88,5 @@ async def faults_in_rows(connection: AsyncConnection) -> list[str]:
         *await qualification_faults(connection),
         *await talk_faults(connection),
         *await term_faults(connection),
+        *await validity_faults(connection),
     ]

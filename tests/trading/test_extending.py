@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from kernel.errors import NotFound, Refused
 from kernel.settings import Settings
+from kernel.store.database import OWNER
 from kernel.store.transaction import Store, transaction
 from tests.awards import Evaluated, awarded, candidates_published, standstill_ended
+from tests.conftest import Database
 from tests.deposits import an_account, given_back, line, statement_taken
+from tests.kept_stores import Lines
 from tests.sealed_bids import a_bidder
 from tests.validity import ANSWER_BY, extension_answered, extension_asked
 from tests.web.award_house import award_house
@@ -19,6 +23,7 @@ from tests.web.tender_house import client_of, page
 from trading import depositing
 from trading.rules.security_course import ReturnCause, SecurityState
 from trading.rules.validity_extension import Reply
+from trading.sound_validities import validity_faults
 
 DAY = timedelta(days=1)
 
@@ -69,6 +74,12 @@ async def test_who_refuses_leaves_with_its_security_and_the_next_wins(
         assert (first.organisation in html) == (who is cast.agency)
     await page(house, f"/en{path}", third)
     told = await (await client_of(house, cast.supervisor)).get(f"/api/v1/lots/{lot_id}/validity")
+    results, lapsed = f"/api/v1/lots/{lot_id}/award", []
+    for who in (cast.agency, first, second, None):
+        ranking = (await (await client_of(house, who)).get(results))["ranking"]
+        lapsed.append([one["lapsed_at"] is not None for one in ranking])
+    # Before the award it is told to nobody but those concerned; after it the reason is public.
+    assert lapsed == [[True, False, False]] * 2 + [[False, False, False]] * 2
     replies = {one["bidder"]: one["reply"] for one in told["requests"][0]["answers"]}
     assert replies[first.organisation] == "refused"
     assert sorted(replies.values()) == ["agreed", "refused", "waiting", "waiting"]
@@ -80,10 +91,41 @@ async def test_who_refuses_leaves_with_its_security_and_the_next_wins(
     award = await awarded(evaluated, evaluated.ranked[1], now=ANSWER_BY + 40 * DAY)
     assert (award.winner, award.rank) == (second.organisation, 2)
     assert award.cautions == ()
+    ranking = (await (await client_of(house)).get(results))["ranking"]
+    assert [one["lapsed_at"] is not None for one in ranking] == [True, False, False]
+    assert "投标失效" in await page(house, f"/awards/{lot_id}")
+
+
+TAMPERINGS = {
+    "UPDATE trading.validity_request SET validity_days = 121": "is not what was signed",
+    "UPDATE trading.validity_request SET reason = ''": "is not what was signed",
+    "UPDATE trading.validity_request SET digest = sha256(digest)": "the journal tells otherwise",
+    "UPDATE trading.validity_request SET number = number + 2": "does not follow the one before",
+    "DELETE FROM trading.validity_request WHERE number = 2": "answers nothing that was open",
+    "UPDATE trading.validity_answer SET agreed = NOT agreed": "is not what was signed",
+    "UPDATE trading.validity_answer SET answered_at = '2027-01-01'": "answers nothing",
+    "UPDATE trading.validity_answer SET bidder_id = (SELECT id FROM kernel.organisation"
+    " EXCEPT SELECT bidder_id FROM trading.bid LIMIT 1)": "who does not bid",
+    "DELETE FROM trading.validity_answer": "the journal tells otherwise",
+}
+
+
+async def found_out(lines: Lines, database: str) -> None:
+    """Whoever changes what is kept of requests and answers is found."""
+    async with lines.lent(OWNER, database, pool_size=1) as owner, owner.connect() as connection:
+        assert await validity_faults(connection) == []
+        await connection.rollback()
+        for tampering, fault in TAMPERINGS.items():
+            table = "validity_request" if "validity_request" in tampering else "validity_answer"
+            await connection.execute(text(f"ALTER TABLE trading.{table} DISABLE TRIGGER USER"))
+            await connection.execute(text(tampering))
+            found = await validity_faults(connection)
+            assert any(fault in one for one in found), (tampering, found)
+            await connection.rollback()
 
 
 async def test_silence_binds_to_the_end_of_what_was_promised_and_no_longer(
-    store: Store, evaluated: Evaluated
+    store: Store, evaluated: Evaluated, role_lines: Lines, database: Database
 ) -> None:
     lot_id = evaluated.hall.lot_id
     published = await candidates_published(evaluated)
@@ -112,3 +154,4 @@ async def test_silence_binds_to_the_end_of_what_was_promised_and_no_longer(
     assert [one.code for one in caught.value.refusals] == ["bid_lapsed"]
     award = await awarded(evaluated, evaluated.ranked[1], now=over)
     assert (award.rank, award.cautions) == (2, ())
+    await found_out(role_lines, database.name)
