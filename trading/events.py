@@ -749,6 +749,65 @@ class OwnDutyOverdue(Event):
     due_at: datetime
 
 
+# ── reminders ─────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningNear(Event):
+    """Bids are due soon, and the opening follows; the moment was published with the lot."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseWindowEnding(Event):
+    """The time for decrypting ends soon; told to one bidder who has not decrypted yet."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SharesAwaited(Event):
+    """Key shares are asked for from this moment; told to a custodian's side that gave none yet."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PublicityEnding(Event):
+    """The candidates are published for a short time more; objections end with it."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFallingDue(Event):
+    """An objection is to be answered soon; one of those who owe the answer is told."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    objection_id: UUID
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContractFallingDue(Event):
+    """The contract is to be signed soon; one of its two sides, or the agency, is told."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    due_at: datetime
+
+
+# ── the contract ──────────────────────────────────────────────────────────────────────────────
+
+
 @dataclass(frozen=True, slots=True)
 class ContractOffered(Event):
     """The tenderee signed the contract; the winner is told that it waits for its signature."""

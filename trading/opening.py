@@ -662,6 +662,15 @@ async def _enough_to_open(tx: Transaction, lot_id: LotId) -> Given | None:
     return None if _shares_needed(given) else given
 
 
+async def waits_for_shares(tx: Transaction, lot_id: LotId) -> bool:
+    """Whether custodians are asked for shares of a lot and too few were given."""
+    given = await _given(tx, lot_id)
+    return any(
+        not _is_enough(envelope, component, given.shares.get((envelope.head, component), []))
+        for _, component, envelope in _wanted(given)
+    )
+
+
 def _wanted(given: Given) -> list[tuple[UUID, str, SealedEnvelope]]:
     """What custodians are asked to open: (bid, component, envelope).
 

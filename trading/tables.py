@@ -1305,6 +1305,22 @@ class OverdueDutyRow(Row, table=True):
     alarmed_at: datetime = Field(sa_type=Instant)
 
 
+class ReminderRow(Row, table=True):
+    """People were reminded of a moment so long ahead; of one moment, each stage once.
+
+    `subject_id` is the lot, or what of it falls due.
+    """
+
+    __tablename__ = "reminder"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    subject_id: UUID = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    due_at: datetime = Field(primary_key=True, sa_type=Instant)
+    ahead_s: int = Field(primary_key=True)
+    lot_id: UUID = Field(foreign_key="trading.lot.id", index=True)
+    reminded_at: datetime = Field(sa_type=Instant)
+
+
 class TenderFileRow(Row, table=True):
     """A lot's tender file while it is drafted: the document, and what is answered to findings.
 

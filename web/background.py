@@ -29,7 +29,7 @@ from kernel.store.sequencer import lead, sequence_once
 from kernel.store.transaction import Store
 from kernel.store.transparency_log import disclose_fillers, integrate_once, publish_once
 from kernel.store.witnesses import ask_all, line_to_witnesses
-from trading import alarming, due_listings, due_lots, expiring, uploading
+from trading import alarming, due_listings, due_lots, expiring, reminding, uploading
 from web import delivering, reactions
 
 log = structlog.get_logger()
@@ -37,6 +37,7 @@ log = structlog.get_logger()
 PATIENCE_S = 1.0
 OVERDUE_DRAWS_EVERY_S = 5
 ALARMS_EVERY_S = 10
+REMINDERS_EVERY_S = 5
 SWEEP_EVERY_S = 600
 EXPIRIES_EVERY_S = 60
 
@@ -49,6 +50,7 @@ BEATS: Final[tuple[tuple[Callable[[Store], Awaitable[int]], int, int], ...]] = (
     (attending.note_absences, 1, 1),
     (drawing.void_overdue, OVERDUE_DRAWS_EVERY_S, 1),
     (alarming.ring, ALARMS_EVERY_S, 1),
+    (reminding.remind, REMINDERS_EVERY_S, 1),
     (expiring.announce, EXPIRIES_EVERY_S, 1),
     (uploading.sweep, SWEEP_EVERY_S, 1),
 )

@@ -126,6 +126,9 @@ def _long(
     if "lot" in facts:
         zh.append(f"标段：{facts['project']} 第 {facts['number']} 标段 {facts['lot']}")
         en.append(f"Lot: {facts['project']}, lot {facts['number']}")
+    if "due_at" in facts:
+        zh.append(f"期限：{moment_long(facts['due_at'])}")
+        en.append(f"By: {moment_long(facts['due_at'], language=Language.EN)}")
     zh += [
         f"时间：{moment_long(at)}",
         f"您可以：{topic.todo.zh}",

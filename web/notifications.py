@@ -23,6 +23,7 @@ from expert_pool.calling import CALL_CHANNELS, CALL_TOPIC
 from kernel.events import Event
 from kernel.store.outbox import Channel
 from trading.events import (
+    AnswerFallingDue,
     AwardNoticed,
     AwardPublished,
     AwardVoided,
@@ -38,6 +39,7 @@ from trading.events import (
     ComplaintWithdrawn,
     ContractChangeOffered,
     ContractConcluded,
+    ContractFallingDue,
     ContractOffered,
     DutyOverdue,
     LotCancelled,
@@ -48,13 +50,17 @@ from trading.events import (
     ObjectionAnswered,
     ObjectionRaised,
     ObjectionWithdrawn,
+    OpeningNear,
     OwnDutyOverdue,
     OwnSecurityForfeited,
     PrequalificationDecided,
     PriceOffered,
+    PublicityEnding,
+    ReleaseWindowEnding,
     ResultNoticed,
     SecurityArrived,
     SecurityReturned,
+    SharesAwaited,
     SubmissionFailedByPlatform,
     SupplierAddressed,
     TimetableAmended,
@@ -87,6 +93,8 @@ class Circle(StrEnum):
     SUPERVISORS = "supervisors"
     CENTRE = "centre"
     CALLED_EXPERT = "called_expert"
+    CUSTODIAN = "custodian"
+    """Those who keep a key for the one organisation that the event names."""
 
 
 Facts = Mapping[str, Any]
@@ -173,6 +181,74 @@ TOPICS: Final[tuple[Topic, ...]] = (
             Circle.CENTRE: (INBOX,),
         },
         moves_to=LotState.OPENING,
+    ),
+    Topic(
+        "opening_near",
+        Words("即将开标", "Opening soon"),
+        Words(
+            "请准备进入开标大厅；尚未递交的，请在截止前递交。",
+            "Get ready for the hall; who has not submitted does so before the deadline.",
+        ),
+        "/openings/{subject}",
+        (OpeningNear,),
+        must=False,
+        to={
+            Circle.BIDDERS: (INBOX, SMS),
+            Circle.OWNERS: (INBOX,),
+            Circle.SUPERVISORS: (INBOX,),
+            Circle.CENTRE: (INBOX,),
+        },
+    ),
+    Topic(
+        "release_ending",
+        Words("解密时间即将结束", "Decryption window ends soon"),
+        Words(
+            "本单位尚未解密，请立即解密；未解密的后果以公告为准。",
+            "Your bid is not decrypted; do it now. The notice says what follows if not.",
+        ),
+        "/openings/{subject}",
+        (ReleaseWindowEnding,),
+        must=False,
+        to={Circle.ONE_PARTY: (INBOX, SMS)},
+    ),
+    Topic(
+        "shares_awaited",
+        Words("请保管人提交开标密钥份额", "Key shares waited for"),
+        Words(
+            "解密时间结束后，请用保管的密钥核对并提交份额。",
+            "Once the window is over, check what is asked and give your shares.",
+        ),
+        "/custodian",
+        (SharesAwaited,),
+        must=False,
+        to={Circle.CUSTODIAN: (INBOX, SMS)},
+    ),
+    Topic(
+        "publicity_ending",
+        Words("公示期即将结束", "Publicity ends soon"),
+        Words("有异议的，请在公示期内提出。", "Object, if you do, while it lasts."),
+        "/awards/{subject}",
+        (PublicityEnding,),
+        must=False,
+        to={Circle.BIDDERS: (INBOX,), Circle.OWNERS: (INBOX,)},
+    ),
+    Topic(
+        "own_due",
+        Words("您有法定事项即将到期", "Something the law asks of you is due soon"),
+        Words("请登录查看是什么事项并按期办理。", "Sign in, see what it is and do it in time."),
+        "/awards/{subject}",
+        (ContractFallingDue,),
+        must=False,
+        to={Circle.ONE_PARTY: (INBOX, SMS)},
+    ),
+    Topic(
+        "answer_due",
+        Words("异议答复即将到期", "The answer to an objection is due soon"),
+        Words("请在期限内作出答复。", "Answer it in time."),
+        "/objections",
+        (AnswerFallingDue,),
+        must=False,
+        to={Circle.ONE_PARTY: (INBOX, SMS)},
     ),
     Topic(
         "result",
@@ -390,6 +466,7 @@ CIRCLE_WORDS: Final[Mapping[Circle, Words]] = MappingProxyType(
         Circle.SUPERVISORS: Words("监督部门", "Supervisors"),
         Circle.CENTRE: Words("交易中心", "Centre"),
         Circle.CALLED_EXPERT: Words("被通知的专家", "The called expert"),
+        Circle.CUSTODIAN: Words("密钥保管人", "Custodian"),
     }
 )
 

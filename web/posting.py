@@ -64,6 +64,7 @@ async def post_notifications(tx: Transaction, entry: Entry) -> None:
                     "project": lot["project_code"],
                     "number": lot["number"],
                     "lot": str(lot["name"])[:NAME_MAX],
+                    **({"due_at": entry.facts["due_at"]} if "due_at" in entry.facts else {}),
                 },
             )
             recipients = await CIRCLES[circle](tx, entry, lot)
@@ -101,6 +102,10 @@ async def _one_party(tx: Transaction, entry: Entry, lot: Facts) -> list[Recipien
     return [Recipient(PartyId(UUID(party)), own.get(party, Role.BIDDER))]
 
 
+async def _custodian(tx: Transaction, entry: Entry, lot: Facts) -> list[Recipient]:
+    return [Recipient(PartyId(UUID(entry.facts["addressee_id"])), Role.CUSTODIAN)]
+
+
 async def _owners(tx: Transaction, entry: Entry, lot: Facts) -> list[Recipient]:
     return [
         Recipient(PartyId(UUID(lot[member])), role)
@@ -123,6 +128,7 @@ CIRCLES: Final[Mapping[Circle, Finder]] = MappingProxyType(
         Circle.ONE_PARTY: _one_party,
         Circle.OWNERS: _owners,
         Circle.SUPERVISORS: _everybody_acting_as(Role.SUPERVISOR),
+        Circle.CUSTODIAN: _custodian,
         Circle.CENTRE: _everybody_acting_as(Role.CENTRE_STAFF),
     }
 )

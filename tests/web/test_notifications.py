@@ -32,6 +32,13 @@ TABLE = {
     "receipt": {"one_party": "inbox email"},
     "opening": {"bidders": "inbox sms", "owners": "inbox", "supervisors": "inbox",
                 "centre": "inbox"},
+    "opening_near": {"bidders": "inbox sms", "owners": "inbox", "supervisors": "inbox",
+                     "centre": "inbox"},
+    "release_ending": {"one_party": "inbox sms"},
+    "shares_awaited": {"custodian": "inbox sms"},
+    "publicity_ending": {"bidders": "inbox", "owners": "inbox"},
+    "own_due": {"one_party": "inbox sms"},
+    "answer_due": {"one_party": "inbox sms"},
     "result": {"bidders": "inbox email sms", "owners": "inbox", "supervisors": "inbox"},
     "contract": {"one_party": "inbox email sms"},
     "security": {"one_party": "inbox email"},
@@ -88,7 +95,7 @@ def test_the_table_is_the_one_that_was_asked_for() -> None:
 MAY_HEAR = {
     Audience.PUBLIC: set(Circle),
     Audience.SUPERVISORS: {Circle.SUPERVISORS},
-    Audience.PARTY: {Circle.ONE_PARTY},
+    Audience.PARTY: {Circle.ONE_PARTY, Circle.CUSTODIAN},
     Audience.SEALED_UNTIL_CLOSE: {Circle.ONE_PARTY},
 }
 
@@ -138,6 +145,12 @@ def test_a_letter_says_no_more_than_the_topic_and_the_lot() -> None:
             letter = a_letter(topic.key, channel, **told)
             for secret in told.values():
                 assert secret not in f"{letter.title} {letter.text} {letter.filled}"
+
+
+def test_what_falls_due_is_told_with_its_moment() -> None:
+    """UX N-03."""
+    text = a_letter("opening_near", Channel.EMAIL, due_at="2026-03-23T01:30:00Z").text
+    assert "期限：2026年3月23日 09:30（北京时间）" in text
 
 
 def test_an_expert_is_told_neither_for_whom_nor_where() -> None:
