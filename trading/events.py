@@ -1171,6 +1171,19 @@ class PrequalificationAnnounced(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PrequalificationAmended(Event):
+    """The prequalification documents were changed or clarified; the times now in force."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    round: int
+    number: int
+    may_affect: bool
+    applications_due_at: datetime
+    window_until: datetime
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ApplicationSubmitted(Event):
     """A sealed application was taken in; its author has a receipt, and nobody else knows.
 

@@ -6,7 +6,9 @@ passed to nobody but the tenderee's side and itself before the bids are opened.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -22,6 +24,7 @@ from trading.tables import (
     ApplicationReleaseRow,
     ApplicationRow,
     LotRow,
+    PrequalificationAddendumRow,
     PrequalificationReviewRow,
     PrequalificationRow,
     QualificationRow,
@@ -38,13 +41,44 @@ async def newest_round(session: AsyncSession, lot_id: UUID) -> PrequalificationR
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RoundTimes:
+    """The times of a round that are in force: its notice's, or its newest addendum's."""
+
+    applications_due_at: datetime
+    window_until: datetime
+
+
+async def times_of(session: AsyncSession, found: PrequalificationRow) -> RoundTimes:
+    """By when applications are due, and released."""
+    newest = (await addenda_of(session, found))[-1:]
+    in_force = newest[0] if newest else found
+    return RoundTimes(in_force.applications_due_at, in_force.window_until)
+
+
+async def addenda_of(
+    session: AsyncSession, found: PrequalificationRow
+) -> Sequence[PrequalificationAddendumRow]:
+    """The addenda to a round's documents, as they came."""
+    rows = await session.scalars(
+        select(PrequalificationAddendumRow)
+        .where(
+            col(PrequalificationAddendumRow.lot_id) == found.lot_id,
+            col(PrequalificationAddendumRow.round) == found.round,
+        )
+        .order_by(col(PrequalificationAddendumRow.number))
+    )
+    return rows.all()
+
+
 async def phase_now(tx: Transaction, found: PrequalificationRow) -> Phase:
     """Where a round is at this instant."""
     review = await tx.session.get(PrequalificationReviewRow, (found.lot_id, found.round))
+    times = await times_of(tx.session, found)
     return phase_of(
         tx.now,
-        applications_due_at=found.applications_due_at,
-        window_until=found.window_until,
+        applications_due_at=times.applications_due_at,
+        window_until=times.window_until,
         enough=None if review is None else review.enough,
     )
 

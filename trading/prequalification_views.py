@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final
 from uuid import UUID
 
@@ -29,7 +30,13 @@ from kernel.store.transparency_log import receipt_of
 from kernel.working_days import beijing_day
 from trading import lots
 from trading.events import ApplicationsRead
-from trading.prequalification_rounds import newest_round, phase_now, releases
+from trading.prequalification_rounds import (
+    addenda_of,
+    newest_round,
+    phase_now,
+    releases,
+    times_of,
+)
 from trading.prequalifying import applicant_in, archive_of, opened_applications
 from trading.rules.consortium_agreement import BidderAtLot, consortia_accepted, findings_of
 from trading.rules.lot_lifecycle import LotState, was_opened
@@ -41,6 +48,7 @@ from trading.tables import (
     ApplicationRow,
     LotRow,
     NoticeRow,
+    PrequalificationAddendumRow,
     PrequalificationRow,
     ProjectRow,
     QualificationRow,
@@ -62,6 +70,22 @@ class Line:
     ended: bool
     published_at: datetime
     applications_due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AddendumTold:
+    """A change or clarification of the documents, and by when applications are due after it."""
+
+    number: int
+    title: str
+    text: str
+    may_affect: bool
+    documents: tuple[Mapping[str, Any], ...]
+    applications_due_at: datetime
+    moved: bool
+    published_at: datetime
+    digest: bytes
+    statement: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +132,7 @@ class Seen:
     words: Mapping[str, str]
     conditions: tuple[Mapping[str, Any], ...]
     documents: tuple[Mapping[str, Any], ...]
+    addenda: tuple[AddendumTold, ...]
     published_at: datetime
     documents_until: datetime
     applications_due_at: datetime
@@ -171,7 +196,7 @@ async def prequalifications(tx: Transaction) -> tuple[Line, ...]:
                 await phase_now(tx, found),
                 lot.state == LotState.CANCELLED,
                 found.published_at,
-                found.applications_due_at,
+                (await times_of(tx.session, found)).applications_due_at,
             )
             for found, lot, project in rows
         ]
@@ -185,6 +210,7 @@ async def prequalification(tx: Transaction, lot_id: UUID) -> Seen:
     said = strict_json(Envelope.from_bytes(found.statement).payload, 8 << 20)
     assert isinstance(said, dict)
     names = await organisation_names(tx.session, [project.tenderee_id])
+    times = await times_of(tx.session, found)
     own: tuple[OwnApplication, ...] = ()
     result = None
     if tx.actor.role is Role.BIDDER:
@@ -204,10 +230,11 @@ async def prequalification(tx: Transaction, lot_id: UUID) -> Seen:
         said["words"],
         tuple(found.conditions),
         tuple(found.documents),
+        _addenda(found, await addenda_of(tx.session, found)),
         found.published_at,
         found.documents_until,
-        found.applications_due_at,
-        found.window_until,
+        times.applications_due_at,
+        times.window_until,
         found.digest,
         found.statement,
         lots.owns(tx, project),
@@ -221,7 +248,8 @@ async def prequalification(tx: Transaction, lot_id: UUID) -> Seen:
 async def document(tx: Transaction, lot_id: UUID, name: str) -> tuple[Mapping[str, Any], bytes]:
     """One file of the prequalification documents, for anybody and free of charge."""
     _, _, found = await _found(tx, lot_id)
-    for one in found.documents:
+    added = [one.documents for one in await addenda_of(tx.session, found)]
+    for one in chain(found.documents, *added):
         if one["name"] == name:
             return one, await tx.documents.read(unb64u(one["sha256"], 32))
     raise NotFound("no such file")
@@ -349,6 +377,27 @@ async def _own(tx: Transaction, found: PrequalificationRow) -> Sequence[OwnAppli
 async def _result(tx: Transaction, found: PrequalificationRow) -> Result | None:
     own = await tx.session.get(QualificationRow, (found.lot_id, found.round, tx.actor.party))
     return None if own is None else Result(own.passed, tuple(own.reasons))
+
+
+def _addenda(
+    found: PrequalificationRow, rows: Sequence[PrequalificationAddendumRow]
+) -> tuple[AddendumTold, ...]:
+    due_before = [found.applications_due_at, *(row.applications_due_at for row in rows)]
+    return tuple(
+        AddendumTold(
+            row.number,
+            row.title,
+            row.text,
+            row.may_affect,
+            tuple(row.documents),
+            row.applications_due_at,
+            row.applications_due_at != before,
+            row.published_at,
+            row.digest,
+            row.statement,
+        )
+        for row, before in zip(rows, due_before, strict=False)
+    )
 
 
 async def _ended(tx: Transaction, lot: LotRow) -> str | None:

@@ -56,17 +56,20 @@ from trading.events import (
     ApplicationReleased,
     ApplicationSubmitted,
     ApplicationWithdrawn,
+    PrequalificationAmended,
     PrequalificationAnnounced,
     PrequalificationDecided,
     PrequalificationEnded,
 )
 from trading.judging import FAULT_WORDS, OPERATORS
 from trading.prequalification_rounds import (
+    addenda_of,
     newest_round,
     phase_now,
     policy_of,
     releases,
     standing_applications,
+    times_of,
 )
 from trading.rules.agency_scope import AgencyAct
 from trading.rules.consortium_agreement import BidderAtLot
@@ -74,6 +77,7 @@ from trading.rules.lot_lifecycle import LotState
 from trading.rules.prequalification import (
     CONDITIONS_MAX,
     WORDS,
+    Addendum,
     ApplicationArrival,
     ApplicationTimes,
     Condition,
@@ -81,6 +85,7 @@ from trading.rules.prequalification import (
     NoticeFacts,
     Phase,
     Reviewer,
+    addendum_refusals,
     announcement_refusals,
     arrival_refusals,
     outcome_refusals,
@@ -97,6 +102,7 @@ from trading.tables import (
     ApplicationReleaseRow,
     ApplicationRow,
     LotRow,
+    PrequalificationAddendumRow,
     PrequalificationReviewRow,
     PrequalificationRow,
     ProjectRow,
@@ -118,6 +124,14 @@ class Announced:
 
     round: int
     digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """An addendum as it was published, and by when applications are due since."""
+
+    number: int
+    applications_due_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +216,7 @@ async def announce(tx: Transaction, lot_id: UUID, raw: bytes) -> Announced:
         round_before=None if last is None else await phase_now(tx, last),
     )
     refusals = announcement_refusals(facts, _switches(tx, project), calendar=tx.settings.calendar)
-    missing = [
-        one["name"]
-        for one in said.documents
-        if not await tx.documents.has(unb64u(one["sha256"], 32))
-    ]
-    if missing:
-        raise NotFound(f"files not uploaded: {', '.join(missing)}")
+    await _require_files(tx, said.documents)
     if refusals:
         raise Refused(refusals)
 
@@ -269,20 +277,7 @@ def _notice_in(found: Mapping[str, Any], *, published_at: datetime) -> _Notice:
         conditions.append(
             Condition(clean_text(one["id"], at_most=20), clean_text(one["name"], at_most=TEXT_MAX))
         )
-    documents = []
-    for item in list_of(found["documents"], at_most=FILES_MAX):
-        file = members(item, ("name", "sha256", "size"), optional=("media_type",))
-        unb64u(file["sha256"], 32)
-        documents.append(
-            {
-                "name": file_name(text_of(file["name"])),
-                "sha256": text_of(file["sha256"]),
-                "size": count_of(file["size"]),
-                "media_type": text_of(file.get("media_type", "application/octet-stream")),
-            }
-        )
-    if len({one["name"] for one in documents}) < len(documents):
-        raise Malformed("two files have one name", code="file_name")
+    documents = _documents_in(found["documents"])
     return _Notice(
         count_of(found["round"]),
         clean_text(found["name"], at_most=2 * NAME_MAX),
@@ -298,9 +293,119 @@ def _notice_in(found: Mapping[str, Any], *, published_at: datetime) -> _Notice:
     )
 
 
+def _documents_in(told: object) -> list[dict[str, Any]]:
+    documents = []
+    for item in list_of(told, at_most=FILES_MAX):
+        file = members(item, ("name", "sha256", "size"), optional=("media_type",))
+        unb64u(file["sha256"], 32)
+        documents.append(
+            {
+                "name": file_name(text_of(file["name"])),
+                "sha256": text_of(file["sha256"]),
+                "size": count_of(file["size"]),
+                "media_type": text_of(file.get("media_type", "application/octet-stream")),
+            }
+        )
+    if len({one["name"] for one in documents}) < len(documents):
+        raise Malformed("two files have one name", code="file_name")
+    return documents
+
+
+async def _require_files(tx: Transaction, documents: Sequence[Mapping[str, Any]]) -> None:
+    missing = [
+        one["name"] for one in documents if not await tx.documents.has(unb64u(one["sha256"], 32))
+    ]
+    if missing:
+        raise NotFound(f"files not uploaded: {', '.join(missing)}")
+
+
 def _said(value: object) -> str:
     """A text that may be empty, and is then refused by its article."""
     return clean_text(value, at_most=TEXT_MAX) if text_of(value).strip() else ""
+
+
+# ── changing what was called for ──────────────────────────────────────────────────────────────
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def amend(tx: Transaction, lot_id: UUID, raw: bytes) -> Amended:
+    """Change or clarify the prequalification documents; the deadline moves where it must.
+
+    The same statement again is the same addendum. Applications that came before stay as they are.
+    """
+    lot, project = await locked_own_lot(tx, lot_id, AgencyAct.PUBLISH)
+    statement = await verified_statement(
+        tx, raw, "prequalification-addendum", lot=lot.id, project=project.id
+    )
+    found = await _round_of(tx, lot)
+    before = await addenda_of(tx.session, found)
+    for known in before:
+        if known.digest == statement.digest:
+            return Amended(known.number, known.applications_due_at)
+    said = statement.payload
+    _require_going_on(lot)
+    number = len(before) + 1
+    if (count_of(said["round"]), count_of(said["number"])) != (found.round, number):
+        raise Outrun(f"the next addendum is number {number} of round {found.round}")
+    if not isinstance(said["may_affect"], bool):
+        raise Malformed("may_affect is true or false")
+    documents = _documents_in(said["documents"])
+    published = [found.documents, *(one.documents for one in before)]
+    taken = {one["name"] for each in published for one in each}
+    if taken & {one["name"] for one in documents}:
+        raise Malformed("a file of that name is published already", code="file_name")
+    times = await times_of(tx.session, found)
+    moved = said["applications_due_at"]
+    due_at = times.applications_due_at if moved is None else parse_instant(moved)
+
+    await _require_files(tx, documents)
+    refusals = addendum_refusals(
+        Addendum(
+            published_at=tx.now,
+            phase=await phase_now(tx, found),
+            says=_said(said["text"]),
+            may_affect=said["may_affect"],
+            due_at=times.applications_due_at,
+            new_due_at=due_at,
+        ),
+        _switches(tx, project).regime,
+        calendar=tx.settings.calendar,
+    )
+    if refusals:
+        raise Refused(refusals)
+
+    window_until = due_at + (times.window_until - times.applications_due_at)
+    tx.session.add(
+        PrequalificationAddendumRow(
+            lot_id=lot.id,
+            round=found.round,
+            number=number,
+            digest=statement.digest,
+            statement=raw,
+            title=clean_text(said["title"], at_most=NAME_MAX),
+            text=_said(said["text"]),
+            may_affect=said["may_affect"],
+            documents=documents,
+            applications_due_at=due_at,
+            window_until=window_until,
+            published_by=tx.actor.person,
+            published_at=tx.now,
+        )
+    )
+
+    tx.record(
+        PrequalificationAmended(
+            lot.id,
+            round=found.round,
+            number=number,
+            may_affect=said["may_affect"],
+            applications_due_at=due_at,
+            window_until=window_until,
+            statement_digest=statement.digest,
+        )
+    )
+
+    return Amended(number, due_at)
 
 
 # ── applying ──────────────────────────────────────────────────────────────────────────────────
@@ -331,10 +436,11 @@ async def submit_application(tx: Transaction, lot_id: UUID, raw: bytes) -> Recei
     inspected = await _inspected(tx, lot, found, said)
     own = await organisation(tx, tx.actor.party)
     switches = await _switches_of(tx, lot)
+    due_at = (await times_of(tx.session, found)).applications_due_at
     refusals = arrival_refusals(
         ApplicationArrival(
             received_at=tx.now,
-            applications_due_at=found.applications_due_at,
+            applications_due_at=due_at,
             sequence=said.seq,
             last_sequence=0 if last is None else last.seq,
             withdraws=said.envelope is None,
@@ -356,7 +462,7 @@ async def submit_application(tx: Transaction, lot_id: UUID, raw: bytes) -> Recei
                 round=found.round,
                 application=statement.digest,
                 received_at=tx.now,
-                deadline=found.applications_due_at,
+                deadline=due_at,
                 grounds=tuple(one.as_json() for one in refusals),
             )
         )
@@ -365,7 +471,9 @@ async def submit_application(tx: Transaction, lot_id: UUID, raw: bytes) -> Recei
     await take_part(tx, lot.id)
     platform = await tx.session.get_one(PlatformRow, True)
     entry_id = tx.record(
-        _taken_in(tx, lot, found, said, inspected, statement.digest, demo=platform.demo)
+        _taken_in(
+            tx, lot, found, said, inspected, statement.digest, due_at=due_at, demo=platform.demo
+        )
     )
     row = ApplicationRow(
         id=random_id(),
@@ -492,6 +600,7 @@ def _taken_in(
     inspected: _Inspected,
     digest: bytes,
     *,
+    due_at: datetime,
     demo: bool,
 ) -> ApplicationSubmitted | ApplicationWithdrawn:
     if said.envelope is None:
@@ -502,7 +611,7 @@ def _taken_in(
             seq=said.seq,
             application=digest,
             received_at=tx.now,
-            deadline=found.applications_due_at,
+            deadline=due_at,
             demo=demo,
         )
     return ApplicationSubmitted(
@@ -517,7 +626,7 @@ def _taken_in(
         payload_sha256=inspected.payload_sha256,
         notice_digest=found.digest,
         received_at=tx.now,
-        deadline=found.applications_due_at,
+        deadline=due_at,
         demo=demo,
     )
 

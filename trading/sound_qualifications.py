@@ -1,8 +1,8 @@
 """Whether what is stored of prequalifications agrees with itself.
 
-No application was opened but in its window; nobody was judged whose application did not lie open; a
-review says enough where three passed and only there; and in a lot whose bidders were qualified
-beforehand nobody bids who did not pass.
+No application was opened but in its window, and no addendum shortened the time for them; nobody was
+judged whose application did not lie open; a review says enough where three passed and only there;
+and in a lot whose bidders were qualified beforehand nobody bids who did not pass.
 """
 
 from __future__ import annotations
@@ -14,13 +14,32 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trading.rules.prequalification import QUALIFIED_MIN
 
+_NEWEST: Final = (
+    "SELECT n.applications_due_at, n.window_until FROM trading.prequalification_addendum n"
+    " WHERE (n.lot_id, n.round) = (a.lot_id, a.round) ORDER BY n.number DESC LIMIT 1"
+)
 _FAULTS: Final = (
     (
         "application {} was opened outside its window",
         "SELECT a.id FROM trading.application_release r"
         " JOIN trading.application a ON a.id = r.application_id"
         " JOIN trading.prequalification p ON (p.lot_id, p.round) = (a.lot_id, a.round)"
-        " WHERE r.released_at < p.applications_due_at OR r.released_at >= p.window_until",
+        f" LEFT JOIN LATERAL ({_NEWEST}) d ON true"
+        " WHERE r.released_at < coalesce(d.applications_due_at, p.applications_due_at)"
+        " OR r.released_at >= coalesce(d.window_until, p.window_until)",
+    ),
+    (
+        "an addendum of lot {} came after the deadline, or moved it to an earlier one",
+        "SELECT d.lot_id FROM (SELECT a.*, coalesce(lag(a.applications_due_at) OVER"
+        " (PARTITION BY a.lot_id, a.round ORDER BY a.number), p.applications_due_at) AS due_before"
+        " FROM trading.prequalification_addendum a"
+        " JOIN trading.prequalification p ON (p.lot_id, p.round) = (a.lot_id, a.round)) d"
+        " WHERE d.published_at >= d.due_before OR d.applications_due_at < d.due_before",
+    ),
+    (
+        "the addenda of lot {} are not numbered one by one",
+        "SELECT a.lot_id FROM trading.prequalification_addendum a GROUP BY a.lot_id, a.round"
+        " HAVING max(a.number) <> count(*)",
     ),
     (
         "application {} was judged and did not lie open",

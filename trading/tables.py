@@ -1744,6 +1744,37 @@ class PrequalificationRow(Row, table=True):
     window_until: datetime = Field(sa_type=Instant)
 
 
+class PrequalificationAddendumRow(Row, table=True):
+    """A signed change or clarification of a round's documents, and the times in force after it.
+
+    `documents` are the files that it adds; none is ever replaced.
+    """
+
+    __tablename__ = "prequalification_addendum"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["lot_id", "round"],
+            ["trading.prequalification.lot_id", "trading.prequalification.round"],
+        ),
+        CheckConstraint("number > 0", name="numbered_from_one"),
+        CheckConstraint("applications_due_at < window_until", name="window_after_deadline"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True)
+    round: int = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    title: str
+    text: str
+    may_affect: bool
+    documents: list[dict[str, Any]] = Field(sa_type=JSONB)
+    applications_due_at: datetime = Field(sa_type=Instant)
+    window_until: datetime = Field(sa_type=Instant)
+    published_by: UUID = Field(foreign_key="kernel.person.id")
+    published_at: datetime = Field(sa_type=Instant)
+
+
 class ApplicationRow(Row, table=True):
     """A sealed application as it was taken in; one without a payload withdraws. The last counts.
 
@@ -1838,8 +1869,11 @@ class QualificationRow(Row, table=True):
 _CHECK_APPLICATION = """
 CREATE FUNCTION trading.check_application() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF NOT EXISTS (SELECT 1 FROM trading.prequalification WHERE lot_id = NEW.lot_id
-                 AND round = NEW.round AND NEW.received_at < applications_due_at) THEN
+  IF NOT EXISTS (SELECT 1 FROM trading.prequalification p WHERE p.lot_id = NEW.lot_id
+                 AND p.round = NEW.round AND NEW.received_at < coalesce(
+                   (SELECT a.applications_due_at FROM trading.prequalification_addendum a
+                    WHERE a.lot_id = p.lot_id AND a.round = p.round
+                    ORDER BY a.number DESC LIMIT 1), p.applications_due_at)) THEN
     RAISE EXCEPTION 'no application is taken in at %', NEW.received_at
       USING ERRCODE = 'restrict_violation';
   END IF;

@@ -39,6 +39,7 @@ from kernel.store.database import lock_exclusive, lock_key, lock_shared
 from kernel.store.documents import Documents
 from kernel.store.parties import require_verified, take_part
 from kernel.store.transaction import Store, Transaction, transaction
+from trading.prequalification_rounds import newest_round, times_of
 from trading.rules.bid_admission import lateness_refusals
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.prequalification import lateness_refusals as application_lateness
@@ -46,7 +47,6 @@ from trading.tables import (
     ApplicationRow,
     BidEnvelopeRow,
     LotRow,
-    PrequalificationRow,
     UploadDiscardedRow,
     UploadHeaderRow,
     UploadPartRow,
@@ -428,15 +428,11 @@ async def open_lot(tx: Transaction, lot_id: UUID) -> LotRow:
 
 
 async def _require_applications(tx: Transaction, lot: LotRow) -> None:
-    due_at = await tx.session.scalar(
-        select(col(PrequalificationRow.applications_due_at))
-        .where(col(PrequalificationRow.lot_id) == lot.id)
-        .order_by(col(PrequalificationRow.round).desc())
-        .limit(1)
-    )
-    if due_at is None or lot.state != LotState.DRAFT:
+    found = await newest_round(tx.session, lot.id)
+    if found is None or lot.state != LotState.DRAFT:
         raise NotFound("no such lot")
-    refusals = application_lateness(tx.now, applications_due_at=due_at)
+    times = await times_of(tx.session, found)
+    refusals = application_lateness(tx.now, applications_due_at=times.applications_due_at)
     if refusals:
         raise Refused(refusals)
 

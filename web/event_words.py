@@ -18,6 +18,9 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         ),
         "ApplicationWithdrawn": Words("撤回资格预审申请", "Application withdrawn"),
         "ApplicationsRead": Words("查阅资格预审申请", "Applications looked into"),
+        "PrequalificationAmended": Words(
+            "资格预审文件澄清修改", "Prequalification documents changed or clarified"
+        ),
         "PrequalificationAnnounced": Words(
             "发布资格预审公告", "Applications for prequalification called for"
         ),

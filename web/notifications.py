@@ -53,6 +53,7 @@ from trading.events import (
     OpeningNear,
     OwnDutyOverdue,
     OwnSecurityForfeited,
+    PrequalificationAmended,
     PrequalificationDecided,
     PriceOffered,
     PublicityEnding,
@@ -274,6 +275,23 @@ TOPICS: Final[tuple[Topic, ...]] = (
         (AwardNoticed, ResultNoticed),
         must=True,
         to={Circle.ONE_PARTY: (INBOX, EMAIL, SMS)},
+    ),
+    Topic(
+        "application_change",
+        Words("资格预审文件澄清修改", "Prequalification documents changed or clarified"),
+        Words(
+            "请查看变更内容和申请截止时间；已经递交的，请确认申请文件是否需要更新。",
+            "Read the change and the deadline; if you applied already, see whether your"
+            " application needs an update.",
+        ),
+        "/prequalifications/{subject}",
+        (PrequalificationAmended,),
+        must=True,
+        to={
+            Circle.BIDDERS: (INBOX, EMAIL, SMS),
+            Circle.OWNERS: (INBOX,),
+            Circle.SUPERVISORS: (INBOX,),
+        },
     ),
     Topic(
         "qualification",

@@ -23,6 +23,7 @@ from kernel.crypto.digests import (
     canonical,
     count_of,
     instant_text,
+    list_of,
     parse_instant,
     sha256,
     strict_json,
@@ -53,6 +54,7 @@ from web.sealing_bids import (
 
 VERSION: Final = "sunbid-sealed-application/1"
 PACKAGE: Final = "sunbid-application-package/1"
+ADDENDA_MAX: Final = 1000
 KIND: Final = "application"
 
 
@@ -100,13 +102,19 @@ def read_application_package(data: bytes) -> ApplicationPackage:
     )
     if (notice["project"], notice["lot"]) != (found.get("project"), found.get("lot")):
         raise Malformed("notice and package are of different lots", code="wrong_package")
+    due_at = notice["applications_due_at"]
+    for raw in list_of(found.get("addenda", []), at_most=ADDENDA_MAX):
+        _, addendum = read_statement(unb64(raw), "prequalification-addendum", max_bytes=PACKAGE_MAX)
+        if (addendum["lot"], addendum["round"]) != (notice["lot"], notice["round"]):
+            raise Malformed("notice and addendum are of different lots", code="wrong_package")
+        due_at = addendum["applications_due_at"] or due_at
     return ApplicationPackage(
         text_of(notice["project"]),
         text_of(notice["lot"]),
         text_of(notice["name"]),
         count_of(notice["round"]),
         sha256(envelope.payload),
-        parse_instant(notice["applications_due_at"]),
+        parse_instant(due_at),
         found.get("consortia") is True,
     )
 

@@ -73,6 +73,10 @@ FORMS: Final[Mapping[str, Form]] = {
         " release_window_s signed_at",
         "",
     ),
+    "prequalification-addendum": _says(
+        "project lot round number title text may_affect documents applications_due_at signed_at",
+        "",
+    ),
     "application": _says("project lot round applicant seq notice envelope signed_at", ""),
     "application-release": _says("lot head secret signed_at", "project"),
     "prequalification-review": _says("lot round reviewers findings signed_at", "project"),

@@ -1,12 +1,13 @@
 """Prequalification: Bidding Law 37; Bidding Regulation 15, 16, 17, 18, 19, 21, 22, 37, 43;
 Electronic Bidding Measures 23, 30, 31, 40; Government Procurement Law 36; Government Procurement
-Regulation 21; Procurement Tender Measures 16.
+Regulation 21; Procurement Tender Measures 16, 27.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -27,6 +28,7 @@ from kernel.working_days import BEIJING, STATE_CALENDAR
 from trading.rules.prequalification import (
     PHASE_NAMES,
     WORDS,
+    Addendum,
     ApplicationArrival,
     ApplicationTimes,
     Condition,
@@ -35,6 +37,7 @@ from trading.rules.prequalification import (
     Phase,
     Reviewer,
     access_refusals,
+    addendum_refusals,
     announcement_refusals,
     application_refusals,
     arrival_refusals,
@@ -118,6 +121,55 @@ def test_a_change_three_days_before_does_not() -> None:
         calendar=STATE_CALENDAR,
     )
     assert found == []
+
+
+def an_addendum(**changes: Any) -> Addendum:
+    due_at = at("2026-03-13T09:00:00")
+    plain = Addendum(
+        published_at=at("2026-03-10T09:00:00"),
+        phase=Phase.APPLYING,
+        says="申请文件第三章增加一项业绩证明的格式。",
+        may_affect=True,
+        due_at=due_at,
+        new_due_at=due_at,
+    )
+    return replace(plain, **changes)
+
+
+@pytest.mark.accepts("NO-10")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        # What affects nothing may come a minute before, and the deadline may move for it or not.
+        {"published_at": at("2026-03-13T08:59:00"), "may_affect": False},
+        {"published_at": at("2026-03-12T09:00:00"), "new_due_at": at("2026-03-16T09:00:00")},
+    ],
+)
+def test_an_addendum_in_time_is_published(changes: dict[str, Any]) -> None:
+    assert (
+        addendum_refusals(an_addendum(**changes), Regime.TENDERING, calendar=STATE_CALENDAR) == []
+    )
+
+
+@pytest.mark.refuses("NO-10")
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"published_at": at("2026-03-11T09:00:00")}, "deadline_must_move"),
+        ({"new_due_at": at("2026-03-12T09:00:00"), "may_affect": False}, "deadline_moved_earlier"),
+        ({"says": " "}, "addendum_empty"),
+        ({"phase": Phase.RELEASING}, "wrong_stage"),
+    ],
+)
+def test_an_addendum_that_takes_time_away_is_not(changes: dict[str, Any], code: str) -> None:
+    for regime, article in (
+        (Regime.TENDERING, BIDDING_REGULATION[21]),
+        (Regime.PROCUREMENT, PROCUREMENT_TENDER_MEASURES[27]),
+    ):
+        found = addendum_refusals(an_addendum(**changes), regime, calendar=STATE_CALENDAR)
+        assert [one.code for one in found] == [code]
+        assert code == "wrong_stage" or found[0].article == article
 
 
 @pytest.mark.accepts("NO-11")

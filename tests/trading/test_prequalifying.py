@@ -4,16 +4,19 @@ Government Procurement Regulation 21.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
+from sqlmodel import col
 
 from kernel.access import PUBLIC
-from kernel.crypto.digests import instant_text
+from kernel.crypto.digests import Malformed, b64u, instant_text
 from kernel.errors import NotFound, Outrun, Refused
+from kernel.settings import Settings
 from kernel.statute import BIDDING_REGULATION
+from kernel.store.tables import JournalRow
 from kernel.store.transaction import Store, transaction
 from tests.prequalifications import (
     APPLIED,
@@ -36,8 +39,11 @@ from tests.prequalifications import (
 )
 from tests.sealed_bids import a_bidder
 from tests.tenders import NOW, signed, signed_papers
+from tests.web.markup import faults_of, tree_of
+from tests.web.tender_house import page, tender_house
 from trading import drafting, prequalification_views, prequalifying, tendering, uploading
 from trading.prequalification_rounds import qualified_members
+from trading.prequalifying import Amended
 from trading.rules.prequalification import Phase
 from trading.tables import LotRow
 
@@ -115,6 +121,80 @@ async def test_at_the_very_deadline_it_is_late_and_nothing_more_is_uploaded(
             await uploading.open_upload(tx, called.lot_id, applied.file.announcement)
     moment = timedelta(microseconds=1)
     assert (await submitted(store, called, who, raw, now=DUE - moment)).seq == 1
+
+
+async def test_an_addendum_moves_the_deadline_and_takes_nothing_from_who_applied_before(
+    store: Store, called: Called, settings: Settings
+) -> None:
+    agency, early, late = called.cast.agency, await a_bidder(store), await a_bidder(store)
+    await an_applicant(store, called, early)
+    moved, then = DUE + timedelta(days=3), DUE - timedelta(days=1)
+    async with transaction(store, actor=agency.actor, now=then) as tx:
+        file = await prequalifying.keep_file(tx, called.lot_id, b"%PDF-1.7 forms")
+    added = {"name": "申请文件格式.pdf", "sha256": b64u(file), "size": 14}
+
+    sent_in: list[bytes] = []
+
+    async def amended(*, now: datetime = then, **changes: Any) -> Amended:
+        said = {
+            "v": "ebid-prequalification-addendum/1",
+            "project": str(called.project_id),
+            "lot": str(called.lot_id),
+            "round": 1,
+            "number": 1,
+            "title": "补充申请文件格式",
+            "text": "申请文件应当按照附件格式编制。",
+            "may_affect": True,
+            "documents": [added],
+            "applications_due_at": instant_text(moved),
+            "signed_at": instant_text(now),
+        }
+        raw = signed(agency, "prequalification-addendum", {**said, **changes})
+        sent_in.append(raw)
+        async with transaction(store, actor=agency.actor, now=now) as tx:
+            return await prequalifying.amend(tx, called.lot_id, raw)
+
+    assert await grounds(amended(applications_due_at=None)) == [
+        ("deadline_must_move", BIDDING_REGULATION[21])
+    ]
+    with pytest.raises(Malformed, match="published already"):
+        await amended(documents=[{**added, "name": "资格预审文件.pdf"}])
+    assert await amended() == Amended(1, moved)
+    async with transaction(store, actor=agency.actor, now=then) as tx:
+        assert await prequalifying.amend(tx, called.lot_id, sent_in[-1]) == Amended(1, moved)
+    with pytest.raises(Outrun):
+        await amended(title="又一次")
+
+    found = await seen(store, called, PUBLIC, at=DUE)
+    assert (found.phase, found.applications_due_at) == (Phase.APPLYING, moved)
+    assert found.window_until - moved == timedelta(minutes=30)
+    assert [(one.title, one.moved) for one in found.addenda] == [("补充申请文件格式", True)]
+    async with transaction(store, actor=PUBLIC) as tx:
+        _, content = await prequalification_views.document(tx, called.lot_id, "申请文件格式.pdf")
+    assert content == b"%PDF-1.7 forms"
+    # Whoever came before need not come again, and others may come until the new deadline.
+    own = await seen(store, called, early.actor, at=DUE)
+    assert own.standing is not None
+    applied = an_application(called, late, {"申请文件.pdf": b"%PDF"})
+    await sent(store, called, applied)
+    raw = application_statement(called, late, applied.file)
+    assert await grounds(submitted(store, called, late, raw, now=moved)) == [
+        ("late", BIDDING_REGULATION[43])
+    ]
+    assert (await submitted(store, called, late, raw, now=DUE)).seq == 1
+    assert await grounds(amended(number=2, documents=[], may_affect=False, now=moved)) == [
+        ("wrong_stage", BIDDING_REGULATION[18])
+    ]
+    house = tender_house(store, settings)
+    html = await page(house, f"/prequalifications/{called.lot_id}")
+    assert "申请截止顺延至" in html
+    assert faults_of(tree_of(html)) == []
+    async with store.sessions() as session:
+        entry = await session.scalar(
+            select(JournalRow).where(col(JournalRow.kind) == "PrequalificationAmended")
+        )
+        assert entry is not None
+        assert str(early.party) not in entry.record.decode()
 
 
 async def test_one_sealed_under_another_notice_is_turned_away(store: Store, called: Called) -> None:

@@ -63,7 +63,10 @@ AFTER_THE_AWARD = frozenset(
 """What is signed between an award and the settlement of its contract."""
 
 BEFORE_THE_BIDS = frozenset(
-    {"prequalification", "application", "application-release", "prequalification-review"}
+    {
+        *("prequalification", "prequalification-addendum", "application"),
+        *("application-release", "prequalification-review"),
+    }
 )
 """What is signed to qualify bidders beforehand."""
 

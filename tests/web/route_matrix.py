@@ -579,6 +579,9 @@ ROUTES: dict[str, Line] = {
     "GET /api/v1/lots/{lot_id}/prequalification/draft": Allowed(*OWNERS),
     "POST /api/v1/lots/{lot_id}/prequalification-files": Allowed(*OWNERS),
     "POST /api/v1/lots/{lot_id}/prequalification": Allowed(*OWNERS, statement="prequalification"),
+    "POST /api/v1/lots/{lot_id}/prequalification/addenda": Allowed(
+        *OWNERS, statement="prequalification-addendum"
+    ),
     "GET /api/v1/lots/{lot_id}/prequalification": ANYONE,
     "GET /api/v1/lots/{lot_id}/prequalification/documents/{name}": ANYONE,
     "GET /api/v1/lots/{lot_id}/application-package": ANYONE,

@@ -27,6 +27,8 @@ POSTED = datetime(2026, 3, 2, 9, 31, 2, tzinfo=BEIJING)
 TABLE = {
     "change": {"bidders": "inbox email sms", "owners": "inbox", "supervisors": "inbox",
                "centre": "inbox"},
+    "application_change": {"bidders": "inbox email sms", "owners": "inbox",
+                           "supervisors": "inbox"},
     "invitation": {"one_party": "inbox email sms"},
     "price_agreement": {"one_party": "inbox email"},
     "receipt": {"one_party": "inbox email"},
@@ -81,6 +83,7 @@ def test_the_table_is_the_one_that_was_asked_for() -> None:
     } == TABLE
     assert {topic.key for topic in TOPICS if topic.must} == {
         "change",
+        "application_change",
         "invitation",
         "notice",
         "security_kept",

@@ -93,6 +93,17 @@ async def test_from_the_call_to_a_bid_by_one_who_passed_and_none_by_one_who_did_
         f"{path}/prequalification/documents/资格预审文件.pdf"
     )
     assert document.startswith(b"%PDF")
+    addendum = {
+        **{"project": str(called.project_id), "lot": lot, "round": 1, "number": 1},
+        **{"title": "补充说明", "text": "业绩以竣工验收时间为准。", "may_affect": True},
+        **{"documents": [], "applications_due_at": None},
+    }
+    told = await agency.post_statement(
+        f"{path}/prequalification/addenda", "prequalification-addendum", addendum
+    )
+    assert told["number"] == 1
+    packed = read_application_package(await applicant.read(f"{path}/application-package"))
+    assert packed == package
 
     files = tmp_path / "申请文件.pdf"
     files.write_bytes(b"%PDF-1.7 application")
@@ -259,7 +270,7 @@ async def test_what_the_lot_asks_of_consortia_is_heeded_before_anything_is_seale
 
 
 @pytest.mark.browser
-async def test_the_review_is_signed_in_the_browser_and_every_page_holds(
+async def test_addendum_and_review_are_signed_in_the_browser_and_every_page_holds(
     store: Store,
     settings: Settings,
     called: Called,
@@ -274,12 +285,18 @@ async def test_the_review_is_signed_in_the_browser_and_every_page_holds(
     ]
     for one in applied:
         await released(store, called, one)
-    await clock_to(REVIEWED)
     path = f"/desk/lots/{called.lot_id}/prequalification"
     async with (
         open_tender_house(store, settings) as address,
         signed_in(store, chromium, address, called.cast.agency) as shown,
     ):
+        await shown.goto(address + path)
+        await assert_holds_everywhere(shown)
+        await shown.fill("[name=title]", "补充说明")
+        await shown.fill("[name=text]", "业绩以竣工验收时间为准。")
+        await shown.get_by_role("button", name="签名并发布").click()
+        await expect(shown.locator("main")).to_contain_text("第 1 次")
+        await clock_to(REVIEWED)
         await shown.goto(address + path)
         await expect(shown.locator("[data-applicant]")).to_have_count(3)
         await expect(shown.locator("main")).to_contain_text("牵头人")

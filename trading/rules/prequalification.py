@@ -211,12 +211,59 @@ def _time_refusals(notice: NoticeFacts, switches: Switches, calendar: Calendar) 
     return [*refusals, *application_refusals(times, switches, calendar=calendar)]
 
 
-@under(BIDDING_REGULATION[21], rule="NO-10")
+@dataclass(frozen=True, slots=True)
+class Addendum:
+    """A change or a clarification of the prequalification documents, as it would be published.
+
+    `due_at` is the deadline in force, `new_due_at` the one it leaves; `may_affect` says that it
+    may affect how an application is made.
+    """
+
+    published_at: datetime
+    phase: Phase
+    says: str
+    may_affect: bool
+    due_at: datetime
+    new_due_at: datetime
+
+
+@under(BIDDING_REGULATION[21], PROCUREMENT_TENDER_MEASURES[27], rule="NO-10")
+def addendum_refusals(addendum: Addendum, regime: Regime, *, calendar: Calendar) -> list[Refusal]:
+    """Every ground on which an addendum to the prequalification documents is not published."""
+    article = clarification_article(regime)
+    refusals = stage_refusals(addendum.phase, Phase.APPLYING)
+    if not addendum.says.strip():
+        reason = "应当写明澄清或者修改的内容"
+        refusals.append(Refusal("addendum_empty", article, reason))
+    if addendum.new_due_at < addendum.due_at:
+        reason = "澄清或者修改只能顺延提交资格预审申请文件的截止时间，不得提前"
+        refusals.append(Refusal("deadline_moved_earlier", article, reason))
+    if addendum.may_affect:
+        refusals += clarification_refusals(
+            published_at=addendum.published_at,
+            applications_due_at=addendum.new_due_at,
+            calendar=calendar,
+            regime=regime,
+        )
+    return refusals
+
+
+def clarification_article(regime: Regime) -> Article:
+    """The article by which the prequalification documents are clarified and changed."""
+    procurement = regime is Regime.PROCUREMENT
+    return PROCUREMENT_TENDER_MEASURES[27] if procurement else BIDDING_REGULATION[21]
+
+
+@under(BIDDING_REGULATION[21], PROCUREMENT_TENDER_MEASURES[27], rule="NO-10")
 def clarification_refusals(
-    *, published_at: datetime, applications_due_at: datetime, calendar: Calendar
+    *,
+    published_at: datetime,
+    applications_due_at: datetime,
+    calendar: Calendar,
+    regime: Regime = Regime.TENDERING,
 ) -> list[Refusal]:
     """A change of the prequalification documents later than three days before the deadline."""
-    article = BIDDING_REGULATION[21]
+    article = clarification_article(regime)
     try:
         earliest = earliest_deadline(
             beijing_day(published_at), CLARIFICATION_DAYS, calendar=calendar

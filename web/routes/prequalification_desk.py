@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from kernel.crypto.digests import b64, b64u, instant_text
 from kernel.errors import NotFound
 from trading import notice_board, prequalification_views, prequalifying
-from trading.prequalification_views import Applicant, Line, OwnApplication, Seen
+from trading.prequalification_views import AddendumTold, Applicant, Line, OwnApplication, Seen
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.prequalification import PHASE_NAMES, Phase
 from web.pages import render
@@ -56,6 +56,16 @@ async def announce(tx: Act, lot_id: UUID, raw: Signed) -> dict[str, Any]:
     return {"round": done.round, "digest": b64u(done.digest)}
 
 
+@router.post("/api/v1/lots/{lot_id}/prequalification/addenda", status_code=201)
+async def amend(tx: Act, lot_id: UUID, raw: Signed) -> dict[str, Any]:
+    """Change or clarify the documents by a signed addendum; the deadline moves where it must."""
+    done = await prequalifying.amend(tx, lot_id, raw)
+    return {
+        "number": done.number,
+        "applications_due_at": instant_text(done.applications_due_at),
+    }
+
+
 @router.get("/api/v1/lots/{lot_id}/prequalification")
 async def get_prequalification(tx: Act, lot_id: UUID) -> JSONResponse:
     """The call and where it stands; an applicant also sees its own applications and result."""
@@ -80,6 +90,7 @@ async def application_package(tx: Act, lot_id: UUID) -> dict[str, Any]:
         "lot": str(lot_id),
         "lot_name": found.name,
         "notice": b64(found.statement),
+        "addenda": [b64(one.statement) for one in found.addenda],
         "consortia": found.accepts_consortia,
     }
 
@@ -175,6 +186,7 @@ async def desk_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     except NotFound:
         found = None
     calling = draft.line.state is LotState.DRAFT and (found is None or found.phase is Phase.FAILED)
+    amending = found is not None and found.phase is Phase.APPLYING and found.ended is None
     reviewing = found is not None and found.phase not in (Phase.APPLYING, Phase.RELEASING)
     return render(
         request,
@@ -182,6 +194,7 @@ async def desk_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
         draft=draft,
         found=found,
         phases=Phase,
+        amending=amending,
         paper=await prequalifying.notice_paper(tx, lot_id) if calling else None,
         applicants=await prequalification_views.applicants(tx, lot_id) if reviewing else (),
         now=tx.now,
@@ -235,6 +248,7 @@ def _told(found: Seen) -> dict[str, Any]:
         "accepts_consortia": found.accepts_consortia,
         "conditions": [dict(one) for one in found.conditions],
         "documents": [dict(one) for one in found.documents],
+        "addenda": [_addendum_told(one) for one in found.addenda],
         "published_at": instant_text(found.published_at),
         "documents_until": instant_text(found.documents_until),
         "applications_due_at": instant_text(found.applications_due_at),
@@ -249,6 +263,21 @@ def _told(found: Seen) -> dict[str, Any]:
         reasons = [dict(one) for one in found.result.reasons]
         told["result"] = {"passed": found.result.passed, "reasons": reasons}
     return told
+
+
+def _addendum_told(one: AddendumTold) -> dict[str, Any]:
+    return {
+        "number": one.number,
+        "title": one.title,
+        "text": one.text,
+        "may_affect": one.may_affect,
+        "documents": [dict(file) for file in one.documents],
+        "applications_due_at": instant_text(one.applications_due_at),
+        "moved": one.moved,
+        "published_at": instant_text(one.published_at),
+        "digest": b64u(one.digest),
+        "statement": b64(one.statement),
+    }
 
 
 def _own_told(one: OwnApplication) -> dict[str, Any]:

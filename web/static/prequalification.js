@@ -1,5 +1,6 @@
-// The tenderee's side of a prequalification: the notice that calls for applications, and the review
-// with a finding for every applicant and condition. Both are signed here and sent as they are.
+// The tenderee's side of a prequalification: the notice that calls for applications, the addenda to
+// it, and the review with a finding for every applicant and condition. All are signed here and sent
+// as they are.
 
 import { b64u, postStatement, sha256 } from "./passkey.js";
 import { showRefusal } from "./refusals.js";
@@ -48,6 +49,19 @@ async function announce(form) {
   await postStatement(form.action, "prequalification", said);
 }
 
+async function amend(form) {
+  const said = JSON.parse(form.dataset.payload);
+  const fields = form.elements;
+  said.title = fields.title.value.trim();
+  said.text = fields.text.value.trim();
+  said.may_affect = fields.may_affect.checked;
+  said.documents = [];
+  for (const file of fields.files.files) said.documents.push(await kept(form.dataset.files, file));
+  const due = fields.applications_due_at.value;
+  said.applications_due_at = due ? instant(due) : null;
+  await postStatement(form.action, "prequalification-addendum", said);
+}
+
 async function review(form) {
   const said = JSON.parse(form.dataset.payload);
   const named = (field, expert) => lines(field.value).map((name) => ({ name, expert }));
@@ -71,7 +85,8 @@ async function review(form) {
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  const act = "announce" in form.dataset ? announce : "review" in form.dataset ? review : null;
+  const act = [["announce", announce], ["amend", amend], ["review", review]]
+    .find(([name]) => name in form.dataset)?.[1];
   if (!act) return;
   event.preventDefault();
   const button = event.submitter;
