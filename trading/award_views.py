@@ -158,6 +158,7 @@ class Result:
     recorded_at: datetime | None
     ceiling_price: Decimal | None
     owned: bool
+    procedure: Procedure
     tendered: bool
     first_wins: bool
     winner_article: str
@@ -250,6 +251,7 @@ class ResultLine:
     project_name: str
     project_code: str
     tenderee: str
+    procedure: Procedure
     state: LotState
     suspended: bool
     candidates_until: datetime | None
@@ -323,6 +325,7 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
         "recorded_at": opening and opening.recorded_at,
         "ceiling_price": lot.ceiling_price,
         "owned": lots.owns(tx, project),
+        "procedure": Procedure(project.procedure),
         "tendered": switches.offers is Offers.SEALED_ONCE,
         "prices_told": prices_are_read_out(switches),
         "first_wins": first_wins,
@@ -393,6 +396,7 @@ async def results(tx: Transaction) -> list[ResultLine]:
             project.name,
             project.code,
             names[project.tenderee_id],
+            Procedure(project.procedure),
             LotState(lot.state),
             lot.suspended,
             published.until,

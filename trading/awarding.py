@@ -394,7 +394,6 @@ async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any
         # What a supplier offered in talks is no more told than its price.
         if prices_are_read_out(switches)
     }
-    agreed = switches.offers is Offers.AGREED
     return {
         "v": "ebid-candidates/1",
         "project": str(lot.project_id),
@@ -404,7 +403,7 @@ async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any
         "candidates": [
             {
                 **_ranked(one, switches, together),
-                **_words_about(one, sheets.get(one.bid_id, {}), agreed=agreed),
+                **_words_about(one, sheets.get(one.bid_id, {}), switches),
             }
             for one in report.candidates
         ],
@@ -465,13 +464,15 @@ def _rejected(row: RejectedBidRow, together: Together) -> dict[str, object]:
     }
 
 
-def _words_about(row: RankedBidRow, sheet: dict[str, Any], *, agreed: bool) -> dict[str, str]:
+def _words_about(row: RankedBidRow, sheet: dict[str, Any], switches: Switches) -> dict[str, str]:
     days = sheet.get("duration_days")
+    tendered = switches.offers is Offers.SEALED_ONCE
+    met = "经评标委员会评审，符合招标文件" if tendered else "经评审，符合采购文件"
     return {
-        "evaluation": _evaluated(row, agreed=agreed),
+        "evaluation": _evaluated(row, agreed=switches.offers is Offers.AGREED),
         "manager": str(sheet.get("manager", "")),
         "period": "" if days is None else f"{days}日历天",
-        "qualification": "经评标委员会评审，符合招标文件规定的资格能力条件",
+        "qualification": f"{met}规定的资格能力条件",
         "quality": str(sheet.get("quality", "")),
     }
 

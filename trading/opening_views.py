@@ -33,6 +33,7 @@ from trading.counted_bids import CountedBid, counted_bids
 from trading.handover import switches_for
 from trading.rules.lot_lifecycle import LotMove, LotState, article_of, was_closed
 from trading.rules.price_talks import prices_are_read_out
+from trading.rules.procedures import Procedure
 from trading.tables import (
     LotRow,
     OpenedBidRow,
@@ -113,6 +114,7 @@ class Hall:
     state: str
     step: int
     bids_due_at: datetime | None
+    procedure: Procedure
     closed: bool = False
     brakes: tuple[str, ...] = ()
     endings: tuple[Ending, ...] = ()
@@ -179,6 +181,7 @@ async def hall(tx: Transaction, lot_id: LotId) -> Hall:
         lot.state,
         0,
         lot.bids_due_at,
+        Procedure(project.procedure),
         closed=was_closed(lot.path),
         brakes=tuple(lot.brakes.values()),
         endings=await _endings(tx, lot),
@@ -237,6 +240,7 @@ async def halls(tx: Transaction) -> list[Hall]:
             lot.state,
             0,
             lot.bids_due_at,
+            Procedure(project.procedure),
             brakes=tuple(lot.brakes.values()),
         )
         for lot, project in rows

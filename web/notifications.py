@@ -129,9 +129,9 @@ class Topic:
 TOPICS: Final[tuple[Topic, ...]] = (
     Topic(
         "change",
-        Words("招标文件澄清修改或者时间变更", "Documents changed or times moved"),
+        Words("招标（采购）文件澄清修改或者时间变更", "Documents changed or times moved"),
         Words(
-            "请查看变更内容；已经递交的，请确认投标文件是否需要更新。",
+            "请查看变更内容；已经递交的，请确认投标（响应）文件是否需要更新。",
             "Read the change; if you submitted already, see whether your bid needs an update.",
         ),
         "/notices/{subject}",
@@ -169,7 +169,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         "opening",
         Words("开标", "Opening"),
         Words(
-            "请进入开标大厅；投标人请在规定时间内完成解密。",
+            "请进入开标大厅；投标人（供应商）请在规定时间内完成解密。",
             "Enter the hall; bidders release their bids within the time given.",
         ),
         "/openings/{subject}",
@@ -269,7 +269,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     ),
     Topic(
         "notice",
-        Words("中标通知书或者结果通知书", "Award notice or result notice"),
+        Words("中标（成交）通知书或者结果通知书", "Award notice or result notice"),
         Words("请登录查看通知书。", "Sign in and read the notice."),
         "/awards/{subject}",
         (AwardNoticed, ResultNoticed),
@@ -406,9 +406,9 @@ TOPICS: Final[tuple[Topic, ...]] = (
     ),
     Topic(
         "validity",
-        Words("要求延长投标有效期", "Asked to extend the validity of bids"),
+        Words("要求延长投标（响应）有效期", "Asked to extend the validity of bids"),
         Words(
-            "投标人请在答复期限内同意或者拒绝；不得修改投标文件。",
+            "请在答复期限内同意或者拒绝；不得修改投标（响应）文件。",
             "Bidders agree or refuse in time; bids may not be changed.",
         ),
         "/lots/{subject}/validity",
@@ -478,9 +478,9 @@ TOLD_OF: Final[tuple[type[Event], ...]] = tuple(
 
 CIRCLE_WORDS: Final[Mapping[Circle, Words]] = MappingProxyType(
     {
-        Circle.BIDDERS: Words("投标人", "Bidders"),
+        Circle.BIDDERS: Words("投标人（供应商）", "Bidders"),
         Circle.ONE_PARTY: Words("当事单位", "The party concerned"),
-        Circle.OWNERS: Words("招标人、代理", "Tenderee, agency"),
+        Circle.OWNERS: Words("招标人（采购人）、代理", "Tenderee, agency"),
         Circle.SUPERVISORS: Words("监督部门", "Supervisors"),
         Circle.CENTRE: Words("交易中心", "Centre"),
         Circle.CALLED_EXPERT: Words("被通知的专家", "The called expert"),

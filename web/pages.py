@@ -25,6 +25,7 @@ from kernel.statute import Article
 from web.event_words import event_words
 from web.frame import frame_of
 from web.price_marks import price_marks
+from web.procedure_words import telling
 from web.visitor_choices import ENGLISH
 from web.words import CATALOGUE, STATE_TONES, Language, Tone, say
 
@@ -97,6 +98,7 @@ def environment(language: Language = Language.ZH) -> Environment:
     made.globals |= {
         "say": partial(say, language=language),
         "tell": partial(tell, language=language),
+        "spoken": partial(telling, tell=tell, language=language),
         "link": partial(link, language=language),
         "language": str(language),
         "static_url": static_url,

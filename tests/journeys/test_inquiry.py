@@ -7,10 +7,11 @@ ones the earlier goes first, as the notice said.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from fastapi import FastAPI
@@ -66,6 +67,10 @@ PROJECT: dict[str, Any] = {
     "method_ground": "standard_goods",
     "method_document": "采购需求论证意见（2026）3号",
 }
+
+LAW_NAME: Final = re.compile("《[^》]*》")
+OWN_WORDS: Final = "投标人在本机加密投标文件后上传"
+WORDS_OF_A_TENDER: Final = ("招标公告", "招标人", "投标截止", "投标人", "评标", "中标")
 
 
 @pytest.fixture
@@ -167,6 +172,12 @@ async def test_an_inquiry_goes_to_the_lowest_price_that_meets_the_demand(
     page = (await stranger.read(f"/awards/{journey.lot}")).decode()
     assert "成交供应商" in page
     assert "总分" not in page
+    for place, said in (("notices", "采购公告"), ("openings", "响应截止"), ("awards", "成交结果")):
+        body = (await stranger.read(f"/{place}/{journey.lot}")).decode().split("<main")[1]
+        # What the purchaser wrote itself is its own.
+        shown = LAW_NAME.sub("", body.split("</main>")[0]).replace(OWN_WORDS, "")
+        assert said in shown
+        assert {one for one in WORDS_OF_A_TENDER if one in shown} == set()
     await stranger.aclose()
     won = (await (await journey.line(bidders[0])).read(f"/awards/{journey.lot}/notice")).decode()
     assert "成交通知书" in won

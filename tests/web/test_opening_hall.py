@@ -197,6 +197,6 @@ async def test_the_transparency_window_calls_entries_by_their_names(
 ) -> None:
     await tick()
     shown = await page(app, "/transparency")
-    assert "发布招标公告" in shown
+    assert "发布招标（采购）公告" in shown
     assert "LotPublished" not in shown
     assert "Notice published" in await page(app, "/en/transparency")
