@@ -17,13 +17,13 @@ from tests.deposits import an_account, given_back, line, statement_taken
 from tests.kept_stores import Lines
 from tests.sealed_bids import a_bidder
 from tests.validity import ANSWER_BY, extension_answered, extension_asked
-from tests.web.award_house import award_house
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page
 from trading import depositing
 from trading.rules.security_course import ReturnCause, SecurityState
 from trading.rules.validity_extension import Reply
 from trading.sound_validities import validity_faults
+from web.app import create_app
 
 DAY = timedelta(days=1)
 
@@ -59,7 +59,7 @@ async def test_who_refuses_leaves_with_its_security_and_the_next_wins(
     assert standing.due.cause is ReturnCause.EXTENSION_REFUSED
     await given_back(store, cast.staff, reference, now=now + DAY)
 
-    house = award_house(store, settings)
+    house = create_app(store, settings)
     path = f"/lots/{lot_id}/validity"
     needles = [
         (cast.agency, "不同意"),

@@ -40,12 +40,13 @@ from tests.prequalifications import (
 from tests.sealed_bids import a_bidder
 from tests.tenders import NOW, signed, signed_papers
 from tests.web.markup import faults_of, tree_of
-from tests.web.tender_house import page, tender_house
+from tests.web.tender_house import page
 from trading import drafting, prequalification_views, prequalifying, tendering, uploading
 from trading.prequalification_rounds import qualified_members
 from trading.prequalifying import Amended
 from trading.rules.prequalification import Phase
 from trading.tables import LotRow
+from web.app import create_app
 
 
 @pytest.fixture
@@ -185,7 +186,7 @@ async def test_an_addendum_moves_the_deadline_and_takes_nothing_from_who_applied
     assert await grounds(amended(number=2, documents=[], may_affect=False, now=moved)) == [
         ("wrong_stage", BIDDING_REGULATION[18])
     ]
-    house = tender_house(store, settings)
+    house = create_app(store, settings)
     html = await page(house, f"/prequalifications/{called.lot_id}")
     assert "申请截止顺延至" in html
     assert faults_of(tree_of(html)) == []

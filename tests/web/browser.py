@@ -29,6 +29,9 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Every page here is ours: one process may hold them all.
+    "--renderer-process-limit=1",
+    "--disable-site-isolation-trials",
 )
 Theme = Literal["light", "dark"]
 

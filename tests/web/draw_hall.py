@@ -1,4 +1,4 @@
-"""The expert's desk as a small house, and clients of everybody who has a part in a draw."""
+"""The platform under an address of its own, and clients of everybody who has a part in a draw."""
 
 from __future__ import annotations
 
@@ -12,50 +12,15 @@ from typing import Any
 
 import httpx
 import uvicorn
-from fastapi import Depends, FastAPI
-from fastapi.staticfiles import StaticFiles
+from fastapi import FastAPI
 
-from kernel.settings import Settings
 from kernel.store.transaction import Store
 from tests.draw_cast import DrawHouse, Expert
 from tests.tenders import Player
 from tests.web.tender_house import client_of
-from web import (
-    frame,
-    live,
-    problems,
-    request_scope,
-    same_origin,
-    security_headers,
-    visitor_choices,
-)
+from web.app import create_app
 from web.client import Client
 from web.draw_work import DrawParty, announcement_of, countersignature
-from web.pages import STATIC
-from web.routes import consent_desk, expert_desk, public_hall, sign_in_gate
-
-
-def draw_hall(store: Store, settings: Settings) -> FastAPI:
-    """The desk, guarded as in the whole house."""
-
-    @asynccontextmanager
-    async def following(app: FastAPI) -> AsyncIterator[None]:
-        async with live.hub_following(store) as hub:
-            app.state.hub = hub
-            yield
-
-    app = FastAPI(lifespan=following, dependencies=[Depends(request_scope.known_parameters)])
-    app.state.store, app.state.settings = store, settings
-    for place in (expert_desk, consent_desk, public_hall, sign_in_gate, live):
-        app.include_router(place.router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    problems.answer_with_problems(app)
-    frame.put_around(app)
-    visitor_choices.offer(app)
-    request_scope.limit_bodies(app)
-    same_origin.guard(app, settings)
-    security_headers.guard(app)
-    return app
 
 
 @asynccontextmanager
@@ -64,7 +29,7 @@ async def open_hall(store: Store) -> AsyncIterator[str]:
     listening = socket.create_server(("127.0.0.1", 0))
     address = f"http://localhost:{listening.getsockname()[1]}"
     settings = store.settings.model_copy(update={"origin": address})
-    app = draw_hall(replace(store, settings=settings), settings)
+    app = create_app(replace(store, settings=settings), settings)
     config = uvicorn.Config(
         app, log_level="error", ws="websockets-sansio", timeout_graceful_shutdown=1
     )

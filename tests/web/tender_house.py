@@ -1,4 +1,4 @@
-"""The public hall, the tender desk and the register as one small house, and clients to visit it."""
+"""The platform as those see it who tender and bid, and clients to visit it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import httpx
-from fastapi import Depends, FastAPI
-from fastapi.staticfiles import StaticFiles
+from fastapi import FastAPI
 from playwright.async_api import Browser, Page
 
 from kernel.access import Role
@@ -21,62 +20,10 @@ from kernel.store.transaction import Store
 from tests.sign_ins import token_for
 from tests.tenders import Player
 from tests.web.browser import open_page, served
-from web import frame, live, problems, request_scope, same_origin, security_headers, visitor_choices
+from web.app import create_app
 from web.client import Client
-from web.pages import STATIC
-from web.routes import (
-    award_method_desk,
-    blacklist_register,
-    file_desk,
-    invitation_desk,
-    library_desk,
-    notice_archive,
-    prequalification_desk,
-    public_hall,
-    question_board,
-    sign_in_gate,
-    sole_supplier_desk,
-    tender_desk,
-)
 
 HTML = {"Accept": "text/html"}
-
-
-def tender_house(store: Store, settings: Settings) -> FastAPI:
-    """The places of a tender's first half, guarded as in the whole house."""
-
-    @asynccontextmanager
-    async def open_house(app: FastAPI) -> AsyncIterator[None]:
-        async with live.hub_following(store) as hub:
-            app.state.hub = hub
-            yield
-
-    app = FastAPI(lifespan=open_house, dependencies=[Depends(request_scope.known_parameters)])
-    app.state.store, app.state.settings = store, settings
-    for place in (
-        public_hall,
-        notice_archive,
-        question_board,
-        sign_in_gate,
-        tender_desk,
-        file_desk,
-        award_method_desk,
-        invitation_desk,
-        sole_supplier_desk,
-        library_desk,
-        prequalification_desk,
-        blacklist_register,
-    ):
-        app.include_router(place.router)
-    app.include_router(live.router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    problems.answer_with_problems(app)
-    frame.put_around(app)
-    visitor_choices.offer(app)
-    request_scope.limit_bodies(app)
-    same_origin.guard(app, settings)
-    security_headers.guard(app)
-    return app
 
 
 @asynccontextmanager
@@ -84,7 +31,7 @@ async def open_tender_house(store: Store, settings: Settings) -> AsyncIterator[s
     """The house on a port of its own, whose address it knows; that address."""
     listener = socket.create_server(("127.0.0.1", 0))
     origin = f"http://localhost:{listener.getsockname()[1]}"
-    app = tender_house(store, settings.model_copy(update={"origin": origin}))
+    app = create_app(store, settings.model_copy(update={"origin": origin}))
     async with served(app, lifespan="on", listener=listener) as address:
         yield address
 

@@ -23,10 +23,11 @@ from tests.deposits import (
     statement_taken,
 )
 from tests.sealed_bids import Tender, a_bidder
-from tests.web.award_house import award_house, open_award_house
+from tests.web.award_house import open_award_house
 from tests.web.browser import assert_holds_everywhere, chromium
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page, signed_in, token_of
+from web.app import create_app
 from web.client import Problem
 from web.rehearsal.onlookers import Seen, seen_of_page, tells_of_something
 
@@ -35,7 +36,7 @@ __all__ = ["chromium"]
 
 @pytest.fixture
 async def house(store: Store, settings: Settings) -> FastAPI:
-    return award_house(store, settings)
+    return create_app(store, settings)
 
 
 @asynccontextmanager

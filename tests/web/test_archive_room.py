@@ -46,12 +46,12 @@ from tests.newcomers import codes
 from tests.sealed_bids import Tender
 from tests.tampering import tampered
 from tests.tenders import NOW, Player, a_player, cancelled, signed
-from tests.web.award_house import award_house
 from tests.web.careless_senders import FOR_AN_ARCHIVE, CarelessSenders
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page
 from trading import archiving, forgetting, holding, library, library_views
 from trading.sound_library import library_faults
+from web.app import create_app
 from web.client import Problem
 from web.verifying.archive_package import verify
 from web.verifying.draw_transcript import TrustedLog
@@ -69,7 +69,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 async def house(store: Store, settings: Settings) -> FastAPI:
-    return award_house(store, settings)
+    return create_app(store, settings)
 
 
 async def an_awarded_lot(

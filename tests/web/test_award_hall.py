@@ -27,7 +27,7 @@ from tests.awards import (
 )
 from tests.sealed_bids import Tender
 from tests.tenders import a_player
-from tests.web.award_house import award_house, open_award_house
+from tests.web.award_house import open_award_house
 from tests.web.browser import (
     assert_holds_everywhere,
     chromium,
@@ -37,6 +37,7 @@ from tests.web.looks import assert_looks_as_kept
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page, signed_in, token_of
 from trading.rules.procedures import Procedure
+from web.app import create_app
 from web.client import Client, Problem
 
 __all__ = ["chromium"]
@@ -44,7 +45,7 @@ __all__ = ["chromium"]
 
 @pytest.fixture
 async def house(store: Store, settings: Settings) -> FastAPI:
-    return award_house(store, settings)
+    return create_app(store, settings)
 
 
 async def cleared(evaluated: Evaluated) -> datetime:
@@ -243,7 +244,7 @@ async def test_candidates_and_award_are_signed_in_the_browser(
             await shown.get_by_role("button", name="签名并公示").click()
             await expect(shown.get_by_role("heading", level=1)).to_contain_text("中标候选人公示")
             await expect(shown.get_by_text("钱工（注册建造师）")).to_be_visible()
-        reader = await client_of(award_house(store, settings))
+        reader = await client_of(create_app(store, settings))
         told = await reader.get(f"/api/v1/lots/{lot_id}/award")
         until = datetime.fromisoformat(told["candidates_until"])
         await clock_to(until)

@@ -18,10 +18,11 @@ from tests.awards import (
     standstill_ended,
 )
 from tests.tenders import a_cast, a_draft
-from tests.web.award_house import award_house, open_award_house
+from tests.web.award_house import open_award_house
 from tests.web.browser import assert_holds_everywhere, chromium
-from tests.web.tender_house import client_of, page, signed_in, tender_house
+from tests.web.tender_house import client_of, page, signed_in
 from trading.rules.split_award import DecisionMethod, SplitAward, Tie
+from web.app import create_app
 from web.client import Problem
 
 __all__ = ["chromium"]
@@ -33,7 +34,7 @@ REASONS = "该候选人信用良好，履约能力强。"
 
 
 async def test_owners_name_the_method_and_take_it_back(store: Store, settings: Settings) -> None:
-    house: FastAPI = tender_house(store, settings)
+    house: FastAPI = create_app(store, settings)
     cast = await a_cast(store)
     _, lot_id = await a_draft(store, cast)
     agency = await client_of(house, cast.agency)
@@ -73,7 +74,7 @@ async def test_the_committee_votes_in_the_browser_and_everybody_reads_its_minute
     await standstill_ended(evaluated, published.until)
     await clock_to(published.until)
     second = evaluated.ranked[1].player
-    house = award_house(store, settings)
+    house = create_app(store, settings)
     tenderee = await client_of(house, evaluated.tenderee)
     with pytest.raises(Problem) as refused:
         said = {"lot": str(lot_id), "winner": str(second.party)}

@@ -37,9 +37,9 @@ from tests.awards import (
 from tests.kept_stores import WITNESSES, witnessed
 from tests.sealed_bids import a_bidder
 from tests.tampering import tampered
-from tests.web.award_house import award_house
 from tests.web.tender_house import page
 from trading import award_views, opening_views
+from web.app import create_app
 from web.log_proofs import proofs_of
 from web.verifying.award_papers import check_decision, verify
 from web.verifying.draw_transcript import TrustedLog
@@ -227,7 +227,7 @@ async def test_a_consortium_is_named_from_the_opening_to_the_award_and_its_paper
     told_of = [one.members for one in hall.bids if one.members]
     for members in (result.ranking[0].members, result.award.members, *told_of):
         assert named(members) == together
-    house = award_house(store, settings)
+    house = create_app(store, settings)
     loser = evaluated.ranked[1].player
     for path, who in (("openings/{}", None), ("awards/{}", None), ("awards/{}/notice", loser)):
         told = await page(house, f"/{path.format(lot)}", who)

@@ -15,14 +15,8 @@ from kernel.store.transaction import Store
 from tests.decisions import a_bar, barred
 from tests.tenders import Player, a_player
 from tests.web.browser import assert_holds_everywhere, chromium, open_page
-from tests.web.tender_house import (
-    client_of,
-    open_tender_house,
-    page,
-    signed_in,
-    tender_house,
-    token_of,
-)
+from tests.web.tender_house import client_of, open_tender_house, page, signed_in, token_of
+from web.app import create_app
 from web.client import Problem
 
 __all__ = ["chromium"]
@@ -30,7 +24,7 @@ __all__ = ["chromium"]
 
 @pytest.fixture
 async def house(store: Store, settings: Settings) -> FastAPI:
-    return tender_house(store, settings)
+    return create_app(store, settings)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 import uvicorn
-from fastapi import Depends, FastAPI
 
 from kernel.access import Actor, Role
 from kernel.crypto import sealing
@@ -34,9 +33,8 @@ from tests.sign_ins import token_for
 from tests.web.bid_house import bid_house
 from tests.web.tender_house import client_of, token_of
 from web import client as client_module
-from web import live, problems, request_scope, same_origin
+from web.app import create_app
 from web.client import Client, Problem, Unreachable
-from web.routes import sign_in_gate
 
 Tick = Callable[[], Awaitable[None]]
 
@@ -45,25 +43,6 @@ Tick = Callable[[], Awaitable[None]]
 def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(client_module, "PAUSE_MAX_S", 0.05)
-
-
-def an_app(store: Store, settings: Settings) -> FastAPI:
-    """The gate and the live views, guarded as in the whole house."""
-
-    @asynccontextmanager
-    async def open_house(app: FastAPI) -> AsyncIterator[None]:
-        async with live.hub_following(store) as hub:
-            app.state.hub = hub
-            yield
-
-    app = FastAPI(lifespan=open_house, dependencies=[Depends(request_scope.known_parameters)])
-    app.state.store, app.state.settings = store, settings
-    app.include_router(sign_in_gate.router)
-    app.include_router(live.router)
-    problems.answer_with_problems(app)
-    request_scope.limit_bodies(app)
-    same_origin.guard(app, settings)
-    return app
 
 
 # ── requests ──────────────────────────────────────────────────────────────────────────────────
@@ -94,7 +73,7 @@ class BadLine(httpx.AsyncBaseTransport):
 
 @pytest.fixture
 def line(store: Store, settings: Settings) -> BadLine:
-    return BadLine(httpx.ASGITransport(app=an_app(store, settings)))
+    return BadLine(httpx.ASGITransport(app=create_app(store, settings)))
 
 
 @pytest.fixture
@@ -340,7 +319,7 @@ async def house(store: Store, settings: Settings) -> AsyncIterator[House]:
     store = replace(store, settings=settings)
     server = uvicorn.Server(
         uvicorn.Config(
-            an_app(store, settings),
+            create_app(store, settings),
             log_level="warning",
             timeout_graceful_shutdown=1,
             ws="websockets-sansio",

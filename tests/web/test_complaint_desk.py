@@ -13,10 +13,11 @@ from kernel.store.transaction import Store
 from tests.complaints import braked, complained, decided, taken_up
 from tests.sealed_bids import Tender, a_bidder
 from tests.tenders import NOW
-from tests.web.award_house import award_house, open_award_house
+from tests.web.award_house import open_award_house
 from tests.web.browser import assert_holds_everywhere, chromium
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page, signed_in
+from web.app import create_app
 
 __all__ = ["chromium"]
 
@@ -25,7 +26,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 async def house(store: Store, settings: Settings) -> FastAPI:
-    return award_house(store, settings)
+    return create_app(store, settings)
 
 
 async def test_the_form_of_a_complaint_is_checked_over_http_before_it_is_signed(

@@ -30,7 +30,7 @@ from tests.awards import (
 )
 from tests.sealed_bids import a_bidder
 from tests.tenders import Player, a_plan
-from tests.web.award_house import award_house, open_award_house
+from tests.web.award_house import open_award_house
 from tests.web.browser import assert_holds_everywhere, chromium, open_page
 from tests.web.careless_senders import AFTER_THE_AWARD, CarelessSenders
 from tests.web.looks import assert_looks_as_kept
@@ -40,6 +40,7 @@ from trading import alarming
 from trading.composing import published_file
 from trading.rules.procedures import Procedure, SecurityForm
 from trading.rules.tender_file import BlockKind
+from web.app import create_app
 from web.client import Client, Problem
 
 __all__ = ["chromium"]
@@ -58,7 +59,7 @@ PROCUREMENT: dict[str, Any] = {
 
 @pytest.fixture
 async def house(store: Store, settings: Settings) -> FastAPI:
-    return award_house(store, settings)
+    return create_app(store, settings)
 
 
 @dataclass(slots=True)

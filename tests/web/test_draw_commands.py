@@ -27,7 +27,7 @@ from kernel.store.transaction import Store
 from tests.draw_cast import DrawHouse, Tick, a_draw_house
 from tests.tenders import Player, a_player
 from tests.web.browser import served
-from tests.web.draw_hall import draw_hall
+from web.app import create_app
 from web.command_line import main
 from web.draw_commands import keep
 
@@ -85,7 +85,7 @@ async def terminals(
     house = await a_draw_house(store, tick)
     listener = socket.create_server(("127.0.0.1", 0))
     own = settings.model_copy(update={"origin": f"http://localhost:{listener.getsockname()[1]}"})
-    app = draw_hall(replace(store, settings=own), own)
+    app = create_app(replace(store, settings=own), own)
     log = founding.read_keys(settings).log_signer.vkey
     async with served(app, lifespan="on", listener=listener) as address:
         yield Terminals(house, address, log, tmp_path)

@@ -48,7 +48,8 @@ from tests.draw_cast import (
 from tests.tampering import at, flipped, places
 from tests.tenders import a_player
 from tests.web.browser import served
-from tests.web.draw_hall import DrawByWire, draw_hall
+from tests.web.draw_hall import DrawByWire
+from web.app import create_app
 from web.verifying.draw_transcript import TrustedLog, verify
 from web.witnessing import Memory, create_witness
 
@@ -284,7 +285,7 @@ async def an_eventful_draw(house: DrawHouse, settings: Settings) -> bytes:
         )
     await house.reveal("tenderee", "supervisor")
     await rebuild(house, "agency", ("tenderee", "supervisor"))
-    wire = DrawByWire(house, draw_hall(house.store, settings))
+    wire = DrawByWire(house, create_app(house.store, settings))
     first, second, third, *_ = await house.waiting()
     await wire.answer(first[1], "declined", "已有安排")
     await wire.answer(second[1], "declined", "身体不适")

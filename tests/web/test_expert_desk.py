@@ -37,10 +37,11 @@ from tests.web.browser import (
     chromium,
     open_page,
 )
-from tests.web.draw_hall import DrawByWire, draw_hall, heard_client, open_hall
+from tests.web.draw_hall import DrawByWire, heard_client, open_hall
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page, signed_in, token_of
 from tests.web.whole_house import chosen, forms_of, names_in
+from web.app import create_app
 from web.client import Problem
 from web.verifying.draw_transcript import verify
 
@@ -64,7 +65,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 async def app(store: Store, settings: Settings) -> FastAPI:
-    return draw_hall(store, settings)
+    return create_app(store, settings)
 
 
 @pytest.fixture

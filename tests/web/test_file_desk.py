@@ -30,15 +30,9 @@ from tests.tenders import (
 from tests.web.browser import assert_holds_everywhere, chromium, open_page
 from tests.web.looks import assert_looks_as_kept
 from tests.web.markup import faults_of, tree_of
-from tests.web.tender_house import (
-    client_of,
-    open_tender_house,
-    page,
-    submitted,
-    tender_house,
-    token_of,
-)
+from tests.web.tender_house import client_of, open_tender_house, page, submitted, token_of
 from tests.web.test_tender_desk import a_lot, sign_and_publish
+from web.app import create_app
 from web.client import Client, Problem
 
 __all__ = ["chromium"]
@@ -59,7 +53,7 @@ async def cast(store: Store) -> Cast:
 
 @pytest.fixture
 async def house(store: Store, settings: Settings) -> FastAPI:
-    return tender_house(store, settings)
+    return create_app(store, settings)
 
 
 async def with_brand(client: Client, lot_id: object) -> str:
@@ -343,7 +337,7 @@ async def test_file_and_check_up_hold_at_every_width_and_axe_finds_nothing(
     _, draft_id = await a_draft(store, cast, lot.project_id, notice={})
     token = await token_of(store, cast.agency)
     async with open_tender_house(store, settings) as address:
-        await with_flaws(tender_house(store, settings), cast, draft_id)
+        await with_flaws(create_app(store, settings), cast, draft_id)
         for path in (
             f"/desk/lots/{draft_id}/checkup",
             f"/desk/lots/{draft_id}/file",

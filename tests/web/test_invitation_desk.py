@@ -13,9 +13,10 @@ from kernel.store.transaction import Store
 from tests.sealed_bids import a_bidder
 from tests.tenders import a_cast, a_draft, a_project
 from tests.web.browser import assert_holds_everywhere, chromium
-from tests.web.tender_house import client_of, open_tender_house, page, signed_in, tender_house
+from tests.web.tender_house import client_of, open_tender_house, page, signed_in
 from tests.web.test_tender_desk import sign_and_publish
 from trading.rules.procedures import Procedure
+from web.app import create_app
 from web.client import Problem
 
 __all__ = ["chromium"]
@@ -23,7 +24,7 @@ __all__ = ["chromium"]
 
 @pytest.fixture
 async def house(store: Store, settings: Settings) -> FastAPI:
-    return tender_house(store, settings)
+    return create_app(store, settings)
 
 
 async def test_the_invited_are_listed_told_alone_and_kept_from_everybody_else(

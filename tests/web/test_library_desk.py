@@ -18,8 +18,9 @@ from tests.tenders import a_player
 from tests.web.browser import assert_holds_everywhere, chromium
 from tests.web.careless_senders import BESIDE_A_TENDER, CarelessSenders
 from tests.web.markup import faults_of, tree_of
-from tests.web.tender_house import client_of, open_tender_house, page, signed_in, tender_house
+from tests.web.tender_house import client_of, open_tender_house, page, signed_in
 from trading import library
+from web.app import create_app
 from web.client import Problem
 
 __all__ = ["chromium"]
@@ -27,7 +28,7 @@ __all__ = ["chromium"]
 
 @pytest.fixture
 async def house(store: Store, settings: Settings) -> FastAPI:
-    return tender_house(store, settings)
+    return create_app(store, settings)
 
 
 async def test_an_entry_is_made_verified_and_withdrawn_over_http(

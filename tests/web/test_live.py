@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI
 from sqlalchemy import text
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -39,25 +38,9 @@ from tests.log_story import Sealed, Slipped, Tick, Unsealed, Uttered, enter, utt
 from tests.tenders import Player, a_player
 from tests.web.browser import served
 from tests.web.tender_house import token_of
-from web import live, problems, request_scope, same_origin
+from web import live
+from web.app import create_app
 from web.request_scope import COOKIE
-
-
-def a_house(store: Store, settings: Settings) -> FastAPI:
-    """The live rooms alone, guarded as in the whole house."""
-
-    @asynccontextmanager
-    async def open_house(app: FastAPI) -> AsyncIterator[None]:
-        async with live.hub_following(store) as hub:
-            app.state.hub = hub
-            yield
-
-    app = FastAPI(lifespan=open_house, dependencies=[Depends(request_scope.known_parameters)])
-    app.state.store, app.state.settings = store, settings
-    app.include_router(live.router)
-    problems.answer_with_problems(app)
-    same_origin.guard(app, settings)
-    return app
 
 
 class House:
@@ -114,7 +97,7 @@ async def a_served_house(store: Store, settings: Settings) -> AsyncIterator[Hous
     # What is sent and not taken must not hide in large buffers.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32_768)
     origin = f"http://localhost:{listener.getsockname()[1]}"
-    app = a_house(store, settings.model_copy(update={"origin": origin}))
+    app = create_app(store, settings.model_copy(update={"origin": origin}))
     async with served(app, lifespan="on", listener=listener) as address:
         yield House(store, address)
 

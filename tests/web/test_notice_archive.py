@@ -20,10 +20,11 @@ from tests.sealed_bids import Tender, a_bidder, a_sealed_bid, a_submission, subm
 from tests.tenders import NOW, SCHEME, SHEET_FIELDS, a_cast, a_project, a_published_lot, cancelled
 from tests.web.browser import assert_holds_everywhere, chromium, open_page
 from tests.web.looks import assert_looks_as_kept
-from tests.web.tender_house import client_of, open_tender_house, page, tender_house
+from tests.web.tender_house import client_of, open_tender_house, page
 from trading import drafting
 from trading.reception import Reception
 from trading.rules.procedures import Procedure
+from web.app import create_app
 from web.client import Client, Problem
 
 __all__ = ["chromium"]
@@ -40,7 +41,7 @@ MOVED = "2026-03-25T01:30:00Z"
 
 @pytest.fixture
 async def house(store: Store, settings: Settings) -> FastAPI:
-    return tender_house(store, settings)
+    return create_app(store, settings)
 
 
 async def changed(
@@ -147,7 +148,7 @@ async def test_a_procurement_changes_neither_its_object_nor_who_qualifies(
     cast = await a_cast(store)
     project = await a_project(store, cast, procedure=Procedure.PROCUREMENT_OPEN_TENDER)
     lot = await a_published_lot(store, cast, project)
-    agency = await client_of(tender_house(store, settings), cast.agency)
+    agency = await client_of(create_app(store, settings), cast.agency)
     with pytest.raises(Problem) as refused:
         await clarify(
             agency, lot.lot_id, changes=[{"place": "qualifications", "text": "二级及以上资质"}]

@@ -23,7 +23,7 @@ from tests.awards import (
 )
 from tests.sealed_bids import Tender, a_bidder, a_tender
 from tests.tenders import NOW, Player, a_plan, cancelled
-from tests.web.award_house import award_house, open_award_house
+from tests.web.award_house import open_award_house
 from tests.web.browser import (
     assert_holds_everywhere,
     chromium,
@@ -33,6 +33,7 @@ from tests.web.looks import assert_looks_as_kept
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page, signed_in, token_of
 from trading.rules.procedures import Procedure, SecurityForm
+from web.app import create_app
 from web.client import Problem
 
 __all__ = ["chromium"]
@@ -43,7 +44,7 @@ WORDS = "评标办法中的业绩加分与项目规模不相称，请修改。"
 
 @pytest.fixture
 async def house(store: Store, settings: Settings) -> FastAPI:
-    return award_house(store, settings)
+    return create_app(store, settings)
 
 
 async def test_an_objection_is_raised_and_answered_over_http(

@@ -15,8 +15,9 @@ from kernel.store.transaction import Store
 from tests.tender_files import completed
 from tests.tenders import Cast, a_cast, a_player
 from tests.web.markup import faults_of, tree_of
-from tests.web.tender_house import client_of, page, submitted, tender_house
+from tests.web.tender_house import client_of, page, submitted
 from tests.web.test_tender_desk import a_lot, a_project_form
+from web.app import create_app
 from web.client import Client, Problem
 
 
@@ -27,7 +28,7 @@ async def cast(store: Store) -> Cast:
 
 @pytest.fixture
 async def house(store: Store, settings: Settings) -> FastAPI:
-    return tender_house(store, settings)
+    return create_app(store, settings)
 
 
 def a_free_project(cast: Cast, **changes: Any) -> dict[str, Any]:

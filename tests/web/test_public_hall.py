@@ -23,8 +23,9 @@ from tests.web.browser import (
     chromium,
     open_page,
 )
-from tests.web.tender_house import client_of, open_tender_house, page, tender_house, token_of
+from tests.web.tender_house import client_of, open_tender_house, page, token_of
 from trading.rules.procedures import SecurityForm
+from web.app import create_app
 from web.client import Problem
 
 __all__ = ["chromium"]
@@ -37,7 +38,7 @@ async def cast(store: Store) -> Cast:
 
 @pytest.fixture
 async def house(store: Store, settings: Settings) -> FastAPI:
-    return tender_house(store, settings)
+    return create_app(store, settings)
 
 
 @pytest.fixture

@@ -16,15 +16,9 @@ from tests.sealed_bids import Tender, a_bidder
 from tests.tenders import NOW
 from tests.web.browser import assert_holds_everywhere, chromium, open_page
 from tests.web.looks import assert_looks_as_kept
-from tests.web.tender_house import (
-    client_of,
-    open_tender_house,
-    page,
-    signed_in,
-    tender_house,
-    token_of,
-)
+from tests.web.tender_house import client_of, open_tender_house, page, signed_in, token_of
 from trading import due_lots
+from web.app import create_app
 from web.client import Problem
 
 __all__ = ["chromium"]
@@ -34,7 +28,7 @@ SECOND = "是否组织现场踏勘？"
 
 @pytest.fixture
 async def house(store: Store, settings: Settings) -> FastAPI:
-    return tender_house(store, settings)
+    return create_app(store, settings)
 
 
 async def test_a_question_is_asked_grouped_and_answered_over_http(

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from sqlalchemy import select, text
 
 from kernel.access import Actor, Role
@@ -34,11 +34,10 @@ from tests.newcomers import (
 )
 from tests.soft_authenticator import SoftAuthenticator
 from tests.tenders import a_player
-from web import problems, request_scope, same_origin
+from web.app import create_app
 from web.call_limit import CallLimit
 from web.client import Client, Problem
 from web.request_scope import COOKIE
-from web.routes import sign_in_gate
 from web.routes.sign_in_gate import own_path
 
 DSSE = {"Content-Type": "application/vnd.dsse+json"}
@@ -48,14 +47,7 @@ HTML = {"Accept": "text/html"}
 
 @pytest.fixture
 async def gate(store: Store, settings: Settings) -> FastAPI:
-    """The gate alone, guarded as in the whole house."""
-    app = FastAPI(dependencies=[Depends(request_scope.known_parameters)])
-    app.state.store, app.state.settings = store, settings
-    app.include_router(sign_in_gate.router)
-    problems.answer_with_problems(app)
-    request_scope.limit_bodies(app)
-    same_origin.guard(app, settings)
-    return app
+    return create_app(store, settings)
 
 
 @pytest.fixture

@@ -11,13 +11,10 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from fastapi import Depends, FastAPI
-from fastapi.staticfiles import StaticFiles
 from playwright.async_api import Browser, Page, expect
 from sqlalchemy import select
 from sqlmodel import col
 
-import web
 from kernel.access import Actor, Role
 from kernel.crypto.signing import PrivateKey
 from kernel.settings import Settings
@@ -37,8 +34,7 @@ from tests.web.browser import (
     open_page,
     tab_to,
 )
-from web import frame, problems, request_scope, same_origin, security_headers, visitor_choices
-from web.routes import sign_in_gate
+from web.app import create_app
 
 __all__ = ["chromium"]
 NO_CLOCK = "status of 404"
@@ -65,17 +61,7 @@ async def gate(store: Store, settings: Settings) -> AsyncIterator[Gate]:
     address = f"http://localhost:{listening.getsockname()[1]}"
     settings = settings.model_copy(update={"origin": address})
     store = replace(store, settings=settings)
-    app = FastAPI(dependencies=[Depends(request_scope.known_parameters)])
-    app.state.store, app.state.settings = store, settings
-    app.include_router(sign_in_gate.router)
-    static = Path(web.__file__).parent / "static"
-    app.mount("/static", StaticFiles(directory=static), name="static")
-    problems.answer_with_problems(app)
-    frame.put_around(app)
-    visitor_choices.offer(app)
-    request_scope.limit_bodies(app)
-    same_origin.guard(app, settings)
-    security_headers.guard(app)
+    app = create_app(store, settings)
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
     )

@@ -24,16 +24,17 @@ from tests.awards import a_sheet, a_zip, handed_over, objection_statement, recor
 from tests.opened_lots import a_hall, an_entry, everything_opened, released, window_ended
 from tests.sealed_bids import Tender, a_bidder
 from tests.tenders import NOW, a_cast, a_draft, a_plan, a_player, a_project, published
-from tests.web.award_house import award_house, open_award_house
+from tests.web.award_house import open_award_house
 from tests.web.browser import assert_holds_everywhere, chromium
 from tests.web.careless_senders import SIGNED_FOR_ONE_SUPPLIER, CarelessSenders
-from tests.web.tender_house import client_of, page, signed_in, tender_house
+from tests.web.tender_house import client_of, page, signed_in
 from trading import awarding, objecting
 from trading.cataloguing import CatalogueFacts
 from trading.rules.notice_contents import WorkKind
 from trading.rules.procedures import Procedure
 from trading.rules.procurement_methods import MethodGround
 from trading.sound_agreements import agreement_faults
+from web.app import create_app
 from web.client import Problem
 
 __all__ = ["chromium"]
@@ -91,7 +92,7 @@ async def test_a_price_is_agreed_with_the_only_supplier_and_awarded_to_it(
         plan=a_plan(publicity_days=0),
     )
     supplier, other = await a_bidder(store), await a_bidder(store)
-    lot, desks = f"/api/v1/lots/{lot_id}", tender_house(store, settings)
+    lot, desks = f"/api/v1/lots/{lot_id}", create_app(store, settings)
     agency = await client_of(desks, cast.agency)
     assert (await agency.get(f"{lot}/sole-supplier"))["sole_supplier"] is None
     with pytest.raises(Problem) as unknown:
@@ -133,7 +134,7 @@ async def test_a_price_is_agreed_with_the_only_supplier_and_awarded_to_it(
         await a_player(store, Role.AGENCY, party=cast.agency.party),
         await a_player(store, Role.TENDEREE, party=cast.tenderee.party),
     ]
-    house = award_house(store, settings)
+    house = create_app(store, settings)
     for who in (other, cast.supervisor):
         with pytest.raises(Problem) as hidden:
             await (await client_of(house, who)).get(f"{lot}/price-agreement")

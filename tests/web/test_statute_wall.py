@@ -17,12 +17,12 @@ from kernel.statute import Article, Provenance, Severity
 from kernel.store.transaction import Store
 from tests.tenders import a_cast
 from tests.web.browser import assert_holds_everywhere, chromium, open_page, served
-from tests.web.tender_house import client_of, page, tender_house
+from tests.web.tender_house import client_of, page
 from trading.rules.procedures import PROCEDURE_NAMES, Procedure, Switches, switches_of
 from trading.rules.rule_book import RULE_BOOK
+from web.app import create_app
 from web.client import Problem
 from web.command_line import main
-from web.routes import statute_wall
 from web.routes.statute_wall import CHAPTERS, rules_told, value_told
 
 __all__ = ["chromium"]
@@ -32,8 +32,7 @@ MEMBERS = {"id", "article", "regime", "severity", "provenance", "from", "to", "t
 
 @pytest.fixture
 async def house(store: Store, settings: Settings) -> FastAPI:
-    app = tender_house(store, settings)
-    app.include_router(statute_wall.router)
+    app = create_app(store, settings)
     return app
 
 
@@ -123,8 +122,7 @@ async def test_the_catalogue_is_shown_and_a_regions_own_lines_judge_its_projects
     cast = await a_cast(store)
     codes = []
     for told in (settings, settings.model_copy(update={"catalogue": own})):
-        house = tender_house(replace(store, settings=told), told)
-        house.include_router(statute_wall.router)
+        house = create_app(replace(store, settings=told), told)
         client = await client_of(house)
         lines = (await client.get("/api/v1/catalogue"))["lines"]
         codes.append([one["code"] for one in lines])

@@ -17,7 +17,7 @@ from tests.awards import Evaluated, candidates_published, objected
 from tests.opened_lots import a_hall, an_entry, released, window_ended
 from tests.sealed_bids import Tender
 from tests.tenders import a_player
-from tests.web.award_house import award_house, open_award_house
+from tests.web.award_house import open_award_house
 from tests.web.browser import (
     assert_axe_clean,
     assert_no_overflow,
@@ -26,6 +26,7 @@ from tests.web.browser import (
 )
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page, signed_in
+from web.app import create_app
 
 __all__ = ["chromium"]
 
@@ -35,7 +36,7 @@ Tick = Callable[[], Awaitable[None]]
 
 @pytest.fixture
 async def house(store: Store, settings: Settings) -> FastAPI:
-    return award_house(store, settings)
+    return create_app(store, settings)
 
 
 async def test_before_the_close_a_supervisor_sees_no_more_than_the_public(

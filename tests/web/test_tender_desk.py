@@ -49,13 +49,13 @@ from tests.web.tender_house import (
     page,
     signed_in,
     submitted,
-    tender_house,
     token_of,
 )
 from tests.web.whole_house import forms_of
 from trading import due_lots
 from trading.rules.procedures import OFFERED, Procedure
 from trading.tables import LotRow
+from web.app import create_app
 from web.client import Client, Problem
 
 __all__ = ["chromium"]
@@ -68,7 +68,7 @@ async def cast(store: Store) -> Cast:
 
 @pytest.fixture
 async def house(store: Store, settings: Settings) -> FastAPI:
-    return tender_house(store, settings)
+    return create_app(store, settings)
 
 
 def a_lot(**changes: Any) -> dict[str, Any]:
