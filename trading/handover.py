@@ -476,7 +476,7 @@ async def library_of_bids(tx: Transaction, lot_id: LotId) -> dict[BidId, tuple[E
 
     return {
         BidId(row.bid_id): tuple(
-            _referred(one, found.get((PartyId(row.bidder_id), one)), on=on)
+            entry_referred(one, found.get((PartyId(row.bidder_id), one)), on=on)
             for one in told[PartyId(row.bidder_id)]
         )
         for row in rows
@@ -716,6 +716,15 @@ async def switches_for(tx: Transaction, lot: LotRow) -> Switches:
     return await switches_then(tx, lot)
 
 
+def entry_referred(
+    reference: str, seen: EntrySeen | None, *, on: date, applied: bool = False
+) -> EntryReferred:
+    """What a bid or an application for prequalification refers to, and what is doubtful in it."""
+    found = None if seen is None else (seen.state, seen.entry)
+    cautions = reference_cautions(found, on=on, applied=applied)
+    return EntryReferred(reference, seen, tuple(cautions))
+
+
 # ── what the acts above are made of ───────────────────────────────────────────────────────────
 
 
@@ -770,11 +779,6 @@ def _price_of(row: OpenedBidRow, talks: TalkFile | None) -> Decimal:
     """The price that stands: after talks the last one, else the one that was opened."""
     last = None if talks is None else talks.last_price(row.bidder_id)
     return last or row.price or Decimal(0)
-
-
-def _referred(reference: str, seen: EntrySeen | None, *, on: date) -> EntryReferred:
-    found = None if seen is None else (seen.state, seen.entry)
-    return EntryReferred(reference, seen, tuple(reference_cautions(found, on=on)))
 
 
 async def _bidders_shown(tx: Transaction, lot: LotRow) -> list[tuple[BidId, BidderAtLot]]:

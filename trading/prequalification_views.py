@@ -6,6 +6,7 @@ everybody sees who passed once the bids lie open, and nobody before (招标投�
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ from sqlmodel import col
 
 from kernel.access import Role, by
 from kernel.crypto import sealing
-from kernel.crypto.digests import strict_json, unb64u
+from kernel.crypto.digests import Malformed, strict_json, unb64u
 from kernel.crypto.signing import Envelope
 from kernel.errors import BrokenSeal, NotFound, Refused, TooMuch
 from kernel.identifiers import LotId, PartyId
@@ -28,8 +29,10 @@ from kernel.store.parties import organisation_names
 from kernel.store.transaction import Transaction
 from kernel.store.transparency_log import receipt_of
 from kernel.working_days import beijing_day
-from trading import lots
+from trading import library_views, lots
 from trading.events import ApplicationsRead
+from trading.handover import EntryReferred, entry_referred
+from trading.library import own_drawer
 from trading.prequalification_rounds import (
     addenda_of,
     newest_round,
@@ -42,6 +45,7 @@ from trading.rules.consortium_agreement import BidderAtLot, consortia_accepted, 
 from trading.rules.lot_lifecycle import LotState, was_opened
 from trading.rules.prequalification import Phase, stage_refusals
 from trading.rules.procedures import Procedure, switches_of
+from trading.rules.sheet_fields import references_in
 from trading.sealed_archives import from_archive, list_files, read_file
 from trading.tables import (
     ApplicationReleaseRow,
@@ -55,6 +59,9 @@ from trading.tables import (
 )
 
 LIST_MAX: Final = 200
+REFERENCES_MAX: Final = 200
+MANIFEST: Final = "manifest.json"
+MANIFEST_MAX: Final = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +164,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """An opened application before its reviewers; `findings` are about its consortium."""
+    """An opened application before its reviewers; `findings` are about its consortium.
+
+    `library` is what it refers to in its applicant's library, as it stood when applications were
+    due.
+    """
 
     application_id: UUID
     party_id: PartyId
@@ -167,6 +178,7 @@ class Applicant:
     unreadable: bool
     members: tuple[Mapping[str, Any], ...]
     findings: tuple[Refusal, ...]
+    library: tuple[EntryReferred, ...]
     passed: bool | None
     reasons: tuple[Mapping[str, Any], ...]
 
@@ -269,6 +281,7 @@ async def applicants(tx: Transaction, lot_id: UUID) -> tuple[Applicant, ...]:
     accepted = consortia_accepted(said["words"].get("consortium", ""))
     opened = await opened_applications(tx, found)
     bidders = [await applicant_in(tx, lot, found, one) for one in opened]
+    library = await _library(tx, found, opened)
 
     if opened:
         tx.record(ApplicationsRead(lot.id, round=found.round))
@@ -297,6 +310,7 @@ async def applicants(tx: Transaction, lot_id: UUID) -> tuple[Applicant, ...]:
                         regime=switches.regime,
                     )
                 ),
+                library[bidder.party_id],
                 None if judged is None else judged.passed,
                 () if judged is None else tuple(judged.reasons),
             )
@@ -305,18 +319,28 @@ async def applicants(tx: Transaction, lot_id: UUID) -> tuple[Applicant, ...]:
 
 
 @by(Role.TENDEREE, Role.AGENCY)
+async def application_library_file(
+    tx: Transaction, lot_id: UUID, application_id: UUID, reference: str
+) -> tuple[str, bytes]:
+    """The scanned paper of an entry that an opened application refers to: its name and bytes."""
+    lot, found, application = await _opened_one(tx, lot_id, application_id)
+    library = await _library(tx, found, [application])
+    for one in library[PartyId(application.applicant_id)]:
+        if one.reference == reference and one.seen is not None:
+            tx.record(
+                ApplicationsRead(
+                    lot.id, round=found.round, application_id=application_id, file=reference
+                )
+            )
+            drawer = own_drawer(tx.documents, one.seen.party_id)
+            return one.seen.file_name, await drawer.read(one.seen.file_digest)
+    raise NotFound("the application refers to no such entry")
+
+
+@by(Role.TENDEREE, Role.AGENCY)
 async def application_file(tx: Transaction, lot_id: UUID, application_id: UUID, name: str) -> bytes:
     """One file of an opened application, for those who review it; each look is recorded."""
-    lot, _ = await lots.owned(tx, lot_id)
-    found = await newest_round(tx.session, lot.id)
-    if found is None:
-        raise NotFound("no prequalification of this lot")
-    await _require_over(tx, found)
-    for one in await opened_applications(tx, found):
-        if one.id == application_id:
-            break
-    else:
-        raise NotFound("no such opened application")
+    lot, found, one = await _opened_one(tx, lot_id, application_id)
     secrets = {sealing.BIDDER: (await releases(tx.session, found))[one.id]}
 
     content = await from_archive(
@@ -334,6 +358,52 @@ async def _found(tx: Transaction, lot_id: UUID) -> tuple[LotRow, ProjectRow, Pre
     if lot is None or found is None:
         raise NotFound("no such prequalification")
     return lot, await tx.session.get_one(ProjectRow, lot.project_id), found
+
+
+async def _opened_one(
+    tx: Transaction, lot_id: UUID, application_id: UUID
+) -> tuple[LotRow, PrequalificationRow, ApplicationRow]:
+    """One opened application of an own lot; `Refused` before the release window is over."""
+    lot, _ = await lots.owned(tx, lot_id)
+    found = await newest_round(tx.session, lot.id)
+    if found is None:
+        raise NotFound("no prequalification of this lot")
+    await _require_over(tx, found)
+    for one in await opened_applications(tx, found):
+        if one.id == application_id:
+            return lot, found, one
+    raise NotFound("no such opened application")
+
+
+async def _library(
+    tx: Transaction, found: PrequalificationRow, opened: Sequence[ApplicationRow]
+) -> dict[PartyId, tuple[EntryReferred, ...]]:
+    """What each of these opened applications refers to in its applicant's library."""
+    given = await releases(tx.session, found)
+    told: dict[PartyId, tuple[str, ...]] = {}
+    for one in opened:
+        secrets = {sealing.BIDDER: given[one.id]}
+        try:
+            manifest = await from_archive(tx.documents, archive_of(one), secrets, _manifest)
+        except (BrokenSeal, Malformed, NotFound, TooMuch):
+            manifest = {}
+        told[PartyId(one.applicant_id)] = references_in(manifest)[:REFERENCES_MAX]
+    on = beijing_day((await times_of(tx.session, found)).applications_due_at)
+    seen = await library_views.entries_referred(tx, told, on=on)
+    return {
+        party: tuple(
+            entry_referred(one, seen.get((party, one)), on=on, applied=True) for one in references
+        )
+        for party, references in told.items()
+    }
+
+
+def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
+    """What the program that sealed an archive says of it."""
+    if MANIFEST in archive.namelist() and archive.getinfo(MANIFEST).file_size > MANIFEST_MAX:
+        raise TooMuch("the manifest is too large")
+    told = strict_json(read_file(archive, MANIFEST), MANIFEST_MAX)
+    return told if isinstance(told, dict) else {}
 
 
 async def _require_over(tx: Transaction, found: PrequalificationRow) -> None:

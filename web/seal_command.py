@@ -21,6 +21,7 @@ from kernel.clock import machine_clock
 from kernel.crypto.digests import unb64u
 from kernel.crypto.signing import PrivateKey
 from kernel.errors import BrokenSeal
+from trading.rules.sheet_fields import LIBRARY
 from web.client import Client, Problem, Unreachable
 from web.exit_codes import MISSING, NETWORK, USAGE, code_of_answer
 from web.sealing_applications import (
@@ -30,7 +31,15 @@ from web.sealing_applications import (
     read_application_package,
     seal_application,
 )
-from web.sealing_bids import Bidder, LotPackage, NotSealable, SealedBid, deliver, read_package
+from web.sealing_bids import (
+    Bidder,
+    LotPackage,
+    NotSealable,
+    SealedBid,
+    deliver,
+    library_references,
+    read_package,
+)
 from web.sealing_bids import Progress as Hears
 from web.sealing_bids import seal_bid as sealed_by
 from web.sealing_bids import withdraw as withdrawn_by
@@ -81,6 +90,12 @@ def seal(
         Path | None,
         typer.Option("--agreement", help="The agreement that all members of a consortium signed."),
     ] = None,
+    library: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--library", help="A reference to your library's entry; may be given several times."
+        ),
+    ] = None,
     submit_to: Annotated[
         str,
         typer.Option(
@@ -117,7 +132,9 @@ def seal(
     try:
         who = Bidder(bidder, PrivateKey.from_pem(key.read_bytes()))
         if package is not None:
-            terms = _Terms(sheet, escrow, opening_key, seq, replaces, agreement)
+            terms = _Terms(
+                sheet, escrow, opening_key, seq, replaces, agreement, tuple(library or ())
+            )
             data = package.read_bytes()
             told |= _prepared(data, who, files or [], out, terms, withdraw, submit_to)
         if submit_to and not withdraw:
@@ -148,6 +165,7 @@ class _Terms:
     seq: int
     replaces: str
     agreement: Path | None
+    library: tuple[str, ...]
 
 
 def _prepared(
@@ -180,6 +198,9 @@ def _sealed(
     values = json.loads(terms.sheet.read_text())
     if not isinstance(values, dict):
         raise NotSealable("the opening sheet is a JSON object")
+    if terms.library:
+        stated = str(values.get(LIBRARY, "")).split()
+        values[LIBRARY] = library_references([*stated, *terms.library])
     with _bars() as hear:
         return sealed_by(
             package,
@@ -221,6 +242,7 @@ def _applied(
             opening_key=_public(terms.opening_key),
             seq=terms.seq,
             agreement=terms.agreement,
+            library=terms.library,
             progress=hear,
         )
     due = package.applications_due_at.isoformat()

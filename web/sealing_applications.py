@@ -44,6 +44,7 @@ from web.sealing_bids import (
     Progress,
     SealedEnvelope,
     bid_files,
+    library_references,
     seal_envelope,
     send_envelope,
     told_of,
@@ -129,9 +130,11 @@ def seal_application(
     opening_key: bytes | None = None,
     seq: int = 1,
     agreement: Path | None = None,
+    library: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> SealedApplication:
     """Seal an application into a new folder, and sign the statement that submits it."""
+    references = library_references(library)
     listed = with_agreement(package, bidder, bid_files(files, progress=progress), agreement)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if any(folder.iterdir()):
@@ -141,7 +144,7 @@ def seal_application(
         write_private(folder / "opening-key.pem", made.to_pem())
         opening_key = made.public_bytes
     with tempfile.TemporaryFile(dir=folder) as bundle:
-        write_bundle(listed, cast(BinaryIO, bundle))
+        write_bundle(listed, cast(BinaryIO, bundle), library=references)
         size = bundle.seek(0, os.SEEK_END)
         bundle.seek(0)
         envelope, entry = seal_envelope(

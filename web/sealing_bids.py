@@ -23,7 +23,7 @@ import stat
 import tempfile
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -52,7 +52,7 @@ from kernel.store.parties import payload_type, read_statement
 from trading.rules.consortium_agreement import AGREEMENT_MAX, agreement_in
 from trading.rules.consortium_agreement import FILE as AGREEMENT
 from trading.rules.opening_policy import policy_keys
-from trading.rules.sheet_fields import sheet_faults
+from trading.rules.sheet_fields import REFERENCE, sheet_faults
 from web.client import Client
 
 PACKAGE_MAX: Final = 4 << 20
@@ -331,14 +331,28 @@ def agreement_faults(package: SealingFor, bidder: Bidder, raw: bytes) -> list[st
     return faults
 
 
-def write_bundle(files: Sequence[BidFile], sink: BinaryIO) -> None:
+def library_references(references: Iterable[str]) -> str:
+    """References to one's own library as a bid or an application states them, each once.
+
+    `NotSealable` where one is none: nobody could say so before the opening.
+    """
+    told = list(dict.fromkeys(references))
+    wrong = [one for one in told if not REFERENCE.fullmatch(one)]
+    if wrong:
+        raise NotSealable(f"不是信息库引用号：{'、'.join(wrong)}")
+    return " ".join(told)
+
+
+def write_bundle(files: Sequence[BidFile], sink: BinaryIO, *, library: str = "") -> None:
     """The ZIP file of a bid: the manifest first, then the files, all stored as they are.
 
-    `NotSealable` where a file is not any more what it was when it was listed.
+    `library` is what an application refers to; a bid says that in its sheet. `NotSealable` where a
+    file is not any more what it was when it was listed.
     """
     manifest = {
         "v": "ebid-manifest/1",
         "files": [{"name": one.name, "size": one.size, "sha256": one.sha256} for one in files],
+        **({"library": library} if library else {}),
     }
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as bundle:
         bundle.writestr(_member("manifest.json"), canonical(manifest))

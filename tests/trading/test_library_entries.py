@@ -1,5 +1,5 @@
 """What may be entered in a library and used: Electronic Bidding Measures 14; Bidding Regulation
-51.
+18, 51.
 """
 
 from __future__ import annotations
@@ -143,6 +143,11 @@ def test_a_licence_counts_on_the_days_of_its_term_and_no_others() -> None:
     assert (early.code, late.code) == ("licence_ahead", "licence_expired")
     (unknown,) = reference_cautions(None, on=TODAY)
     assert unknown.code == "entry_unknown"
+    (applied,) = reference_cautions(None, on=TODAY, applied=True)
+    assert (applied.code, str(applied.article)) == (
+        "entry_unknown",
+        "《中华人民共和国招标投标法实施条例》第18条",
+    )
     assert use_refusals(verified, PERFORMANCE, on=TODAY + 9999 * DAY) == []
 
 

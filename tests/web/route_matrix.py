@@ -591,6 +591,7 @@ ROUTES: dict[str, Line] = {
     ),
     "GET /api/v1/lots/{lot_id}/applications": Allowed(*OWNERS),
     "GET /api/v1/lots/{lot_id}/applications/{application_id}/file": Allowed(*OWNERS),
+    "GET /api/v1/lots/{lot_id}/applications/{application_id}/library/{reference}": Allowed(*OWNERS),
     "POST /api/v1/lots/{lot_id}/prequalification/review": Allowed(
         *OWNERS, statement="prequalification-review"
     ),

@@ -45,6 +45,7 @@ from trading.reception import Reception
 from web import sealing_bids
 from web.client import Client, Problem
 from web.command_line import main
+from web.exit_codes import USAGE
 from web.sealing_bids import Bidder, NotSealable, deliver, read_package, seal_bid
 
 DSSE = "application/vnd.dsse+json"
@@ -505,6 +506,27 @@ def test_the_command_seals_what_it_is_given_and_says_what_it_needs(tmp_path: Pat
     assert runner.invoke(app, asked).exit_code == 2
 
 
+def stated_in(folder: Path, passphrase: str) -> dict[str, Any]:
+    """What the sealed sheet in a folder says, opened by its recovery file."""
+    described = json.loads((folder / "sealed.json").read_text())
+    entries = sealing.read_recovery((folder / "recovery.json").read_bytes(), passphrase=passphrase)
+    place, sheet = next(
+        (place, one)
+        for place, one in enumerate(described["envelopes"])
+        if one["envelope"] == "sheet"
+    )
+    secrets = entries[place].secrets
+    assert secrets.officials is not None
+    container = (folder / sheet["file"]).read_bytes()
+    key = sealing.file_key(
+        sealing.parse_header(container),
+        {"bidder": secrets.bidder, "officials": secrets.officials},
+    )
+    stated = strict_json(sealing.open_sheet(container, key))
+    assert isinstance(stated, dict)
+    return stated
+
+
 async def test_a_bid_is_sealed_sent_replaced_and_withdrawn_from_the_command_line(
     store: Store,
     settings: Settings,
@@ -538,8 +560,12 @@ async def test_a_bid_is_sealed_sent_replaced_and_withdrawn_from_the_command_line
         withdrawing += ["--out", str(tmp_path / "withdrawn")]
         assert (await typed(*withdrawing))[0] == 5
         first = [str(package), files, "--sheet", str(sheet), "--out", str(tmp_path / "first")]
-        code, sent = await typed(*first, "--submit-to", address)
+        assert (await typed(*first, "--library", "none"))[0] == USAGE
+        references = "Abcdefghijklmn-_", "0000000000000000"
+        asked = [word for one in references for word in ("--library", one)]
+        code, sent = await typed(*first, *asked, "--submit-to", address)
         assert (code, "receipt" in sent) == (0, True), sent
+        assert stated_in(tmp_path / "first", sent["passphrase"])["library"] == " ".join(references)
         client = await client_of(house, bidder)
         path = f"/api/v1/lots/{tender.lot_id}/bids/mine"
         state = (await client.get(path))["next"]

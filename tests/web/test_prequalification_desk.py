@@ -20,6 +20,7 @@ from kernel.crypto.signing import Envelope, PrivateKey
 from kernel.identifiers import LotId
 from kernel.settings import Settings
 from kernel.store.transaction import Store, transaction
+from tests.libraries import PAPER, a_verified_licence
 from tests.prequalifications import (
     CONDITIONS,
     RELEASED,
@@ -37,8 +38,10 @@ from tests.tenders import Player, a_draft, signed_papers
 from tests.web.bid_house import bid_house
 from tests.web.browser import assert_holds_everywhere, chromium, open_page
 from tests.web.careless_senders import BEFORE_THE_BIDS, CarelessSenders
+from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, open_tender_house, page, signed_in, token_of
 from trading import tendering
+from trading.library_views import reference_of
 from web.client import Problem
 from web.command_line import main
 from web.exit_codes import USAGE
@@ -107,12 +110,15 @@ async def test_from_the_call_to_a_bid_by_one_who_passed_and_none_by_one_who_did_
 
     files = tmp_path / "申请文件.pdf"
     files.write_bytes(b"%PDF-1.7 application")
+    licence = await a_verified_licence(store, who, called.cast.staff)
+    reference, unknown = reference_of(licence.digest), "0000000000000000"
     sealed = seal_application(
         package,
         Bidder(str(who.party), who.key),
         files=[files],
         folder=tmp_path / "application",
         now=datetime(2026, 3, 5, tzinfo=UTC),
+        library=[reference, unknown, reference],
     )
     done = await deliver_application(applicant, sealed.folder)
     assert await deliver_application(applicant, sealed.folder) == done
@@ -143,6 +149,15 @@ async def test_from_the_call_to_a_bid_by_one_who_passed_and_none_by_one_who_did_
         f"{path}/applications/{own['application']}/file", name="申请文件.pdf"
     )
     assert content == b"%PDF-1.7 application"
+    referred = [(one["reference"], [c["code"] for c in one["cautions"]]) for one in own["library"]]
+    assert referred == [(reference, []), (unknown, ["entry_unknown"])]
+    papers_of = f"{path}/applications/{own['application']}/library"
+    assert await agency.read(f"{papers_of}/{reference}") == PAPER
+    with pytest.raises(Problem):
+        await agency.read(f"{papers_of}/{unknown}")
+    html = await page(house, f"/desk/lots/{lot}/prequalification", called.cast.agency)
+    assert "已核验，申请截止日有效" in html
+    assert faults_of(tree_of(html)) == []
     told = await agency.post_statement(
         f"{path}/prequalification/review",
         "prequalification-review",
@@ -262,7 +277,7 @@ async def test_what_the_lot_asks_of_consortia_is_heeded_before_anything_is_seale
         [
             *("seal", str(tmp_path / "package.json"), str(files), "--bidder", str(pair[0].party)),
             *("--key", str(keys), "--out", str(tmp_path / "by-command"), "--seq", "2"),
-            *("--agreement", str(agreement), "--json"),
+            *("--agreement", str(agreement), "--library", "Abcdefghijklmn-_", "--json"),
         ],
     )
     assert answer.exit_code == 0, answer.output

@@ -211,15 +211,25 @@ def use_refusals(state: EntryState, entry: LibraryEntry, *, on: date) -> list[Re
     return []
 
 
-@under(BIDDING_REGULATION[51, 3], E_BIDDING_MEASURES[14], rule="PL-07", severity=Severity.WARN)
-def reference_cautions(found: tuple[EntryState, LibraryEntry] | None, *, on: date) -> list[Caution]:
+@under(
+    BIDDING_REGULATION[18],
+    BIDDING_REGULATION[51, 3],
+    E_BIDDING_MEASURES[14],
+    rule="PL-07",
+    severity=Severity.WARN,
+)
+def reference_cautions(
+    found: tuple[EntryState, LibraryEntry] | None, *, on: date, applied: bool = False
+) -> list[Caution]:
     """What a committee should know of an entry that a bid refers to; it decides by itself.
 
-    `on` is the day on which the bids were due.
+    `on` is the day on which the bids were due; `applied` says that it is no bid but an application
+    for prequalification.
     """
-    article = BIDDING_REGULATION[51, 3]
+    article = BIDDING_REGULATION[18] if applied else BIDDING_REGULATION[51, 3]
     if found is None:
-        return [Caution("entry_unknown", article, "投标人的信息库中没有此项信息")]
+        whose = "申请人" if applied else "投标人"
+        return [Caution("entry_unknown", article, f"{whose}的信息库中没有此项信息")]
     state, entry = found
     return [Caution(one.code, article, one.reason) for one in use_refusals(state, entry, on=on)]
 

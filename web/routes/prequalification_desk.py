@@ -15,6 +15,7 @@ from kernel.crypto.digests import b64, b64u, instant_text
 from kernel.errors import NotFound
 from trading import notice_board, prequalification_views, prequalifying
 from trading.prequalification_views import AddendumTold, Applicant, Line, OwnApplication, Seen
+from trading.rules.library_entries import KIND_NAMES
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.prequalification import PHASE_NAMES, Phase
 from web.pages import render
@@ -137,6 +138,17 @@ async def get_application_file(
     return _attachment(content, name.rsplit("/", maxsplit=1)[-1])
 
 
+@router.get("/api/v1/lots/{lot_id}/applications/{application_id}/library/{reference}")
+async def get_application_library_file(
+    tx: Act, lot_id: UUID, application_id: UUID, reference: str
+) -> Response:
+    """The scanned paper of an entry that an opened application refers to, as an attachment."""
+    name, content = await prequalification_views.application_library_file(
+        tx, lot_id, application_id, reference
+    )
+    return _attachment(content, name)
+
+
 @router.post("/api/v1/lots/{lot_id}/prequalification/review", status_code=201)
 async def review(tx: Act, lot_id: UUID, raw: Signed) -> dict[str, Any]:
     """Judge every opened application by the published conditions; each applicant is told."""
@@ -195,6 +207,7 @@ async def desk_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
         found=found,
         phases=Phase,
         amending=amending,
+        kinds={str(kind): words for kind, words in KIND_NAMES.items()},
         paper=await prequalifying.notice_paper(tx, lot_id) if calling else None,
         applicants=await prequalification_views.applicants(tx, lot_id) if reviewing else (),
         now=tx.now,
@@ -305,6 +318,7 @@ def _applicant_told(one: Applicant) -> dict[str, Any]:
         "unreadable": one.unreadable,
         "members": [dict(member) for member in one.members],
         "findings": [finding.as_json() for finding in one.findings],
+        "library": [entry.plain() for entry in one.library],
         "passed": one.passed,
         "reasons": [dict(reason) for reason in one.reasons],
     }
