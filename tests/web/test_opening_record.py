@@ -474,6 +474,7 @@ def closed_again(bid: dict[str, Any], outcome: str, reason: str) -> None:
     bid["article"] = "《电子招标投标办法》第31条"
     bid["sheet"].pop("secrets", None)
     bid["bid"].pop("secret_digests", None)
+    bid.pop("members", None)
 
 
 def revoked_as_absent(record: dict[str, Any], names: list[str]) -> None:
