@@ -4,6 +4,8 @@ A package holds every signed paper and every document of a lot that has ended, a
 of each entry about it that its reader may know. It needs no platform to be read: each file is
 committed to by an entry that stands in the log, or by a file that is, and what nothing commits to
 is not in it. Bids are named by their digests; they are too large and too secret to be handed out.
+Where each bid security stands follows from payments and bids, and no paper says it; so the sealed
+manifest does, as those saw it who took the package.
 """
 
 from __future__ import annotations
@@ -23,11 +25,12 @@ from sqlmodel import col
 from kernel.access import Role, by
 from kernel.crypto.archive_commitments import STATEMENT, committed_files
 from kernel.crypto.archive_seal import ArchiveSeal
-from kernel.crypto.digests import b64u, canonical, instant_text, sha256
+from kernel.crypto.digests import b64u, canonical, instant_text, sha256, unb64u
 from kernel.crypto.signing import Envelope
 from kernel.errors import NotFound, Outrun, Refused, TooMuch
 from kernel.events import Audience
 from kernel.identifiers import LotId
+from kernel.money import yuan_text
 from kernel.statute import Regime
 from kernel.store import founding
 from kernel.store.journal import Entry, read_view
@@ -40,6 +43,7 @@ from kernel.store.views import room
 from kernel.working_days import beijing_day
 from trading import holding, lots
 from trading.counted_bids import counted_bids
+from trading.deposit_views import lot_securities
 from trading.events import ArchiveTaken
 from trading.handover import switches_for
 from trading.holding import HoldTold
@@ -53,6 +57,7 @@ from trading.rules.record_keeping import (
     kept_until,
     term_of,
 )
+from trading.security_facts import is_shown
 from trading.tables import (
     AwardReportRow,
     AwardRow,
@@ -69,7 +74,13 @@ from trading.tables import (
     OpeningPolicyRow,
     OpeningRow,
     PerformanceReportRow,
+    PrequalificationAddendumRow,
+    PrequalificationReviewRow,
+    PrequalificationRow,
+    PriceSignatureRow,
     ProjectRow,
+    SecurityAccountRow,
+    SecurityForfeitureRow,
     SettlementRow,
     TakenReportRow,
     TenderDocumentRow,
@@ -232,6 +243,7 @@ async def archive_package(tx: Transaction, lot_id: LotId) -> Package:
                 for path, one in numbered.items()
             ],
             "bids": await _bids(tx, lot, switches.regime, ended_on),
+            "securities": await _securities(tx, lot),
             "log": signer.vkey,
             "witnesses": list(witnesses),
             "quorum": quorum,
@@ -282,6 +294,8 @@ async def ended_on_day(tx: Transaction, lot: LotRow) -> date | None:
         .order_by(col(NoticeRow.number).desc())
         .limit(1)
     )
+    if LotState(lot.state) is LotState.CANCELLED and ended_at is not None:
+        return beijing_day(ended_at)
     due = [one for one in (ended_at, lot.bids_due_at) if one is not None]
     return beijing_day(max(due)) if due else None
 
@@ -324,22 +338,73 @@ async def _papers(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
         if one.record_statement is not None:
             found.append(("opening/record.dsse", one.record_statement))
     found += await _reports(tx, lot)
+    found += await _called_for(tx, lot)
     if not was_closed(lot.path):
         # Who objects or complains means to bid, which nobody may ever learn of such a lot.
         return found
     if tx.actor.role is not Role.CENTRE_STAFF:
-        for one in await _rows(tx, ObjectionRow, lot.id):
-            found.append((f"objections/{one.id}/objection.dsse", one.statement))
-            answer = await tx.session.get(ObjectionAnswerRow, one.id)
-            if answer is not None:
-                found.append((f"objections/{one.id}/answer.dsse", answer.statement))
+        found += await _of_those_concerned(tx, lot)
     if tx.actor.role is Role.SUPERVISOR:
-        for one in await _rows(tx, ComplaintRow, lot.id):
-            found.append((f"complaints/{one.id}/complaint.dsse", one.statement))
-            decided = await tx.session.get(ComplaintDecisionRow, one.id)
-            if decided is not None:
-                found.append((f"complaints/{one.id}/decision.dsse", decided.statement))
+        found += await _complaints(tx, lot)
+        found += await _kept_securities(tx, lot)
     return found
+
+
+async def _of_those_concerned(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
+    """What bidders and reviewers signed, which is none of the centre's business."""
+    found = []
+    for one in await _rows(tx, ObjectionRow, lot.id):
+        found.append((f"objections/{one.id}/objection.dsse", one.statement))
+        answer = await tx.session.get(ObjectionAnswerRow, one.id)
+        if answer is not None:
+            found.append((f"objections/{one.id}/answer.dsse", answer.statement))
+    for one in await _rows(tx, PrequalificationReviewRow, lot.id):
+        found.append((f"prequalification/{one.round}/review.dsse", one.statement))
+    for number, one in enumerate(await _rows(tx, PriceSignatureRow, lot.id), 1):
+        found.append((f"agreement/{one.number}/signature-{number}.dsse", one.statement))
+    return found
+
+
+async def _complaints(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
+    found = []
+    for one in await _rows(tx, ComplaintRow, lot.id):
+        found.append((f"complaints/{one.id}/complaint.dsse", one.statement))
+        decided = await tx.session.get(ComplaintDecisionRow, one.id)
+        if decided is not None:
+            found.append((f"complaints/{one.id}/decision.dsse", decided.statement))
+    return found
+
+
+async def _called_for(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
+    """The rounds of a prequalification: each notice and addendum, and the documents they name."""
+    found, files = [], list[tuple[int, dict[str, Any]]]()
+    for one in await _rows(tx, PrequalificationRow, lot.id):
+        found.append((f"prequalification/{one.round}/notice.dsse", one.statement))
+        files += [(one.round, file) for file in one.documents]
+    for one in await _rows(tx, PrequalificationAddendumRow, lot.id):
+        found.append((f"prequalification/{one.round}/addendum-{one.number}.dsse", one.statement))
+        files += [(one.round, file) for file in one.documents]
+    for round, file in files:
+        content = await tx.documents.read(unb64u(file["sha256"], 32))
+        found.append((f"prequalification/{round}/documents/{file['name']}", content))
+    return found
+
+
+async def _kept_securities(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
+    """The decisions to keep a security, which supervisors alone hear of."""
+    rows = await tx.session.scalars(
+        select(SecurityForfeitureRow)
+        .join(
+            SecurityAccountRow,
+            col(SecurityAccountRow.id) == col(SecurityForfeitureRow.account_id),
+        )
+        .where(col(SecurityAccountRow.lot_id) == lot.id)
+        .order_by(col(SecurityForfeitureRow.decided_at), col(SecurityForfeitureRow.account_id))
+    )
+    return [
+        (f"securities/forfeiture-{number}.dsse", one.statement)
+        for number, one in enumerate(rows, 1)
+    ]
 
 
 async def _reports(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
@@ -400,6 +465,29 @@ async def _bids(
             ],
         }
         for bid in bids
+    ]
+
+
+async def _securities(tx: Transaction, lot: LotRow) -> list[dict[str, Any]]:
+    """Where the security of each bid stands; nothing where the bids never lay open."""
+    if not is_shown(lot):
+        return []
+    told = (await lot_securities(tx, LotId(lot.id))).securities
+    return [
+        {
+            "bidder": one.bidder,
+            "reference": one.reference,
+            "state": str(one.state),
+            "paid": yuan_text(one.paid),
+            "held": yuan_text(one.held),
+            "returned": yuan_text(one.returned),
+            "interest": yuan_text(one.interest),
+            "returned_at": None if one.returned_at is None else instant_text(one.returned_at),
+            "guarantee": None if one.guarantee is None else str(one.guarantee.form),
+            "kept_for": one.forfeited_for,
+            "kept_under": one.forfeited_under,
+        }
+        for one in told
     ]
 
 

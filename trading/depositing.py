@@ -17,21 +17,22 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from kernel.access import Role, by
-from kernel.crypto.digests import Malformed, text_of, unb64u
-from kernel.errors import NotFound, Refused
-from kernel.identifiers import LotId, mod_37_2_check_character
+from kernel.clock import unshifted_clock
+from kernel.crypto.digests import Malformed, sha256, text_of, unb64u
+from kernel.errors import NotFound, Refused, TooMuch
+from kernel.identifiers import LotId, PartyId, mod_37_2_check_character
 from kernel.money import parse_yuan
 from kernel.randomness import random_bytes, random_id
-from kernel.store.database import lock_exclusive
+from kernel.store.database import lock_exclusive, lock_key
 from kernel.store.documents import Documents
 from kernel.store.events import PLATFORM_ITSELF
 from kernel.store.parties import Statement, require_verified, take_part, verified_statement
-from kernel.store.transaction import Transaction
+from kernel.store.transaction import Store, Transaction
 from kernel.working_days import ONE_DAY, beijing_day
 from trading import lots
 from trading.bank_statements import Fault, MalformedStatement, StatementLine, StatementSource
@@ -55,13 +56,18 @@ from trading.security_facts import Standing, standings_of
 from trading.tables import (
     BankLineRow,
     BankStatementRow,
+    GuaranteeFileRow,
     GuaranteeRow,
     LotRow,
     SecurityAccountRow,
 )
+from trading.uploading import ABANDONED_AFTER, PARTS_KEPT, SWEPT_AT_ONCE
 
 DRAWER: Final = "guarantees"
 GUARANTEE_MAX: Final = 8 << 20
+UNFILED_MAX: Final = 4
+"""So many papers of guarantees a bidder may have sent for one lot and not filed."""
+
 STATEMENT_FILE_MAX: Final = 2 << 20
 NAME_MAX: Final = 200
 REFERENCE: Final = re.compile(r"[0-9A-F]{16}[0-9A-Z*]", re.ASCII)
@@ -144,13 +150,40 @@ async def payment_reference(tx: Transaction, lot_id: LotId) -> str:
 
 @by(Role.BIDDER)
 async def keep_guarantee_file(tx: Transaction, lot_id: LotId, content: bytes) -> bytes:
-    """Keep the paper of a guarantee that is going to be filed; its digest."""
+    """Keep the paper of a guarantee that is going to be filed; its digest.
+
+    One that is not filed within two days is swept; `TooMuch` for more than a few at a time.
+    """
     await _published(tx, lot_id)
     await require_verified(tx)
     if not content.startswith(_PDF):
         raise Malformed("a guarantee is a PDF file", code="not_pdf")
+    digest = sha256(content)
+    await lock_exclusive(tx.session, _papers_of(lot_id, tx.actor.party))
+    await lock_exclusive(tx.session, _paper_lock(digest))
+    waiting = set(
+        await tx.session.scalars(
+            select(col(GuaranteeFileRow.digest)).where(
+                col(GuaranteeFileRow.lot_id) == lot_id,
+                col(GuaranteeFileRow.bidder_id) == tx.actor.party,
+            )
+        )
+    )
+    if digest not in waiting and len(waiting) >= UNFILED_MAX:
+        raise TooMuch(f"本单位在本标段已有{len(waiting)}份尚未提交的保函文件，请先提交其中之一")
 
-    return await guarantee_drawer(tx.documents).keep(content)
+    await guarantee_drawer(tx.documents).keep(content)
+    await tx.session.merge(
+        GuaranteeFileRow(
+            lot_id=lot_id,
+            bidder_id=tx.actor.party,
+            digest=digest,
+            size=len(content),
+            sent_at=await unshifted_clock(tx.session),
+        )
+    )
+
+    return digest
 
 
 @by(Role.BIDDER)
@@ -166,6 +199,7 @@ async def file_guarantee(tx: Transaction, lot_id: LotId, raw: bytes) -> Filed:
     if known is not None:
         return Filed(known.digest, known.filed_at)
     told = _guarantee_in(statement)
+    await lock_exclusive(tx.session, _paper_lock(told.document))
     if not await guarantee_drawer(tx.documents).has(told.document):
         raise NotFound("the guarantee's file was not sent")
     switches = await switches_for(tx, lot)
@@ -190,6 +224,13 @@ async def file_guarantee(tx: Transaction, lot_id: LotId, raw: bytes) -> Filed:
         raise Refused(refusals)
 
     account = await _account(tx, lot_id) or await _opened_account(tx, lot)
+    await tx.session.execute(
+        delete(GuaranteeFileRow).where(
+            col(GuaranteeFileRow.lot_id) == lot_id,
+            col(GuaranteeFileRow.bidder_id) == tx.actor.party,
+            col(GuaranteeFileRow.digest) == told.document,
+        )
+    )
     tx.session.add(
         GuaranteeRow(
             digest=statement.digest,
@@ -243,6 +284,56 @@ async def own_guarantee(tx: Transaction, lot_id: LotId) -> bytes:
     if standing.guarantee is None:
         raise NotFound("no guarantee was filed")
     return await guarantee_drawer(tx.documents).read(standing.guarantee.document)
+
+
+def _papers_of(lot_id: LotId, party_id: PartyId) -> str:
+    return f"guarantee-papers:{lot_id}:{party_id}"
+
+
+def _paper_lock(digest: bytes) -> str:
+    return f"guarantee-paper:{digest.hex()}"
+
+
+async def sweep_papers(store: Store) -> int:
+    """Take the papers off the disk that were sent two days ago and never filed; how many.
+
+    While somebody copies the documents, nothing leaves the disk. One that dies is finished by the
+    next: the row goes with the transaction, and the file before it.
+    """
+    async with store.sessions() as session:
+        before = await unshifted_clock(session) - ABANDONED_AFTER
+        stale = (
+            await session.scalars(
+                select(GuaranteeFileRow)
+                .where(col(GuaranteeFileRow.sent_at) < before)
+                .limit(SWEPT_AT_ONCE)
+            )
+        ).all()
+    return sum([await _swept(store, one, before) for one in stale])
+
+
+async def _swept(store: Store, stale: GuaranteeFileRow, before: datetime) -> bool:
+    async with store.sessions.begin() as session:
+        if not await session.scalar(select(func.pg_try_advisory_xact_lock(lock_key(PARTS_KEPT)))):
+            return False
+        await lock_exclusive(session, _paper_lock(stale.digest))
+        key = (stale.lot_id, stale.bidder_id, stale.digest)
+        row = await session.get(GuaranteeFileRow, key)
+        if row is None or row.sent_at >= before:
+            return False
+        await session.delete(row)
+        await session.flush()
+        needed = await session.scalar(
+            select(
+                or_(
+                    exists().where(col(GuaranteeRow.document) == stale.digest),
+                    exists().where(col(GuaranteeFileRow.digest) == stale.digest),
+                )
+            )
+        )
+        if not needed:
+            await guarantee_drawer(store.documents).discard(stale.digest)
+    return True
 
 
 # ── the keeper of the account ─────────────────────────────────────────────────────────────────

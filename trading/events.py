@@ -1267,11 +1267,16 @@ class PrequalificationDecided(Event):
 
 @dataclass(frozen=True, slots=True)
 class PrequalificationEnded(Event):
-    """The review is over: enough passed, or the lot is tendered again. Never how many, nor who."""
+    """The review is over: enough passed, or the lot is tendered again. Never how many, nor who.
+
+    The digest of the signed review binds its author to it and tells nobody what it says: it names
+    each application by an id that only its applicant and the reviewers know.
+    """
 
     audience: ClassVar[Audience] = Audience.PUBLIC
     round: int
     enough: bool
+    review_digest: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,12 @@ NAMED = (
     "SELECT '', report_digest FROM trading.taken_report",
     "SELECT '', decode(translate(d->>'sha256', '-_', '+/') || '=', 'base64')"
     " FROM trading.prequalification, jsonb_array_elements(documents) d",
+    "SELECT '', decode(translate(d->>'sha256', '-_', '+/') || '=', 'base64')"
+    " FROM trading.prequalification_addendum, jsonb_array_elements(documents) d",
     f"SELECT '{DRAWER}/', unnest(parts) FROM trading.bid_envelope",
     f"SELECT '{DRAWER}/', unnest(parts) FROM trading.application",
     f"SELECT '{GUARANTEES}/', document FROM trading.guarantee",
+    f"SELECT '{GUARANTEES}/', digest FROM trading.guarantee_file",
     f"SELECT '{LIBRARY}/' || party_id || '/', file_digest FROM trading.library_entry"
     " WHERE erased_at IS NULL",
 )

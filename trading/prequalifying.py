@@ -757,7 +757,11 @@ async def review(tx: Transaction, lot_id: UUID, raw: bytes) -> Reviewed:
             )
         )
 
-    tx.record(PrequalificationEnded(lot.id, round=found.round, enough=enough))
+    tx.record(
+        PrequalificationEnded(
+            lot.id, round=found.round, enough=enough, review_digest=statement.digest
+        )
+    )
 
     return Reviewed(len(through), enough)
 

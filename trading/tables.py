@@ -1662,6 +1662,21 @@ class GuaranteeRow(Row, table=True):
     filed_at: datetime = Field(sa_type=Instant)
 
 
+class GuaranteeFileRow(Row, table=True):
+    """The paper of a guarantee that a bidder sent and has not filed; filed or given up, it goes.
+
+    Told to nobody, as little as an upload of a bid.
+    """
+
+    __tablename__ = "guarantee_file"
+    __table_args__ = (Index(None, "sent_at"), Index(None, "digest"), {"schema": "trading"})
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    bidder_id: UUID = Field(primary_key=True, foreign_key="kernel.organisation.id")
+    digest: bytes = Field(primary_key=True)
+    size: int = Field(sa_type=BigInteger)
+    sent_at: datetime = Field(sa_type=Instant)
+
+
 class SecurityReturnRow(Row, table=True):
     """That a security went back: why, how much with what interest, and by when it was due.
 

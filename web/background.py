@@ -29,7 +29,7 @@ from kernel.store.sequencer import lead, sequence_once
 from kernel.store.transaction import Store
 from kernel.store.transparency_log import disclose_fillers, integrate_once, publish_once
 from kernel.store.witnesses import ask_all, line_to_witnesses
-from trading import alarming, due_listings, due_lots, expiring, reminding, uploading
+from trading import alarming, depositing, due_listings, due_lots, expiring, reminding, uploading
 from web import delivering, reactions
 
 log = structlog.get_logger()
@@ -53,6 +53,7 @@ BEATS: Final[tuple[tuple[Callable[[Store], Awaitable[int]], int, int], ...]] = (
     (reminding.remind, REMINDERS_EVERY_S, 1),
     (expiring.announce, EXPIRIES_EVERY_S, 1),
     (uploading.sweep, SWEEP_EVERY_S, 1),
+    (depositing.sweep_papers, SWEEP_EVERY_S, 1),
 )
 """What is done again and again: the act, every how many seconds, and by how many at once."""
 

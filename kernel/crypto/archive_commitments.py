@@ -2,7 +2,8 @@
 
 An entry of the log names digests, and so does a signed paper: a notice names its documents. A file
 is committed to where an entry that stands in the log names its digest, or a paper that is itself
-committed to. Whoever makes an archive and whoever checks it ask the same question here.
+committed to; a committee's report is such a paper. Whoever makes an archive and whoever checks it
+ask the same question here.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from typing import Final
 
 from kernel.crypto.digests import b64u, sha256, strict_json
 from kernel.crypto.signing import Envelope
+
+REPORTS: Final = "evaluation/"
+"""Where reports lie, which are JSON and not signed in one piece."""
 
 STATEMENT: Final = ".dsse"
 """How a signed statement's name ends; an entry may name it by its bytes or by its payload's."""
@@ -30,6 +34,11 @@ def committed_files(files: Mapping[str, bytes], records: Iterable[bytes]) -> fro
         for name, content in files.items()
         if name.endswith(STATEMENT)
     }
+    reports = {
+        name: content
+        for name, content in files.items()
+        if name.startswith(REPORTS) and name.endswith(".json")
+    }
     digests = {
         name: {b64u(sha256(one)) for one in (content, payloads.get(name, content))}
         for name, content in files.items()
@@ -37,8 +46,9 @@ def committed_files(files: Mapping[str, bytes], records: Iterable[bytes]) -> fro
     kept: set[str] = set()
     while found := {name for name in digests.keys() - kept if digests[name] & named}:
         kept |= found
-        for name in found & payloads.keys():
-            named |= set(_texts(strict_json(payloads[name], PAPER_MAX)))
+        for name in found & (payloads.keys() | reports.keys()):
+            said = payloads.get(name) or reports[name]
+            named |= set(_texts(strict_json(said, PAPER_MAX)))
     return frozenset(kept)
 
 

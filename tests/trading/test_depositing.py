@@ -9,9 +9,10 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import text
 
 from kernel.access import Actor
-from kernel.errors import NotFound, Refused
+from kernel.errors import NotFound, Refused, TooMuch
 from kernel.identifiers import LotId
 from kernel.store.transaction import Store, transaction
 from tests.awards import Evaluated, awarded, candidates_published, standstill_ended
@@ -230,3 +231,37 @@ async def test_after_the_opening_the_committee_and_the_tenderee_see_it_and_nobod
             raw = signed(cast.tenderee, "security-forfeiture", other)
             await returning.forfeit(tx, lot_id, paid, raw)
     assert codes(caught) == ["nothing_held", "not_revoked"]
+
+
+async def test_papers_that_nobody_files_are_few_and_are_swept_and_one_that_was_filed_stays(
+    store: Store, tender: Tender
+) -> None:
+    bidder, lot_id = await a_bidder(store), LotId(tender.lot_id)
+    drawer = depositing.guarantee_drawer(store.documents)
+
+    async def sent(content: bytes) -> bytes:
+        async with transaction(store, actor=bidder.actor, now=NOW) as tx:
+            return await depositing.keep_guarantee_file(tx, lot_id, content)
+
+    await guarantee_filed(store, bidder, lot_id)
+    unfiled = [await sent(b"%PDF-1.7 " + bytes([one])) for one in range(depositing.UNFILED_MAX)]
+    assert await sent(b"%PDF-1.7 \0") == unfiled[0]
+    with pytest.raises(TooMuch):
+        await sent(b"%PDF-1.7 one more")
+
+    async def aged(hours: int) -> int:
+        async with store.sessions.begin() as session:
+            await session.execute(
+                text(
+                    "UPDATE trading.guarantee_file SET sent_at = clock_timestamp()"
+                    f" - interval '{hours} hours'"
+                )
+            )
+        return await depositing.sweep_papers(store)
+
+    assert await aged(47) == 0
+    assert await drawer.has(unfiled[0])
+    assert await aged(49) == len(unfiled)
+    assert [await drawer.has(one) for one in unfiled] == [False] * len(unfiled)
+    async with transaction(store, actor=bidder.actor) as tx:
+        assert await depositing.own_guarantee(tx, lot_id) == PAPER

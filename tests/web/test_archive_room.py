@@ -17,11 +17,13 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel import col
 
 from kernel.access import Role
+from kernel.crypto.archive_commitments import committed_files
 from kernel.crypto.archive_seal import ArchiveSeal
 from kernel.crypto.digests import canonical, instant_text, sha256
 from kernel.errors import NotFound, Refused
@@ -30,6 +32,7 @@ from kernel.settings import Settings
 from kernel.store import founding
 from kernel.store.database import OWNER, connect
 from kernel.store.sound_log import log_faults
+from kernel.store.tables import JournalRow
 from kernel.store.transaction import Store, transaction
 from tests.awards import (
     Evaluated,
@@ -43,18 +46,29 @@ from tests.conftest import Database
 from tests.kept_stores import WITNESSES, witnessed
 from tests.libraries import a_verified_licence, entered, judged, licence_said
 from tests.newcomers import codes
-from tests.sealed_bids import Tender
+from tests.prequalifications import REVIEWED, Called, an_applicant, released, reviewed
+from tests.sealed_bids import Tender, a_bidder
 from tests.tampering import tampered
-from tests.tenders import NOW, Player, a_player, cancelled, signed
+from tests.tenders import (
+    NOW,
+    Player,
+    PublishedLot,
+    a_player,
+    cancelled,
+    signed,
+    signed_papers,
+)
 from tests.web.careless_senders import FOR_AN_ARCHIVE, CarelessSenders
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page
-from trading import archiving, forgetting, holding, library, library_views
+from trading import archiving, forgetting, holding, library, library_views, tendering
 from trading.sound_library import library_faults
+from trading.tables import PrequalificationReviewRow
 from web.app import create_app
 from web.client import Problem
 from web.verifying.archive_package import verify
 from web.verifying.draw_transcript import TrustedLog
+from web.verifying.verdicts import Verdict
 
 KEYS = tuple(one.vkey for one in WITNESSES)
 DAY = timedelta(days=1)
@@ -92,6 +106,11 @@ def unpacked(content: bytes, folder: Path) -> Path:
     with zipfile.ZipFile(BytesIO(content)) as archive:
         archive.extractall(folder)
     return folder
+
+
+def failed(verdict: Verdict) -> set[str]:
+    """What of a verdict does not hold."""
+    return {one.what for one in verdict.checks if not one.passed}
 
 
 @pytest.mark.parametrize("every", EVERY)
@@ -137,10 +156,23 @@ async def test_a_package_verifies_offline_and_no_mutant_of_it_does(
     assert not verify(folder).ok
     (folder / "more.txt").unlink()
 
+    # More of a security went back than came in, and the log's own key seals it.
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    assert {one["state"] for one in manifest["securities"]} == {"missing"}
+    manifest["securities"][0]["returned"] = "0.01"
+    raw = canonical(manifest)
+    (folder / "manifest.json").write_bytes(raw)
+    (folder / "manifest.seal").write_text(
+        ArchiveSeal(signer.name, lot_id, sha256(raw)).signed(signer)
+    )
+    assert "no more of a security went back than came in" in failed(verify(folder))
+    manifest["securities"][0]["returned"] = "0.00"
+    (folder / "manifest.json").write_bytes(canonical(manifest))
+
     # The manifest changed in any place, even where the log's own key seals the change.
     manifest = json.loads((folder / "manifest.json").read_bytes())
     free = {"project", "project_code", "project_name", "lot_name", "state", "regime", "reader"}
-    free |= {"made_at", "ended_on", "kept_until", "bids"}
+    free |= {"made_at", "ended_on", "kept_until", "bids", "securities"}
     for what, place, mutant in islice(tampered(manifest), 0, None, every):
         if place and place[0] in free | {"witnesses", "relying_party"}:
             continue
@@ -215,6 +247,41 @@ async def test_of_a_lot_that_ended_unclosed_no_package_tells_who_objected(
         assert not [one for one in names if one.startswith(("objections", "complaints"))]
         assert bidder.key.keyid not in manifest
         assert "notices/2-cancellation.dsse" in names
+
+
+async def test_a_prequalification_is_kept_and_of_a_lot_that_ended_unclosed_nobody_who_applied(
+    store: Store, called_lot: Called, tick: Callable[[], Awaitable[None]], tmp_path: Path
+) -> None:
+    called, agency = called_lot, called_lot.cast.agency
+    applied = [await an_applicant(store, called, await a_bidder(store)) for _ in range(3)]
+    for one in applied:
+        await released(store, called, one)
+    await reviewed(store, called, [one.who.party for one in applied])
+    papers = await signed_papers(store, agency, called.lot_id, now=REVIEWED)
+    async with transaction(store, actor=agency.actor, now=REVIEWED) as tx:
+        await tendering.publish_lot(tx, called.lot_id, papers)
+    lot = PublishedLot(called.project_id, called.lot_id, papers, b"", b"", REVIEWED)
+    await cancelled(store, called.cast, lot, now=REVIEWED + DAY)
+    await tick()
+
+    file = tmp_path / "archive.zip"
+    file.write_bytes(await package_for(store, called.lot_id, called.cast.tenderee))
+    verdict = verify(file)
+    assert verdict.ok, [one for one in verdict.checks if not one.passed]
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+    assert {one for one in names if one.startswith("prequalification/")} == {
+        "prequalification/1/notice.dsse",
+        "prequalification/1/documents/资格预审文件.pdf",
+    }
+    async with store.sessions() as session:
+        review = await session.get_one(PrequalificationReviewRow, (called.lot_id, 1))
+        ended = await session.scalar(
+            select(col(JournalRow.record)).where(col(JournalRow.kind) == "PrequalificationEnded")
+        )
+    assert ended is not None
+    signed_review = {"prequalification/1/review.dsse": review.statement}
+    assert committed_files(signed_review, [bytes(ended)]) == signed_review.keys()
 
 
 async def held(store: Store, lot_id: LotId, who: Player, now: datetime = NOW) -> Any:

@@ -36,6 +36,9 @@ from kernel.crypto.receipts import verify_proof
 from kernel.crypto.signing import PUBLIC_KEY_SIZE, Envelope, RelyingParty
 from kernel.crypto.zip_faults import UNREADABLE
 from kernel.errors import BrokenSeal
+from kernel.money import parse_yuan
+from trading.rules.procedures import SecurityForm
+from trading.rules.security_course import SecurityState
 from web.verifying.draw_transcript import TrustedLog
 from web.verifying.verdicts import Verdict
 from web.verifying.vouchers import Vouchers
@@ -48,7 +51,14 @@ ENDINGS: Final = frozenset({"AwardPublished", "LotCancelled", "LotFailed"})
 MEMBERS: Final = (
     *("v", "lot", "project", "project_code", "project_name", "lot_name", "state", "regime"),
     *("reader", "made_at", "ended_on", "kept_until", "files", "entries", "bids"),
+    "securities",
     *("log", "witnesses", "quorum", "signers", "relying_party"),
+)
+
+AMOUNTS: Final = ("paid", "held", "returned", "interest")
+SECURITY: Final = (
+    *("bidder", "reference", "state", *AMOUNTS, "returned_at", "guarantee"),
+    *("kept_for", "kept_under"),
 )
 
 
@@ -88,6 +98,7 @@ def verify(path: Path, *, trusted: TrustedLog | None = None) -> Verdict:
     verdict.holds("every paper is committed to by the log", lambda: _committed(parts, told, logged))
     verdict.holds("the lot has ended, and is kept its years", lambda: _kept(logged, told))
     verdict.holds("the bids kept apart are named", lambda: _bids(told))
+    verdict.holds("no more of a security went back than came in", lambda: _securities(told))
     verdict.holds("what was found", lambda: verdict.found.update(_found(told)))
     return verdict
 
@@ -211,6 +222,27 @@ def _bids(told: Mapping[str, Any]) -> None:
             known = members(envelope, ("kind", "size", "root"))
             unb64u(known["root"], 32)
             count_of(known["size"])
+
+
+def _securities(told: Mapping[str, Any]) -> None:
+    for item in list_of(told["securities"], at_most=LIST_MAX):
+        one = members(item, SECURITY)
+        for name in ("bidder", "reference", "kept_for", "kept_under"):
+            text_of(one[name])
+        SecurityState(text_of(one["state"]))
+        if one["guarantee"] is not None:
+            SecurityForm(text_of(one["guarantee"]))
+        amounts = {name: parse_yuan(text_of(one[name])) for name in AMOUNTS}
+        _require(
+            amounts["held"] + amounts["returned"] <= amounts["paid"],
+            "more of a security was held and given back than was paid",
+        )
+        _require(
+            amounts["interest"] == 0 or one["returned_at"] is not None,
+            "interest on a security that never went back",
+        )
+        if one["returned_at"] is not None:
+            parse_instant(one["returned_at"])
 
 
 def _found(told: Mapping[str, Any]) -> dict[str, Any]:
