@@ -16,6 +16,7 @@ from kernel.settings import Settings
 from kernel.statute import Article, Provenance, Severity
 from kernel.store.transaction import Store
 from tests.tenders import a_cast
+from tests.trading.test_trading_catalogue import LOCAL
 from tests.web.browser import assert_holds_everywhere, chromium, open_page, served
 from tests.web.tender_house import client_of, page
 from trading.rules.procedures import PROCEDURE_NAMES, Procedure, Switches, switches_of
@@ -86,22 +87,6 @@ async def test_the_wall_shows_each_rule_with_its_article_and_its_text(house: Fas
     assert len((await client.get("/api/v1/rules"))["rules"]) == len(rules_told())
 
 
-REGIONAL: dict[str, object] = {
-    "title": "湖北省公共资源交易目录",
-    "document": "鄂公管〔2026〕1号",
-    "region": "420000",
-    "lines": [
-        {
-            "code": "HB-1",
-            "name": "市级施工",
-            "kind": "works",
-            "regime": "tendering",
-            "level": "city",
-            "amounts": {"2026-01-01": "1000000"},
-            "article": 3,
-        }
-    ],
-}
 VOLUNTARY = {
     "code": "HB-TEST-1",
     "name": "厂房改造",
@@ -118,7 +103,7 @@ async def test_the_catalogue_is_shown_and_a_regions_own_lines_judge_its_projects
     store: Store, settings: Settings, tmp_path: Path
 ) -> None:
     own = tmp_path / "catalogue.json"
-    own.write_text(json.dumps(REGIONAL))
+    own.write_text(json.dumps(LOCAL))
     cast = await a_cast(store)
     codes = []
     for told in (settings, settings.model_copy(update={"catalogue": own})):
