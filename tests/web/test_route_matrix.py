@@ -112,6 +112,7 @@ def _needs(dependant: Dependant, call: object) -> bool:
     return dependant.call is call or any(_needs(inner, call) for inner in dependant.dependencies)
 
 
+@pytest.mark.timeout(300)
 async def test_each_role_at_each_route_is_let_in_or_politely_turned_away(
     app: FastAPI, visitor: httpx.AsyncClient, cast: Cast
 ) -> None:
