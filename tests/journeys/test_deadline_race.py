@@ -46,9 +46,9 @@ from trading.rules.lot_lifecycle import LotState
 from trading.sound_bids import bid_faults
 from trading.tables import LotRow
 
-BIDDERS = 20
+BIDDERS = 40
 COPIES = 6
-"""How often each bidder's first submission is sent at once: 120 are under way together."""
+"""How often each bidder's first submission is sent at once: 240 are under way together."""
 SUBMISSIONS = 6
 RUSH = timedelta(seconds=4)
 RETRIED = 0.2

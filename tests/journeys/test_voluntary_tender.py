@@ -34,12 +34,7 @@ from tests.walked_tenders import (
     opened,
     published,
 )
-from tests.web.careless_senders import (
-    KINDS_OF_JSON,
-    KINDS_TRIED,
-    SIGNED_ON_THE_WAY,
-    CarelessSenders,
-)
+from tests.web.careless_senders import SIGNED_ON_THE_WAY, CarelessSenders
 from tests.web.tender_house import client_of
 from web import opening_work
 from web.client import Problem
@@ -56,12 +51,9 @@ def settings(settings: Settings) -> Settings:
     return witnessed(settings).model_copy(update={"lease_s": 600.0})
 
 
-@pytest.fixture(
-    params=[KINDS_TRIED, pytest.param(len(KINDS_OF_JSON), marks=pytest.mark.soak)],
-    ids=["some spoilt", "all spoilt"],
-)
-def careless(app: FastAPI, store: Store, request: pytest.FixtureRequest) -> CarelessSenders:
-    return CarelessSenders(app, store, tried=request.param)
+@pytest.fixture
+def careless(app: FastAPI, store: Store) -> CarelessSenders:
+    return CarelessSenders(app, store)
 
 
 @pytest.fixture
