@@ -9,6 +9,7 @@ import pytest
 from tests.kill_story import BACKGROUND, SERVE, a_platform, play
 
 DEATHS = [
+    (SERVE, "submit.received=kill@3"),
     (SERVE, "judge.kept=kill@5"),
     (BACKGROUND, "log.after_integration=kill@3"),
 ]

@@ -100,8 +100,8 @@ async def log_line(lines: Lines, name: str) -> AsyncIterator[AsyncConnection]:
         yield line
 
 
-EVERY = [20, pytest.param(1, marks=pytest.mark.soak)]
-"""A part of the mutants belongs to every change; the soak tries them all."""
+EVERY = [10, pytest.param(1, marks=pytest.mark.soak)]
+"""A tenth of the mutants belongs to every change; the soak tries them all."""
 
 
 @pytest.fixture
