@@ -126,6 +126,7 @@ async def compile_report(tx: Transaction, committee_id: CommitteeId, *, argued: 
             regime=brief.regime,
             argued=argued,
             rejects_all=len(rejected) == len(bids),
+            inquiry=brief.inquiry,
         )
     if refusals:
         raise Refused(refusals)

@@ -331,6 +331,7 @@ async def _conclude(
             candidates=(supplier,),
             rejected=(),
             all_rejected=False,
+            papers=tuple(sha256(one.statement) for one in signatures),
         )
     )
     lots.move(tx, lot, LotMove.TAKE_REPORT)

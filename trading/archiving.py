@@ -13,13 +13,12 @@ from __future__ import annotations
 import asyncio
 import io
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
-from uuid import UUID
 
-from sqlalchemy import inspect, select
+from sqlalchemy import select
 from sqlmodel import col
 
 from kernel.access import Role, by
@@ -41,7 +40,8 @@ from kernel.store.transaction import Transaction
 from kernel.store.transparency_log import proofs_of_entries
 from kernel.store.views import room
 from kernel.working_days import beijing_day
-from trading import holding, lots
+from trading import consortia, holding, lots
+from trading.archived_papers import Reach, papers_of, rows_about
 from trading.counted_bids import counted_bids
 from trading.deposit_views import lot_securities
 from trading.events import ArchiveTaken
@@ -57,34 +57,21 @@ from trading.rules.record_keeping import (
     kept_until,
     term_of,
 )
+from trading.sealed_archives import SealedArchive
 from trading.security_facts import is_shown
 from trading.tables import (
-    AwardReportRow,
     AwardRow,
-    CandidatesRow,
-    ComplaintDecisionRow,
-    ComplaintRow,
-    ContractChangeRow,
-    ContractFilingRow,
     ContractRow,
+    EvidenceFileRow,
     LotRow,
     NoticeRow,
-    ObjectionAnswerRow,
-    ObjectionRow,
-    OpeningPolicyRow,
-    OpeningRow,
-    PerformanceReportRow,
+    OpenedBidRow,
     PrequalificationAddendumRow,
-    PrequalificationReviewRow,
     PrequalificationRow,
-    PriceSignatureRow,
     ProjectRow,
-    SecurityAccountRow,
-    SecurityForfeitureRow,
     SettlementRow,
     TakenReportRow,
     TenderDocumentRow,
-    TimetableRow,
 )
 from trading.talk_records import switches_then
 
@@ -214,7 +201,7 @@ async def archive_package(tx: Transaction, lot_id: LotId) -> Package:
     if len(proofs) < len(entries):
         raise Outrun("the lot's last entries are not witnessed yet; try again in a moment")
 
-    found = dict(await _papers(tx, lot))
+    found = dict(await papers_for(tx, lot))
     kept = committed_files(found, [one.record for one in entries])
     files = {path: content for path, content in found.items() if path in kept}
     signer, party = founding.read_keys(tx.settings).log_signer, relying_party(tx.settings)
@@ -300,6 +287,20 @@ async def ended_on_day(tx: Transaction, lot: LotRow) -> date | None:
     return beijing_day(max(due)) if due else None
 
 
+async def papers_for(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
+    """Every paper and document of the lot that may be the actor's, by its place in a package."""
+    found = await papers_of(tx, lot)
+    for one in await rows_about(tx, TenderDocumentRow, lot.id):
+        content = await tx.documents.read(one.digest)
+        found.append((f"documents/{one.clarification}/{one.name}", content))
+    found += await _reports(tx, lot)
+    found += await _called_for(tx, lot)
+    if Reach.CONCERNED.lets(tx.actor.role, closed=was_closed(lot.path)):
+        found += await _files_sent(tx, lot)
+        found += await _agreements(tx, lot)
+    return found
+
+
 # ── what a package is made of ─────────────────────────────────────────────────────────────────
 
 
@@ -324,87 +325,37 @@ async def _entries(tx: Transaction, lot_id: LotId) -> list[Entry]:
     return found
 
 
-async def _papers(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
-    """Every paper and document of the lot that may be this reader's, by its place in a package."""
-    found = [
-        (named(one, number), one.statement)
-        for table, named in _PAPERS
-        for number, one in enumerate(await _rows(tx, table, lot.id), 1)
-    ]
-    for one in await _rows(tx, TenderDocumentRow, lot.id):
-        content = await tx.documents.read(one.digest)
-        found.append((f"documents/{one.clarification}/{one.name}", content))
-    for one in await _rows(tx, OpeningRow, lot.id):
-        if one.record_statement is not None:
-            found.append(("opening/record.dsse", one.record_statement))
-    found += await _reports(tx, lot)
-    found += await _called_for(tx, lot)
-    if not was_closed(lot.path):
-        # Who objects or complains means to bid, which nobody may ever learn of such a lot.
-        return found
-    if tx.actor.role is not Role.CENTRE_STAFF:
-        found += await _of_those_concerned(tx, lot)
-    if tx.actor.role is Role.SUPERVISOR:
-        found += await _complaints(tx, lot)
-        found += await _kept_securities(tx, lot)
-    return found
-
-
-async def _of_those_concerned(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
-    """What bidders and reviewers signed, which is none of the centre's business."""
-    found = []
-    for one in await _rows(tx, ObjectionRow, lot.id):
-        found.append((f"objections/{one.id}/objection.dsse", one.statement))
-        answer = await tx.session.get(ObjectionAnswerRow, one.id)
-        if answer is not None:
-            found.append((f"objections/{one.id}/answer.dsse", answer.statement))
-    for one in await _rows(tx, PrequalificationReviewRow, lot.id):
-        found.append((f"prequalification/{one.round}/review.dsse", one.statement))
-    for number, one in enumerate(await _rows(tx, PriceSignatureRow, lot.id), 1):
-        found.append((f"agreement/{one.number}/signature-{number}.dsse", one.statement))
-    return found
-
-
-async def _complaints(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
-    found = []
-    for one in await _rows(tx, ComplaintRow, lot.id):
-        found.append((f"complaints/{one.id}/complaint.dsse", one.statement))
-        decided = await tx.session.get(ComplaintDecisionRow, one.id)
-        if decided is not None:
-            found.append((f"complaints/{one.id}/decision.dsse", decided.statement))
-    return found
-
-
 async def _called_for(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
-    """The rounds of a prequalification: each notice and addendum, and the documents they name."""
-    found, files = [], list[tuple[int, dict[str, Any]]]()
-    for one in await _rows(tx, PrequalificationRow, lot.id):
-        found.append((f"prequalification/{one.round}/notice.dsse", one.statement))
-        files += [(one.round, file) for file in one.documents]
-    for one in await _rows(tx, PrequalificationAddendumRow, lot.id):
-        found.append((f"prequalification/{one.round}/addendum-{one.number}.dsse", one.statement))
-        files += [(one.round, file) for file in one.documents]
-    for round, file in files:
-        content = await tx.documents.read(unb64u(file["sha256"], 32))
-        found.append((f"prequalification/{round}/documents/{file['name']}", content))
+    """The documents that the notices and addenda of a prequalification name."""
+    found = []
+    for table in (PrequalificationRow, PrequalificationAddendumRow):
+        for one in await rows_about(tx, table, lot.id):
+            for file in one.documents:
+                content = await tx.documents.read(unb64u(file["sha256"], 32))
+                found.append((f"prequalification/{one.round}/documents/{file['name']}", content))
     return found
 
 
-async def _kept_securities(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
-    """The decisions to keep a security, which supervisors alone hear of."""
-    rows = await tx.session.scalars(
-        select(SecurityForfeitureRow)
-        .join(
-            SecurityAccountRow,
-            col(SecurityAccountRow.id) == col(SecurityForfeitureRow.account_id),
-        )
-        .where(col(SecurityAccountRow.lot_id) == lot.id)
-        .order_by(col(SecurityForfeitureRow.decided_at), col(SecurityForfeitureRow.account_id))
-    )
+async def _files_sent(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
+    """The files that objections, complaints and answers in talks name, each known by its digest."""
     return [
-        (f"securities/forfeiture-{number}.dsse", one.statement)
-        for number, one in enumerate(rows, 1)
+        (f"files/{one.digest.hex()}/{one.name}", await tx.documents.read(one.digest))
+        for one in await rows_about(tx, EvidenceFileRow, lot.id)
     ]
+
+
+async def _agreements(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
+    """The agreement of each consortium, as it lay in the bid that was opened."""
+    bids = {bid.id: bid for bid in await counted_bids(tx.session, lot.id)}
+    found = []
+    for one in await rows_about(tx, OpenedBidRow, lot.id):
+        envelope = next((part for part in bids[one.bid_id].envelopes if part.kind == "bid"), None)
+        if one.members and envelope is not None:
+            archive = SealedArchive(envelope.header, envelope.payload_size, envelope.parts)
+            secrets = {name: unb64u(secret, 32) for name, secret in one.secrets["bid"].items()}
+            raw = await consortia.agreement_inside(tx.documents, archive, secrets)
+            found.append((f"bids/{one.bid_id}/agreement.json", raw or b""))
+    return found
 
 
 async def _reports(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
@@ -417,32 +368,8 @@ async def _reports(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
         return []
     return [
         (f"evaluation/report-{one.round}.json", await tx.documents.read(one.report_digest))
-        for one in await _rows(tx, TakenReportRow, lot.id)
+        for one in await rows_about(tx, TakenReportRow, lot.id)
     ]
-
-
-async def _rows(tx: Transaction, table: Any, lot_id: UUID) -> Sequence[Any]:
-    """The rows of one table about the lot, in the order of their keys."""
-    keys = inspect(table).primary_key
-    return (
-        await tx.session.scalars(select(table).where(table.lot_id == lot_id).order_by(*keys))
-    ).all()
-
-
-_PAPERS: Final[tuple[tuple[Any, Callable[[Any, int], str]], ...]] = (
-    (TimetableRow, lambda one, _: f"timetable/{one.version}.dsse"),
-    (OpeningPolicyRow, lambda one, _: f"opening-policy/{one.version}.dsse"),
-    (NoticeRow, lambda one, _: f"notices/{one.number}-{one.kind}.dsse"),
-    (CandidatesRow, lambda _, number: f"result/candidates-{number}.dsse"),
-    (AwardRow, lambda _, number: f"result/award-{number}.dsse"),
-    (AwardReportRow, lambda _, number: f"result/report-{number}.dsse"),
-    (ContractRow, lambda _, number: f"contract/contract-{number}.dsse"),
-    (ContractFilingRow, lambda _, number: f"contract/filing-{number}.dsse"),
-    (ContractChangeRow, lambda _, number: f"contract/change-{number}.dsse"),
-    (PerformanceReportRow, lambda _, number: f"contract/performance-{number}.dsse"),
-    (SettlementRow, lambda _, number: f"contract/settlement-{number}.dsse"),
-)
-"""Papers of which a row of its own keeps the signed statement, and what a package calls them."""
 
 
 async def _bids(

@@ -44,6 +44,7 @@ from trading.events import (
     AwardVoided,
     ComplaintDecided,
     ComplaintFiled,
+    ComplaintOrderGiven,
     ComplaintRefused,
     ComplaintTakenUp,
     ComplaintWithdrawn,
@@ -407,6 +408,7 @@ async def brake_lot(tx: Transaction, lot_id: LotId, complaint_id: ComplaintId, r
         )
     )
 
+    tx.record(ComplaintOrderGiven(lot_id, row.id, suspends, statement.digest))
     if suspends:
         lots.suspend(tx, lot, cause=row.id, reason="行政监督部门因投诉责令暂停")
     else:

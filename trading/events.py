@@ -291,6 +291,15 @@ class BidsOpened(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AgreementOpened(Event):
+    """The agreement of a consortium lay in a bid that was opened; by the digest of its bytes."""
+
+    audience: ClassVar[Audience] = Audience.PARTICIPANTS
+    bid_id: UUID
+    agreement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class OpeningObjectionRaised(Event):
     """A bidder objected to the opening on the spot."""
 
@@ -485,7 +494,9 @@ class PriceAgreed(Event):
 class ReportTaken(Event):
     """The committee's signed report was taken over and moved the lot.
 
-    Who is recommended stays with those who supervise until the candidates are published.
+    Who is recommended stays with those who supervise until the candidates are published. `papers`
+    are the digests of what else was signed towards it and stands in no entry they may read: last
+    prices with their openings, or the signatures under an agreed price.
     """
 
     audience: ClassVar[Audience] = Audience.SUPERVISORS
@@ -494,6 +505,7 @@ class ReportTaken(Event):
     candidates: tuple[UUID, ...]
     rejected: tuple[UUID, ...]
     all_rejected: bool
+    papers: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -1003,6 +1015,16 @@ class ComplaintRefused(Event):
     complaint_id: UUID
     about: str
     handler_id: UUID
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintOrderGiven(Event):
+    """A supervisor signed that the lot stands still over a complaint, or that it goes on."""
+
+    audience: ClassVar[Audience] = Audience.SUPERVISORS
+    complaint_id: UUID
+    suspended: bool
     statement_digest: bytes
 
 

@@ -147,6 +147,9 @@ class LotBrief:
     prices_confidential: bool = False
     """Whether nobody but the winner's price may be made known, then or later (采购法 38)."""
 
+    inquiry: bool = False
+    """Whether it is an inquiry (询价), in which every price is named once and cannot be changed."""
+
     def in_evaluation(self) -> bool:
         """Whether its bids were handed over and no report came back yet."""
         return self.state is LotState.IN_EVALUATION
@@ -374,6 +377,7 @@ async def lot_brief(tx: Transaction, lot_id: LotId) -> LotBrief:
         close_entry=await lots.entry_of(tx, lot.id, "LotClosed"),
         opening_record=None if record is None else sha256(record),
         prices_confidential=holds_talks(switches),
+        inquiry=switches.offers is Offers.FIXED_ONCE,
     )
 
 
@@ -697,6 +701,7 @@ async def take_report(tx: Transaction, report: SignedReport) -> None:
             candidates=report.candidates,
             rejected=tuple(one.bidder_id for one in report.rejected),
             all_rejected=report.all_rejected,
+            papers=() if talks is None else talks.papers,
         )
     )
     if report.all_rejected:

@@ -44,6 +44,7 @@ from kernel.store.transaction import Store, Transaction, transaction
 from trading import agency_letters, consortia, lots
 from trading.counted_bids import CountedBid, SealedEnvelope, counted_bids
 from trading.events import (
+    AgreementOpened,
     BidderReleased,
     BidsOpened,
     FallbackAgreed,
@@ -432,6 +433,9 @@ async def open_bids(
             ),
         )
     )
+    for one, row in zip(found, results, strict=True):
+        if one.agreement and row.members:
+            tx.record(AgreementOpened(lot_id, row.bid_id, sha256(one.agreement)))
 
 
 @by(Role.BIDDER)

@@ -85,6 +85,14 @@ class TalkFile:
         silent = self.asked - set(self.opened) if lie_open(self.phase) else frozenset()
         return frozenset(self.left) | silent
 
+    @property
+    def papers(self) -> tuple[bytes, ...]:
+        """The digests of what was signed about last prices: the commitments, then the openings."""
+        return (
+            *(self.handed_in[bidder].digest for bidder in sorted(self.handed_in)),
+            *(self.opened[bidder].digest for bidder in sorted(self.opened)),
+        )
+
     def talked(self, remaining: frozenset[UUID]) -> dict[UUID, int]:
         """How often the group talked with each of these suppliers."""
         counts = dict.fromkeys(remaining, 0)

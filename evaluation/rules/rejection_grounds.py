@@ -246,22 +246,32 @@ def after_rejections(valid_bids: int, *, regime: Regime) -> AfterRejections:
     COMMITTEE_PROVISIONS[27],
     CONDUCT_OPINIONS[13],
     PROCUREMENT_LAW[36],
+    PROCUREMENT_LAW[40],
     PROCUREMENT_TENDER_MEASURES[43],
     rule=("EV-10", "EV-11"),
 )
 def continuation_refusals(
-    valid_bids: int, *, regime: Regime, argued: str, rejects_all: bool = False
+    valid_bids: int,
+    *,
+    regime: Regime,
+    argued: str,
+    rejects_all: bool = False,
+    inquiry: bool = False,
 ) -> list[Refusal]:
     """Why the committee may not go on, or may not reject all bids, with so many left.
 
     Below three valid bids the committee argues in writing whether competition is clearly lacking,
-    whichever way it decides; with none left there is nothing to go on with.
+    whichever way it decides; with none left there is nothing to go on with. An inquiry asks three
+    suppliers (采购法 40): its own measures say that it ends below three, and from memory alone.
     """
     refusals = []
     following = after_rejections(valid_bids, regime=regime)
     if following is AfterRejections.STOP and not rejects_all:
-        reason = f"合格投标人不足{VALID_BIDS_MIN}家，应当废标"
-        refusals.append(Refusal("too_few_valid", PROCUREMENT_LAW[36], reason))
+        article, reason = PROCUREMENT_LAW[36], f"合格投标人不足{VALID_BIDS_MIN}家，应当废标"
+        if inquiry:
+            article = PROCUREMENT_LAW[40]
+            reason = f"符合要求的供应商不足{VALID_BIDS_MIN}家，应当终止询价采购活动"
+        refusals.append(Refusal("too_few_valid", article, reason))
     if following is AfterRejections.JUDGE_COMPETITION:
         if not argued.strip():
             reason = "有效投标不足三个，应当论证是否明显缺乏竞争，并记录在评标报告中"
@@ -272,5 +282,8 @@ def continuation_refusals(
     if following is AfterRejections.GO_ON and rejects_all:
         article = GP[43] if regime is Regime.PROCUREMENT else COMMITTEE_PROVISIONS[27]
         reason = "有效投标不少于三个，不得以缺乏竞争为由否决所有投标"
+        if inquiry:
+            article = PROCUREMENT_LAW[40]
+            reason = "符合要求的供应商不少于三家，不得以缺乏竞争为由终止询价采购活动"
         refusals.append(Refusal("enough_valid", article, reason))
     return refusals

@@ -1,5 +1,5 @@
 """Bidding Law 38, 42; Bidding Regulation 51, 53; Committee Provisions 21, 27;
-Opinions on Conduct 13; Government Procurement Law 36;
+Opinions on Conduct 13; Government Procurement Law 36, 40;
 Procurement Tender Measures 43, 60, 61, 63."""
 
 from __future__ import annotations
@@ -160,9 +160,11 @@ def test_below_three_the_two_families_of_law_part_ways(valid: int) -> None:
 
 def test_a_committee_argues_whether_competition_is_lacking() -> None:
     def refused(
-        valid: int, regime: Regime, argued: str, rejects_all: bool
+        valid: int, regime: Regime, argued: str, rejects_all: bool, inquiry: bool = False
     ) -> list[tuple[str, Article]]:
-        found = continuation_refusals(valid, regime=regime, argued=argued, rejects_all=rejects_all)
+        found = continuation_refusals(
+            valid, regime=regime, argued=argued, rejects_all=rejects_all, inquiry=inquiry
+        )
         return [(one.code, one.article) for one in found]
 
     tendering, procurement = Regime.TENDERING, Regime.PROCUREMENT
@@ -174,3 +176,6 @@ def test_a_committee_argues_whether_competition_is_lacking() -> None:
     assert [code for code, _ in refused(3, tendering, "", True)] == ["enough_valid"]
     assert refused(2, procurement, "", False) == [("too_few_valid", PROCUREMENT_LAW[36])]
     assert refused(2, procurement, "", True) == []
+    assert refused(2, procurement, "", False, True) == [("too_few_valid", PROCUREMENT_LAW[40])]
+    assert refused(3, procurement, "", True, True) == [("enough_valid", PROCUREMENT_LAW[40])]
+    assert refused(3, procurement, "", False, True) == refused(2, procurement, "", True, True) == []

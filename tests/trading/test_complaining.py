@@ -14,6 +14,7 @@ from kernel.errors import NotFound, NotPermitted, Refused
 from kernel.identifiers import ComplaintId, LotId
 from kernel.store.transaction import Store, transaction
 from kernel.working_days import beijing_day
+from tests.archives import archived
 from tests.awards import (
     Evaluated,
     answered,
@@ -262,7 +263,7 @@ async def test_in_procurement_a_suspension_ends_by_itself_after_thirty_days(
 
 
 async def test_a_complaint_that_voids_ends_the_lot_and_it_is_tendered_again(
-    store: Store, evaluated: Evaluated
+    store: Store, evaluated: Evaluated, tick: Callable[[], Awaitable[None]]
 ) -> None:
     lot_id, loser = evaluated.hall.lot_id, evaluated.ranked[1].player
     supervisor, agency = evaluated.hall.tender.cast.supervisor, evaluated.agency
@@ -299,6 +300,21 @@ async def test_a_complaint_that_voids_ends_the_lot_and_it_is_tendered_again(
         with pytest.raises(Refused) as refused:
             await retendering.tender_again(tx, lot_id)
     assert codes(refused) == {"tendered_again"}
+
+    await tick()
+    kept = await archived(store, supervisor, lot_id)
+    complaint = {
+        f"complaints/{filed.id}/{one}.dsse"
+        for one in ("complaint", "answer", "order-1", "decision")
+    }
+    objection = {f"objections/{raised.id}/{one}.dsse" for one in ("objection", "answer")}
+    bids = {
+        f"bids/submission-{number}.dsse" for number in range(1, len(evaluated.hall.entries) + 1)
+    }
+    assert complaint | objection | bids <= kept
+    owned = await archived(store, agency, lot_id)
+    assert objection <= owned
+    assert not (complaint | bids) & owned
 
 
 async def test_a_correction_sends_the_lot_back_to_its_committee(

@@ -5,6 +5,7 @@ Bidding Law 22; Bidding Regulation 26, 35, 57; Trading Platform Measures 18.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
 
@@ -15,6 +16,7 @@ from kernel.access import Actor
 from kernel.errors import NotFound, Refused, TooMuch
 from kernel.identifiers import LotId
 from kernel.store.transaction import Store, transaction
+from tests.archives import archived
 from tests.awards import Evaluated, awarded, candidates_published, standstill_ended
 from tests.deposits import (
     ASKED,
@@ -160,7 +162,7 @@ async def test_a_tender_that_ended_before_its_close_gives_back_without_a_name(
 
 
 async def test_after_the_opening_the_committee_and_the_tenderee_see_it_and_nobody_is_rejected(
-    store: Store, evaluated: Evaluated
+    store: Store, evaluated: Evaluated, tick: Callable[[], Awaitable[None]]
 ) -> None:
     hall, lot_id = evaluated.hall, evaluated.hall.lot_id
     cast = hall.tender.cast
@@ -231,6 +233,9 @@ async def test_after_the_opening_the_committee_and_the_tenderee_see_it_and_nobod
             raw = signed(cast.tenderee, "security-forfeiture", other)
             await returning.forfeit(tx, lot_id, paid, raw)
     assert codes(caught) == ["nothing_held", "not_revoked"]
+    await tick()
+    assert "securities/forfeiture-1.dsse" in await archived(store, cast.supervisor, lot_id)
+    assert "securities/forfeiture-1.dsse" not in await archived(store, cast.tenderee, lot_id)
 
 
 async def test_papers_that_nobody_files_are_few_and_are_swept_and_one_that_was_filed_stays(

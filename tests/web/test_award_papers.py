@@ -26,6 +26,7 @@ from kernel.errors import BrokenSeal
 from kernel.settings import Settings
 from kernel.store import founding
 from kernel.store.transaction import Store, transaction
+from tests.archives import archived
 from tests.awards import (
     PRICES,
     Evaluated,
@@ -225,6 +226,10 @@ async def test_a_consortium_is_named_from_the_opening_to_the_award_and_its_paper
     assert [len(one.members) for one in result.ranking] == [2, 0, 0]
     assert result.award is not None
     told_of = [one.members for one in hall.bids if one.members]
+    cast = evaluated.hall.tender.cast
+    for keeper, count in ((cast.agency, 1), (cast.supervisor, 1), (cast.staff, 0)):
+        kept = await archived(store, keeper, lot)
+        assert len([one for one in kept if one.endswith("/agreement.json")]) == count
     for members in (result.ranking[0].members, result.award.members, *told_of):
         assert named(members) == together
     house = create_app(store, settings)

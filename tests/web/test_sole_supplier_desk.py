@@ -200,6 +200,9 @@ async def test_a_price_is_agreed_with_the_only_supplier_and_awarded_to_it(
     }
     assert any("evaluation/report-1" in one for one in names["supervisor"])
     assert not any("evaluation/report-1" in one for one in names["centre"])
+    signatures = {f"agreement/1/signature-{number}.dsse" for number in range(1, 5)}
+    assert signatures <= set(names["supervisor"])
+    assert not signatures & set(names["centre"])
     await sound()
 
     async with store.sessions() as session, session.begin():

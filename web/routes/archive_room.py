@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from kernel.identifiers import HoldId, LibraryEntryId, LotId, PersonId
 from kernel.statute import Regime
 from trading import archiving, forgetting, holding
+from trading.archived_papers import LEFT_OUT
 from trading.rules.record_keeping import CLASS_NAMES, RecordClass, term_of
 from web.pages import render
 from web.request_scope import Act, ActRoute, Signed
@@ -110,6 +111,7 @@ async def archive_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
         "archive_room/archive.html",
         keeping=found,
         class_names=CLASS_NAMES,
+        left_out=[one.why for one in LEFT_OUT],
         role=tx.actor.role,
         now=tx.now,
     )
