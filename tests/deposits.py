@@ -17,6 +17,7 @@ from tests.tenders import NOW, Cast, Player, PublishedLot, a_published_lot, sign
 from trading import depositing, returning
 from trading.bank_statements import HEAD, CsvFile
 from trading.depositing import Filed, Taken
+from trading.payment_references import new_reference
 from trading.returning import GivenBack, Payment
 from trading.rules.procedures import SecurityForm
 from trading.tables import SecurityAccountRow
@@ -40,7 +41,7 @@ async def reference_of(store: Store, who: Player, lot_id: UUID, *, now: datetime
 
 async def an_account(store: Store, who: Player, lot_id: UUID) -> str:
     """A number that was given while the lot was open, of a lot whose story goes on after that."""
-    reference = depositing.new_reference(random_bytes(8))
+    reference = new_reference(random_bytes(8))
     async with store.sessions() as session, session.begin():
         session.add(
             SecurityAccountRow(

@@ -11,21 +11,32 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 from kernel.access import Role
 from kernel.clock import hand_clock
 from kernel.crypto.digests import b64u, instant_text
 from kernel.identifiers import ListingId
 from kernel.store.transaction import Store, transaction
+from tests.deposits import line, statement_taken
 from tests.tenders import NOW, Player, a_player, signed
-from trading import due_listings, listing, listing_views
-from trading.listing import Taken, commitment_to
+from trading import (
+    due_listings,
+    entrusting,
+    interrupting,
+    listing,
+    listing_views,
+    settling_listings,
+)
+from trading.listing import Registration, Taken, commitment_to
 from trading.listing_views import Seen
+from trading.rules.listing_interruption import OrderKind
 
 REGISTER_UNTIL = datetime(2026, 3, 30, 8, 0, tzinfo=UTC)
 STARTS_AT = datetime(2026, 3, 22, 1, 0, tzinfo=UTC)
 ENDS_AT = datetime(2026, 4, 1, 7, 0, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
+SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 PHASE = timedelta(minutes=4)
 """How long the asking lasts, and each round of the timed bidding."""
@@ -63,6 +74,23 @@ class ListedLand:
         raw = said(who, "listing-deal", now, {**deal, **changes})
         async with transaction(self.store, actor=who.actor, now=now) as tx:
             return await listing.sign_deal(tx, self.id, raw)
+
+    async def order(self, who: Player, kind: OrderKind, now: datetime, **changes: Any) -> None:
+        """A listing suspended, resumed or ended, by default for force majeure."""
+        payload = {"listing": str(self.id), "reason": "平台所在地停电。", **changes}
+        if kind is not OrderKind.RESUME:
+            payload = {"ground": "force_majeure", **payload}
+        name = {"suspend": "suspension", "resume": "resumption", "terminate": "termination"}[kind]
+        raw = said(who, f"listing-{name}", now, payload)
+        async with transaction(self.store, actor=who.actor, now=now) as tx:
+            await interrupting.interrupt(tx, self.id, kind, raw)
+
+    async def keep(self, who: Player, now: datetime) -> settling_listings.SecurityKept:
+        """The seller keeps the deposit of a winner who did not sign."""
+        payload = {"listing": str(self.id), "reason": "经催告仍未签署成交确认书。"}
+        raw = said(who, "listing-forfeiture", now, payload)
+        async with transaction(self.store, actor=who.actor, now=now) as tx:
+            return await settling_listings.keep_security(tx, self.id, raw)
 
     async def wake(self, now: datetime) -> int:
         """Do what is due at this instant."""
@@ -120,26 +148,32 @@ async def announced(
 
 async def registered(
     store: Store, listing_id: ListingId, who: Player, now: datetime = NOW + MINUTE
-) -> int:
+) -> Registration:
     raw = said(who, "listing-registration", now, {"listing": str(listing_id)})
     async with transaction(store, actor=who.actor, now=now) as tx:
         return await listing.register(tx, listing_id, raw)
 
 
-async def admitted(
+async def paid(
     store: Store,
-    listing_id: ListingId,
     staff: Player,
-    number: int,
-    *,
-    paid: str = "2000000.00",
-    arrived_at: datetime = NOW + MINUTE,
+    *references: str,
+    amount: str = "2000000.00",
+    at: datetime = NOW + MINUTE,
     now: datetime = NOW + 2 * MINUTE,
 ) -> None:
-    async with transaction(store, actor=staff.actor, now=now) as tx:
-        await listing.admit(
-            tx, listing_id, number, paid=Decimal(paid), arrived_at=arrived_at, reference="流水0001"
-        )
+    """The bank told of one payment under each of these numbers."""
+    lines = [line(f"G{next(_serials):06d}", one, Decimal(amount), at) for one in references]
+    await statement_taken(store, staff, *lines, now=now)
+
+
+async def entrusted(
+    store: Store, seller: Player, agency: Player, code: str, *, now: datetime = NOW, **changes: Any
+) -> UUID:
+    """A letter by which the seller lets the agency act for the listing of this code."""
+    payload = {"agency": str(agency.party), "code": code, **changes}
+    async with transaction(store, actor=seller.actor, now=now) as tx:
+        return await entrusting.entrust(tx, said(seller, "listing-authorisation", now, payload))
 
 
 async def listed_land(
@@ -153,6 +187,8 @@ async def listed_land(
     found = []
     for number in range(bidders):
         who = await a_player(store, Role.BIDDER, organisation=f"江城置业{number + 1}有限公司")
-        await admitted(store, made.id, staff, await registered(store, made.id, who))
         found.append(who)
+    if found:
+        given = [(await registered(store, made.id, who)).reference for who in found]
+        await paid(store, staff, *given)
     return ListedLand(store, made.id, terms["code"], seller, staff, tuple(found))

@@ -19,7 +19,7 @@ from kernel.access import PLATFORM, Role, by
 from kernel.identifiers import LotId
 from kernel.store.transaction import Store, Transaction, transaction
 from kernel.working_days import beijing_day, end_of_day
-from trading import lots, returning
+from trading import lots, returning, settling_listings
 from trading.complaining import award_is_void
 from trading.events import DutyOverdue, OwnDutyOverdue
 from trading.tables import (
@@ -63,7 +63,7 @@ async def ring(store: Store) -> int:
     for lot_id in dict.fromkeys(back.lot_id for back in returns):
         async with transaction(store, actor=PLATFORM) as tx:
             rung += await alarm_returns(tx, lot_id)
-    return rung
+    return rung + await settling_listings.ring_for_listings(store)
 
 
 @by(Role.PLATFORM)

@@ -22,11 +22,14 @@ from kernel.access import Role, by
 from kernel.errors import NotFound, Refused
 from kernel.identifiers import LotId
 from kernel.refusals import Caution, Refusal
+from kernel.statute import LAND_GRANT_PROVISIONS
 from kernel.store.parties import organisation_names
 from kernel.store.transaction import Transaction
 from trading import lots
 from trading.depositing import guarantee_drawer
 from trading.handover import switches_for
+from trading.listing_securities import listing_standings, listings_holding_money, names_shown
+from trading.rules.listing_security import ListingReturnCause
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.question_window import secrecy_article
 from trading.rules.security_course import ReturnCause, SecurityState
@@ -39,6 +42,8 @@ from trading.security_facts import (
 from trading.tables import (
     BankLineRow,
     BankStatementRow,
+    ListingAccountRow,
+    ListingRow,
     LotRow,
     ProjectRow,
     SecurityAccountRow,
@@ -101,7 +106,10 @@ class LotSecurities:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A security that has to go back; lot and bidder are named only where they may be."""
+    """A security that has to go back; lot and bidder are named only where they may be.
+
+    Of a listing `lot_name` holds code and title, and there is no interest on it.
+    """
 
     reference: str
     lot_id: LotId | None
@@ -109,11 +117,12 @@ class Outgoing:
     bidder: str
     held: Decimal
     with_guarantee: bool
-    cause: ReturnCause
+    cause: ReturnCause | ListingReturnCause
     due_at: datetime
     article: str
     ours: bool
     overdue: bool
+    interest: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +228,34 @@ async def _outgoing(tx: Transaction) -> tuple[Outgoing, ...]:
         standings = [one for one in all_of_it if one.due is not None]
         names = await organisation_names(tx.session, {one.bidder_id for one in standings})
         found += [_going(lot, one, names, tx.now) for one in standings]
+    found += await _outgoing_of_listings(tx)
     return tuple(sorted(found, key=lambda one: (one.due_at, one.reference)))
+
+
+async def _outgoing_of_listings(tx: Transaction) -> list[Outgoing]:
+    found: list[Outgoing] = []
+    for row in await listings_holding_money(tx):
+        standings = await listing_standings(tx, row)
+        names = await names_shown(tx, row, standings)
+        found += [
+            Outgoing(
+                one.account.reference,
+                None,
+                f"{row.code} {row.title}",
+                names.get(one.account.bidder_id, f"竞买号 {one.bidder_number}"),
+                one.facts.held,
+                False,
+                one.due.cause,
+                one.due.due_at,
+                str(LAND_GRANT_PROVISIONS[21]),
+                one.due.ours,
+                one.due.due_at <= tx.now,
+                interest=False,
+            )
+            for one in standings
+            if one.due is not None
+        ]
+    return found
 
 
 def _going(lot: LotRow, one: Standing, names: dict[UUID, str], now: datetime) -> Outgoing:
@@ -245,19 +281,32 @@ async def _strays(tx: Transaction) -> tuple[Stray, ...]:
     """Payments under numbers that nobody was given, once nothing can be learnt from them.
 
     How many lines of a statement belong to nobody also tells how many belong to somebody. So one
-    is shown when every lot is closed that was open for bids when its statement was taken in.
+    is shown when every lot is closed, and every listing has ended, that was open when its statement
+    was taken in.
     """
     open_then = select(col(LotRow.id)).where(
         col(LotRow.published_at) <= col(BankLineRow.taken_at),
         col(LotRow.state).in_([LotState.OPEN, LotState.CLOSING]),
     )
+    listed_then = select(col(ListingRow.id)).where(
+        col(ListingRow.published_at) <= col(BankLineRow.taken_at),
+        col(ListingRow.ended_at).is_(None),
+    )
     known = select(col(SecurityAccountRow.id)).where(
         col(SecurityAccountRow.reference) == col(BankLineRow.reference)
+    )
+    bidder_of_a_listing = select(col(ListingAccountRow.bidder_id)).where(
+        col(ListingAccountRow.reference) == col(BankLineRow.reference)
     )
     rows: Sequence[BankLineRow] = (
         await tx.session.scalars(
             select(BankLineRow)
-            .where(~exists(open_then), ~exists(known))
+            .where(
+                ~exists(open_then),
+                ~exists(listed_then),
+                ~exists(known),
+                ~exists(bidder_of_a_listing),
+            )
             .order_by(col(BankLineRow.received_at).desc(), col(BankLineRow.serial))
             .limit(STRAYS_MAX)
         )

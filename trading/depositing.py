@@ -25,7 +25,7 @@ from kernel.access import Role, by
 from kernel.clock import unshifted_clock
 from kernel.crypto.digests import Malformed, sha256, text_of, unb64u
 from kernel.errors import NotFound, Refused, TooMuch
-from kernel.identifiers import LotId, PartyId, mod_37_2_check_character
+from kernel.identifiers import LotId, PartyId
 from kernel.money import parse_yuan
 from kernel.randomness import random_bytes, random_id
 from kernel.store.database import lock_exclusive, lock_key
@@ -45,6 +45,7 @@ from trading.events import (
     StatementTaken,
 )
 from trading.handover import switches_for
+from trading.payment_references import new_reference
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.procedures import SecurityForm
 from trading.rules.security_course import (
@@ -53,6 +54,7 @@ from trading.rules.security_course import (
     reference_refusals,
 )
 from trading.security_facts import Standing, standings_of
+from trading.settling_listings import match_payments
 from trading.tables import (
     BankLineRow,
     BankStatementRow,
@@ -70,7 +72,6 @@ UNFILED_MAX: Final = 4
 
 STATEMENT_FILE_MAX: Final = 2 << 20
 NAME_MAX: Final = 200
-REFERENCE: Final = re.compile(r"[0-9A-F]{16}[0-9A-Z*]", re.ASCII)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _PDF: Final = b"%PDF-"
 
@@ -107,17 +108,6 @@ class Filed:
 def guarantee_drawer(documents: Documents) -> Documents:
     """Where guarantees lie: apart from what everybody may ask for by its digest."""
     return documents.drawer(DRAWER)
-
-
-def new_reference(entropy: bytes) -> str:
-    """Eight random bytes as sixteen characters, and a check character against slips of the pen."""
-    stem = entropy.hex().upper()
-    return stem + mod_37_2_check_character(stem)
-
-
-def is_reference(text: str) -> bool:
-    """Whether a text has the form and the check character of a number to pay under."""
-    return bool(REFERENCE.fullmatch(text)) and text[-1] == mod_37_2_check_character(text[:-1])
 
 
 # ── the bidder ────────────────────────────────────────────────────────────────────────────────
@@ -397,6 +387,7 @@ async def take_statement(tx: Transaction, source: StatementSource) -> Taken:
         )
     )
     await _tell_payers(tx, fresh)
+    await match_payments(tx, fresh)
 
     return Taken(told.digest, len(told.lines), tx.now)
 

@@ -629,6 +629,8 @@ class ListingAnnounced(Event):
     security: Decimal
     reserve_commitment: bytes | None
     statement_digest: bytes
+    agency_id: UUID | None = None
+    relists: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -642,9 +644,9 @@ class ListingBidderRegistered(Event):
 
 @dataclass(frozen=True, slots=True)
 class ListingBidderAdmitted(Event):
-    """The centre confirmed a bidder's security and qualification; the bidder learns of it."""
+    """A bidder's security is here whole and in time: it may name prices, and is told so."""
 
-    audience: ClassVar[Audience] = Audience.SEALED_UNTIL_CLOSE
+    audience: ClassVar[Audience] = Audience.PARTY
     addressee_id: UUID
     bidder_number: int
     paid: Decimal
@@ -728,6 +730,116 @@ class ListingDealSigned(Event):
     side: str
     complete: bool
     statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ListingSuspended(Event):
+    """A listing stands still, on this ground; `basis` is its article, or whose decision it is."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    ground: str
+    basis: str
+    reason: str
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ListingResumed(Event):
+    """A listing goes on; `ends_at` is when what it is in ends now."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    reason: str
+    ends_at: datetime
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ListingTerminated(Event):
+    """A listing was ended before its time; what was sealed goes to supervisors, and no further.
+
+    The reserve stays closed, and bidders stay numbers: it may well be listed again.
+    """
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    discloses: ClassVar[bool] = True
+    ground: str
+    basis: str
+    reason: str
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ListingEntrusted(Event):
+    """A seller signed what an agency may do for its listing of a code, which need not exist yet."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    seller_id: UUID
+    code: str
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ListingEntrustmentEnded(Event):
+    """A seller ended what it had entrusted to an agency."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    seller_id: UUID
+    code: str
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ListingSecurityArrived(Event):
+    """A payment for a listing arrived; `in_time` says whether before registration ended."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    amount: Decimal
+    received_at: datetime
+    in_time: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListingSecurityReturned(Event):
+    """A bidder's security in a listing went back."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    cause: str
+    principal: Decimal
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListingSecurityKept(Event):
+    """The winner of a listing did not sign its deal; the seller keeps the deposit."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    bidder_number: int
+    article: str
+    amount: Decimal
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OwnListingSecurityKept(Event):
+    """The seller of a listing keeps a winner's deposit; the winner is told."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    article: str
+    amount: Decimal
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ListingSecuritiesOverdue(Event):
+    """Securities of a listing did not go back in their days; those who supervise are told."""
+
+    audience: ClassVar[Audience] = Audience.SUPERVISORS
+    due_at: datetime
 
 
 # ── the contract and after ────────────────────────────────────────────────────────────────────

@@ -14,10 +14,11 @@ change it afterwards.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -43,7 +44,7 @@ from kernel.randomness import random_bytes, random_id
 from kernel.refusals import Caution, Refusal
 from kernel.regions import is_region_code
 from kernel.statute import CIVIL_CODE
-from kernel.store.database import lock_exclusive
+from kernel.store.database import lock_exclusive, lock_shared
 from kernel.store.parties import (
     Organisation,
     organisation_names,
@@ -51,11 +52,12 @@ from kernel.store.parties import (
     take_part,
     verified_statement,
 )
+from kernel.store.registering import id_of
 from kernel.store.transaction import NotDurable, Store, Transaction, transaction
 from trading.drafting import clean_text
+from trading.entrusting import agency_of, mandate_grounds, require_seller
 from trading.events import (
     ListingAnnounced,
-    ListingBidderAdmitted,
     ListingBidderRegistered,
     ListingDealSigned,
     ListingEnded,
@@ -65,6 +67,14 @@ from trading.events import (
     ListingQuoteRefused,
 )
 from trading.judging import bound
+from trading.payment_references import new_reference
+from trading.rules.listing_interruption import Pause, standstill_refusals, terms_after
+from trading.rules.listing_mandate import (
+    ListingAct,
+    entrusted_reserve_refusals,
+    own_agency_refusals,
+    relisting_refusals,
+)
 from trading.rules.listing_protocol import (
     ENDS,
     Asset,
@@ -72,8 +82,8 @@ from trading.rules.listing_protocol import (
     ListingTerms,
     Phase,
     Quote,
-    admission_refusals,
     deal_refusals,
+    fallen_through_refusals,
     going_on_refusals,
     listing_cautions,
     opened_late,
@@ -86,17 +96,18 @@ from trading.rules.listing_protocol import (
     terms_refusals,
 )
 from trading.tables import (
+    ListingAccountRow,
     ListingAdmissionRow,
     ListingBidderRow,
     ListingDealRow,
     ListingGoingOnRow,
+    ListingKeepingRow,
     ListingQuoteRow,
     ListingReserveRow,
     ListingRow,
 )
 
 WORDS_MAX: Final = 5000
-REFERENCE_MAX: Final = 200
 NUMBERS: Final = range(1000, 10_000)
 """The numbers (竞买号) that bidders draw."""
 
@@ -118,6 +129,14 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True)
+class Registration:
+    """The number under which a bidder bids, and the one under which it pays its security."""
+
+    number: int
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """A price as it was taken: its place, when it arrived, and until when the phase lasts now."""
 
@@ -132,18 +151,18 @@ class Taken:
 # ── announcing ────────────────────────────────────────────────────────────────────────────────
 
 
-@by(Role.TENDEREE)
+@by(Role.TENDEREE, Role.AGENCY)
 async def may_announce(tx: Transaction) -> Organisation:
-    """The acting seller; `Refused` while the centre has not verified it."""
+    """The acting seller or agency; `Refused` while the centre has not verified it."""
     return await require_verified(tx)
 
 
-@by(Role.TENDEREE)
+@by(Role.TENDEREE, Role.AGENCY)
 async def announce(tx: Transaction, raw: bytes, reserve_raw: bytes | None) -> Announced:
     """Announce a listing by its signed terms, and its reserve by a statement of its own.
 
-    The same terms again are the same listing. `Malformed` where a reserve is not the one that the
-    terms commit to.
+    An agency names the seller whose letter lets it. The same terms again are the same listing.
+    `Malformed` where a reserve is not the one that the terms commit to.
     """
     await require_verified(tx)
     statement = await verified_statement(tx, raw, "listing")
@@ -160,7 +179,7 @@ async def announce(tx: Transaction, raw: bytes, reserve_raw: bytes | None) -> An
         asset=_asset_in(told["asset"]),
         region_code=_region_in(told["region"]),
         words=clean_text(told["words"], at_most=WORDS_MAX),
-        seller_id=tx.actor.party,
+        seller_id=_seller_in(tx, told),
         announced_by=tx.actor.person,
         published_at=tx.now,
         register_until=parse_instant(told["register_until"]),
@@ -175,7 +194,9 @@ async def announce(tx: Transaction, raw: bytes, reserve_raw: bytes | None) -> An
         digest=statement.digest,
         statement=raw,
         phase=Phase.ANNOUNCED,
+        relists=None if told.get("relists") is None else id_of(told["relists"]),
     )
+    by_agency = tx.actor.role is Role.AGENCY
     reserve = await _reserve_in(tx, row, reserve_raw)
     terms = terms_of(row)
 
@@ -183,7 +204,12 @@ async def announce(tx: Transaction, raw: bytes, reserve_raw: bytes | None) -> An
     refusals += reserve_refusals(
         Asset(row.asset), terms, reserve=None if reserve is None else reserve.reserve
     )
+    refusals += entrusted_reserve_refusals(by_agency=by_agency, has_reserve=reserve is not None)
+    if by_agency:
+        refusals += await mandate_grounds(tx, row.seller_id, row.code, ListingAct.ANNOUNCE)
+        refusals += await _barred(tx, BarredAct.AGENCY, tx.actor.party)
     refusals += await _code_taken(tx, row.code)
+    refusals += await _not_to_be_relisted(tx, row)
     if refusals:
         raise Refused(refusals)
     cautions = listing_cautions(terms) if row.asset == Asset.LAND else []
@@ -210,6 +236,8 @@ async def announce(tx: Transaction, raw: bytes, reserve_raw: bytes | None) -> An
             security=row.security,
             reserve_commitment=row.reserve_commitment,
             statement_digest=row.digest,
+            agency_id=tx.actor.party if by_agency else None,
+            relists=row.relists,
         )
     )
 
@@ -226,25 +254,40 @@ def commitment_to(code: str, reserve: Decimal, nonce: bytes) -> bytes:
 
 
 @by(Role.BIDDER)
-async def register(tx: Transaction, listing_id: ListingId, raw: bytes) -> int:
-    """Register as a bidder; the number under which it bids. Once registered it stays so."""
-    row = await _locked(tx, listing_id)
+async def register(tx: Transaction, listing_id: ListingId, raw: bytes) -> Registration:
+    """Register as a bidder; the numbers under which it bids and pays. Once registered it stays so.
+
+    Where no security is asked for, whoever registers may name prices. Who registered before numbers
+    to pay under were given gets one by registering again.
+    """
+    row = await locked(tx, listing_id)
     await require_verified(tx)
     statement = await verified_statement(tx, raw, "listing-registration", listing=listing_id)
     known = await tx.session.get(ListingBidderRow, (listing_id, tx.actor.party))
-    if known is not None:
-        return known.number
+    account = await tx.session.get(ListingAccountRow, (listing_id, tx.actor.party))
+    if known is not None and account is not None:
+        return Registration(known.number, account.reference)
 
     refusals = registration_refusals(await state_of(tx, row), terms_of(row), asked_at=tx.now)
+    refusals += standstill_refusals(pauses_of(row), acted_at=tx.now)
     refusals += await _barred(tx, BarredAct.SUBMISSION, tx.actor.party)
+    entrusted = await agency_of(tx, row.seller_id, row.code) == tx.actor.party
+    refusals += own_agency_refusals(entrusted=entrusted)
     if refusals:
         raise Refused(refusals)
 
     await take_part(tx, listing_id)
-    taken = await tx.session.scalars(
-        select(col(ListingBidderRow.number)).where(col(ListingBidderRow.listing_id) == listing_id)
+    number = _drawn(set((await numbers_of(tx, listing_id)).values()))
+    account = ListingAccountRow(
+        listing_id=listing_id,
+        bidder_id=tx.actor.party,
+        reference=new_reference(random_bytes(8)),
+        given_to=tx.actor.person,
+        given_at=tx.now,
     )
-    number = _drawn(set(taken))
+    tx.session.add(account)
+    if known is not None:
+        return Registration(known.number, account.reference)
     tx.session.add(
         ListingBidderRow(
             listing_id=listing_id,
@@ -256,64 +299,24 @@ async def register(tx: Transaction, listing_id: ListingId, raw: bytes) -> int:
             registered_at=tx.now,
         )
     )
+    if row.security == 0:
+        tx.session.add(
+            ListingAdmissionRow(
+                listing_id=listing_id,
+                bidder_id=tx.actor.party,
+                paid=row.security,
+                arrived_at=tx.now,
+                reference="",
+                admitted_by=tx.actor.person,
+                admitted_at=tx.now,
+            )
+        )
 
     tx.record(
         ListingBidderRegistered(listing_id, bidder_number=number, statement_digest=statement.digest)
     )
 
-    return number
-
-
-@by(Role.CENTRE_STAFF)
-async def admit(
-    tx: Transaction,
-    listing_id: ListingId,
-    number: int,
-    *,
-    paid: Decimal,
-    arrived_at: datetime,
-    reference: str,
-) -> None:
-    """Confirm that a bidder's security arrived and that it is qualified; once said it stays."""
-    row = await _locked(tx, listing_id)
-    bidder = await tx.session.scalar(
-        select(ListingBidderRow).where(
-            col(ListingBidderRow.listing_id) == listing_id, col(ListingBidderRow.number) == number
-        )
-    )
-    if bidder is None:
-        raise NotFound("no such bidder")
-    if await tx.session.get(ListingAdmissionRow, (listing_id, bidder.bidder_id)) is not None:
-        return
-
-    refusals = admission_refusals(terms_of(row), paid=paid, arrived_at=arrived_at, now=tx.now)
-    if row.phase in ENDS:
-        refusals.append(Refusal("listing_over", CIVIL_CODE[509], "挂牌已经结束"))
-    if refusals:
-        raise Refused(refusals)
-
-    await take_part(tx, listing_id)
-    tx.session.add(
-        ListingAdmissionRow(
-            listing_id=listing_id,
-            bidder_id=bidder.bidder_id,
-            paid=paid,
-            arrived_at=arrived_at,
-            reference=clean_text(reference, at_most=REFERENCE_MAX),
-            admitted_by=tx.actor.person,
-            admitted_at=tx.now,
-        )
-    )
-
-    tx.record(
-        ListingBidderAdmitted(
-            listing_id,
-            addressee_id=bidder.bidder_id,
-            bidder_number=number,
-            paid=paid,
-            arrived_at=arrived_at,
-        )
-    )
+    return Registration(number, account.reference)
 
 
 # ── prices ────────────────────────────────────────────────────────────────────────────────────
@@ -348,7 +351,7 @@ async def quote(tx: Transaction, listing_id: ListingId, raw: bytes) -> Taken:
 
     The same statement again is the same price. A price that is not taken leaves a record of why.
     """
-    row = await _locked(tx, listing_id)
+    row = await locked(tx, listing_id)
     statement = await verified_statement(tx, raw, "listing-quote", listing=listing_id)
     price = _amount_in(statement.payload["price"])
     bidder = await tx.session.get(ListingBidderRow, (listing_id, tx.actor.party))
@@ -371,6 +374,7 @@ async def quote(tx: Transaction, listing_id: ListingId, raw: bytes) -> Taken:
         received_at=tx.now,
         admitted=admission is not None,
     )
+    refusals += standstill_refusals(pauses_of(row), acted_at=tx.now)
     refusals += await _barred(tx, BarredAct.SUBMISSION, tx.actor.party)
     if refusals:
         tx.record_attempt(
@@ -423,12 +427,13 @@ async def quote(tx: Transaction, listing_id: ListingId, raw: bytes) -> Taken:
 @by(Role.BIDDER)
 async def go_on(tx: Transaction, listing_id: ListingId, raw: bytes) -> None:
     """Say that one goes on, when everybody who quoted is asked; saying it twice is saying it."""
-    row = await _locked(tx, listing_id)
+    row = await locked(tx, listing_id)
     statement = await verified_statement(tx, raw, "listing-going-on", listing=listing_id)
     if await tx.session.get(ListingGoingOnRow, (listing_id, tx.actor.party)) is not None:
         return
 
     refusals = going_on_refusals(await state_of(tx, row), bidder=tx.actor.party, said_at=tx.now)
+    refusals += standstill_refusals(pauses_of(row), acted_at=tx.now)
     refusals += await _barred(tx, BarredAct.SUBMISSION, tx.actor.party)
     if refusals:
         raise Refused(refusals)
@@ -459,8 +464,8 @@ async def move_on(tx: Transaction, listing_id: ListingId) -> bool:
 
     One step at a time, because everybody is to have the time that was published for each.
     """
-    row = await _locked(tx, listing_id)
-    if row.due_at is None or row.due_at > tx.now:
+    row = await locked(tx, listing_id)
+    if row.due_at is None or row.due_at > tx.now or row.paused_at is not None:
         return False
     before, terms = await state_of(tx, row), terms_of(row)
     ended_at = before.phase_ends_at or terms.starts_at
@@ -476,7 +481,7 @@ async def move_on(tx: Transaction, listing_id: ListingId) -> bool:
 
 
 async def _move(tx: Transaction, row: ListingRow, after: Listing) -> None:
-    numbers = await _numbers(tx, row.id)
+    numbers = await numbers_of(tx, row.id)
     going_on = after.goes_on if after.phase is Phase.BIDDING else frozenset()
     came_from = row.phase
     _stand(tx, row, after)
@@ -501,7 +506,7 @@ async def _end(tx: Transaction, row: ListingRow, listing: Listing) -> None:
     told = outcome(listing, reserve=None if kept is None else kept.reserve, leader_barred=barred)
     assert told is not None
     sold = told.winner is not None
-    numbers = await _numbers(tx, row.id)
+    numbers = await numbers_of(tx, row.id)
     names = await organisation_names(tx.session, listing.bidders() if sold else ())
 
     row.phase = Phase.SOLD if sold else Phase.UNSOLD
@@ -531,28 +536,32 @@ async def _end(tx: Transaction, row: ListingRow, listing: Listing) -> None:
 # ── the deal ──────────────────────────────────────────────────────────────────────────────────
 
 
-@by(Role.TENDEREE, Role.BIDDER)
+@by(Role.TENDEREE, Role.AGENCY, Role.BIDDER)
 async def sign_deal(tx: Transaction, listing_id: ListingId, raw: bytes) -> bool:
     """Sign the deal's confirmation (成交确认书); whether both sides have signed it now.
 
     Both sign the same: what was listed, who sells, who won under which number, at what price.
-    `Malformed` where it says anything else. A winner who was barred meanwhile makes no deal.
+    `Malformed` where it says anything else. A winner who was barred meanwhile makes no deal, nor
+    does one whose security the seller kept, because it had not signed in time.
     """
-    row = await _locked(tx, listing_id)
+    row = await locked(tx, listing_id)
     statement = await verified_statement(tx, raw, "listing-deal", listing=listing_id)
     winner = None if row.winner_id is None else PartyId(row.winner_id)
-    refusals = deal_refusals(
-        await state_of(tx, row), winner=winner, signer=tx.actor.party, seller=PartyId(row.seller_id)
-    )
+    seller, by_agency = PartyId(row.seller_id), tx.actor.role is Role.AGENCY
+    signer = seller if by_agency else tx.actor.party
+    refusals = deal_refusals(await state_of(tx, row), winner=winner, signer=signer, seller=seller)
+    refusals += fallen_through_refusals(kept=await fell_through(tx, row))
     if refusals or winner is None:
         raise Refused(refusals)
-    side = SELLER if tx.actor.party == row.seller_id else BUYER
-    if (side == SELLER) is not (tx.actor.role is Role.TENDEREE):
+    side = SELLER if signer == seller else BUYER
+    if (side == BUYER) is not (tx.actor.role is Role.BIDDER):
         raise NotPermitted("this side of the deal signs in its own capacity")
+    if side == SELLER:
+        await require_seller(tx, row, ListingAct.DEAL)
     refusals = await _barred(tx, BarredAct.AWARD, winner)
     if refusals:
         raise Refused(refusals)
-    agreed = deal_of(row, number=(await _numbers(tx, listing_id))[winner])
+    agreed = deal_of(row, number=(await numbers_of(tx, listing_id))[winner])
     if {name: statement.payload[name] for name in agreed} != agreed:
         raise Malformed("the confirmation does not say what was dealt", code="wrong_deal")
     signed = await _sides(tx, listing_id)
@@ -597,9 +606,20 @@ def deal_of(row: ListingRow, *, number: int) -> dict[str, object]:
 # ── what the acts above are made of ───────────────────────────────────────────────────────────
 
 
+def pauses_of(row: ListingRow) -> list[Pause]:
+    """The times for which the listing stood still, the last of them perhaps until now."""
+    return pauses_in(row.pauses, row.paused_at)
+
+
+def pauses_in(told: Sequence[Mapping[str, Any]], paused_at: datetime | None) -> list[Pause]:
+    """The same as its row holds them."""
+    gone = [Pause(parse_instant(one["since"]), parse_instant(one["until"])) for one in told]
+    return gone if paused_at is None else [*gone, Pause(paused_at)]
+
+
 def terms_of(row: ListingRow) -> ListingTerms:
-    """The published terms, as the rules know them."""
-    return ListingTerms(
+    """The published terms, as the rules know them, with their moments where pauses moved them."""
+    published = ListingTerms(
         published_at=row.published_at,
         starts_at=row.starts_at,
         ends_at=row.ends_at,
@@ -610,6 +630,18 @@ def terms_of(row: ListingRow) -> ListingTerms:
         countdown=timedelta(seconds=row.countdown_s),
         register_until=row.register_until,
     )
+    return terms_after(published, pauses_of(row))
+
+
+async def fell_through(tx: Transaction, row: ListingRow) -> bool:
+    """Whether the deal came to nothing because the winner did not sign it in time."""
+    return await tx.session.get(ListingKeepingRow, row.id) is not None
+
+
+async def held_still(tx: Transaction, listing_id: UUID) -> ListingRow:
+    """The listing, which nobody moves while this transaction lasts."""
+    await lock_shared(tx.session, f"listing:{listing_id}")
+    return await _row_of(tx, listing_id)
 
 
 async def state_of(tx: Transaction, row: ListingRow) -> Listing:
@@ -649,19 +681,25 @@ def _stand(tx: Transaction, row: ListingRow, listing: Listing) -> None:
     row.phase = listing.phase
     row.phase_ends_at = listing.phase_ends_at
     row.due_at = None
-    if listing.phase not in ENDS and listing.phase_ends_at is not None:
+    if listing.phase not in ENDS and listing.phase_ends_at is not None and row.paused_at is None:
         row.due_at = listing.phase_ends_at + timedelta(seconds=tx.settings.closer_settle_s)
 
 
-async def _locked(tx: Transaction, listing_id: UUID) -> ListingRow:
+async def locked(tx: Transaction, listing_id: UUID) -> ListingRow:
+    """The listing, for this transaction alone until it ends."""
     await lock_exclusive(tx.session, f"listing:{listing_id}")
+    return await _row_of(tx, listing_id)
+
+
+async def _row_of(tx: Transaction, listing_id: UUID) -> ListingRow:
     row = await tx.session.get(ListingRow, listing_id, populate_existing=True)
     if row is None:
         raise NotFound("no such listing")
     return row
 
 
-async def _numbers(tx: Transaction, listing_id: UUID) -> dict[PartyId, int]:
+async def numbers_of(tx: Transaction, listing_id: UUID) -> dict[PartyId, int]:
+    """The numbers that bidders drew."""
     rows = await tx.session.execute(
         select(col(ListingBidderRow.bidder_id), col(ListingBidderRow.number)).where(
             col(ListingBidderRow.listing_id) == listing_id
@@ -705,6 +743,34 @@ async def _code_taken(tx: Transaction, code: str) -> list[Refusal]:
     if taken is None:
         return []
     return [Refusal("code_taken", CIVIL_CODE[509], "该挂牌编号已经使用", {"code": code})]
+
+
+async def _not_to_be_relisted(tx: Transaction, row: ListingRow) -> list[Refusal]:
+    """Why the listing that this one takes up again cannot be taken up; nothing where it is new."""
+    if row.relists is None:
+        return []
+    earlier = await locked(tx, row.relists)
+    again = await tx.session.scalar(
+        select(col(ListingRow.id)).where(col(ListingRow.relists) == row.relists)
+    )
+    free = earlier.phase in ENDS and (
+        earlier.phase != Phase.SOLD or await fell_through(tx, earlier)
+    )
+    return relisting_refusals(
+        own=earlier.seller_id == row.seller_id, without_deal=free, again_already=again is not None
+    )
+
+
+def _seller_in(tx: Transaction, told: Mapping[str, Any]) -> UUID:
+    """Whose the listing is: the acting seller's, or the one's whom its agency names."""
+    named = None if told.get("seller") is None else id_of(told["seller"])
+    if tx.actor.role is Role.AGENCY:
+        if named is None:
+            raise Malformed("an agency names whose listing it is", code="seller")
+        return named
+    if named not in (None, tx.actor.party):
+        raise Malformed("a seller lists what is its own", code="seller")
+    return tx.actor.party
 
 
 async def _reserve_in(

@@ -1,7 +1,7 @@
 """What anybody may read of listings, and what those concerned read besides.
 
-Until a listing has ended its bidders are numbers, to the seller and to supervisors too; the centre,
-which confirms securities, alone sees who registered. How many registered is told to nobody else.
+Until a listing has ended its bidders are numbers, to the seller, the centre and supervisors too.
+How many registered, and who of them paid, is told to nobody.
 """
 
 from __future__ import annotations
@@ -20,14 +20,25 @@ from kernel.access import Role, by
 from kernel.crypto.digests import b64, b64u, instant_text
 from kernel.errors import NotFound
 from kernel.events import Audience
-from kernel.identifiers import ListingId
+from kernel.identifiers import ListingId, PartyId
 from kernel.money import yuan_text
 from kernel.store import journal, views
 from kernel.store.parties import organisation_names
 from kernel.store.tables import CredentialRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
-from trading.listing import BUYER, SELLER, deal_of, state_of, terms_of
+from trading.entrusting import agency_of
+from trading.listing import (
+    BUYER,
+    SELLER,
+    deal_of,
+    fell_through,
+    numbers_of,
+    state_of,
+    terms_of,
+)
+from trading.listing_securities import listing_standings
+from trading.rules.listing_interruption import OrderKind
 from trading.rules.listing_protocol import (
     ENDS,
     AfterDays,
@@ -38,11 +49,17 @@ from trading.rules.listing_protocol import (
     next_price,
     reserve_may_be_shown,
 )
+from trading.rules.listing_security import (
+    ListingReturnDue,
+    ListingSecurityFacts,
+    ListingSecurityState,
+)
 from trading.tables import (
     ListingAdmissionRow,
     ListingBidderRow,
     ListingDealRow,
     ListingGoingOnRow,
+    ListingOrderRow,
     ListingQuoteRow,
     ListingReserveRow,
     ListingRow,
@@ -64,6 +81,7 @@ class ListingLine:
     starting_price: Decimal
     highest: Decimal | None
     winner: str | None
+    suspended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +97,23 @@ class QuoteTold:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnSecurity:
+    """A bidder's own security; `returned` is how much went back when, and whether late."""
+
+    reference: str
+    state: ListingSecurityState
+    facts: ListingSecurityFacts
+    due: ListingReturnDue | None
+    returned: tuple[tuple[Decimal, datetime, bool], ...]
+    kept_because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Own:
-    """What a bidder sees of itself: its number, whether it is admitted, and where it stands."""
+    """What a bidder sees of itself: its number, whether it is admitted, and where it stands.
+
+    `security` is None for one who registered before numbers to pay under were given.
+    """
 
     number: int
     admitted: bool
@@ -88,6 +121,27 @@ class Own:
     quoted: bool
     goes_on: bool
     won: bool
+    security: OwnSecurity | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTold:
+    """An order that suspended, resumed or ended a listing, as everybody reads it."""
+
+    kind: OrderKind
+    ground: str
+    basis: str
+    reason: str
+    by_supervisor: bool
+    ordered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A listing of the same thing, before this one or after it."""
+
+    id: ListingId
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +177,27 @@ class Seen:
     signed: dict[str, datetime]
     own: Own | None
     sells: bool
+    acts: bool
     deal: dict[str, object] | None
     last_number: int
+    agency: str
+    paused_at: datetime | None
+    orders: tuple[OrderTold, ...]
+    fell_through: bool
+    relists: Earlier | None
+    relisted_by: Earlier | None
 
     @property
     def running(self) -> bool:
         """Whether a price can be named now."""
-        return self.phase in (Phase.LISTED, Phase.BIDDING) and not self.settling
+        runs = self.phase in (Phase.LISTED, Phase.BIDDING) and not self.settling
+        return runs and self.paused_at is None
+
+    @property
+    def may_be_relisted(self) -> bool:
+        """Whether it ended without a deal and nobody has listed it again."""
+        free = self.phase in (Phase.UNSOLD, Phase.TERMINATED) or self.fell_through
+        return free and self.relisted_by is None
 
     @property
     def step(self) -> int:
@@ -147,6 +215,21 @@ class Seen:
             "region": self.region_code,
             "words": self.words,
             "seller": {"id": str(self.seller_id), "name": self.seller},
+            "agency": self.agency or None,
+            "relists": None if self.relists is None else str(self.relists.id),
+            "relisted_by": None if self.relisted_by is None else str(self.relisted_by.id),
+            "suspended_at": _instant(self.paused_at),
+            "orders": [
+                {
+                    "kind": str(one.kind),
+                    "ground": one.ground or None,
+                    "basis": one.basis or None,
+                    "reason": one.reason,
+                    "by_supervisor": one.by_supervisor,
+                    "ordered_at": instant_text(one.ordered_at),
+                }
+                for one in self.orders
+            ],
             "published_at": instant_text(terms.published_at),
             "register_until": instant_text(terms.registers_until),
             "starts_at": instant_text(terms.starts_at),
@@ -186,8 +269,11 @@ class Seen:
                 "reserve": None if self.reserve is None else yuan_text(self.reserve),
                 "reserve_nonce": _b64u(self.reserve_nonce),
                 "confirmed_by": {side: instant_text(at) for side, at in self.signed.items()},
+                "fell_through": self.fell_through,
                 "securities_back_by": None if self.after is None else _instant(self.after.returned),
-                "contract_by": None if self.after is None else _instant(self.after.contract),
+                "contract_by": None
+                if self.after is None or self.phase is not Phase.SOLD
+                else _instant(self.after.contract),
             }
         if self.own is not None:
             told["own"] = {
@@ -196,19 +282,9 @@ class Seen:
                 "leads": self.own.leads,
                 "goes_on": self.own.goes_on,
                 "won": self.own.won,
+                "security": _security(self.own.security),
             }
         return told
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A registered bidder as the centre sees it, and its security once that is confirmed."""
-
-    number: int
-    name: str
-    registered_at: datetime
-    paid: Decimal | None
-    arrived_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,11 +329,12 @@ async def listings(tx: Transaction) -> tuple[ListingLine, ...]:
             Asset(row.asset),
             Phase(row.phase),
             names[row.seller_id],
-            row.starts_at,
-            row.ends_at,
+            terms_of(row).starts_at,
+            terms_of(row).ends_at,
             row.starting_price,
             price,
             None if row.winner_id is None else names[row.winner_id],
+            row.paused_at is not None and row.phase not in ENDS,
         )
         for row, price in rows
     )
@@ -268,19 +345,24 @@ async def listing(tx: Transaction, listing_id: ListingId) -> Seen:
     """One listing as the reader may see it."""
     number = await journal.last_number(tx.session, views.room(listing_id, Audience.PUBLIC))
     row = await _row(tx, listing_id)
+    agency = await agency_of(tx, row.seller_id, row.code)
+    party = tx.actor.party_id
+    sells = tx.actor.role is Role.TENDEREE and party == row.seller_id
+    acts = sells or (tx.actor.role is Role.AGENCY and agency is not None and party == agency)
     state, terms = await state_of(tx, row), terms_of(row)
-    numbers = await _numbers(tx, listing_id)
+    numbers = await numbers_of(tx, listing_id)
     sold = row.phase == Phase.SOLD
     concerned = {row.seller_id} | (set(state.bidders()) if sold else set())
+    concerned |= set() if agency is None else {agency}
     names = await organisation_names(tx.session, concerned)
     reserve = None
     if reserve_may_be_shown(state):
         reserve = await tx.session.get(ListingReserveRow, listing_id)
     quotes = await _quotes(tx, listing_id)
-    winner_number = None if row.winner_id is None else numbers[row.winner_id]
+    winner_number = None if row.winner_id is None else numbers[PartyId(row.winner_id)]
     signed = await _signed(tx, listing_id)
     after = None
-    if sold and row.ended_at is not None:
+    if row.ended_at is not None:
         after = days_after(beijing_day(row.ended_at), calendar=tx.settings.calendar)
     return Seen(
         id=listing_id,
@@ -300,7 +382,7 @@ async def listing(tx: Transaction, listing_id: ListingId) -> Seen:
         quotes=tuple(
             QuoteTold(
                 one.number,
-                numbers[one.bidder_id],
+                numbers[PartyId(one.bidder_id)],
                 names[one.bidder_id] if sold else "",
                 one.price,
                 one.received_at,
@@ -321,38 +403,16 @@ async def listing(tx: Transaction, listing_id: ListingId) -> Seen:
         after=after,
         signed=signed,
         own=await _own(tx, row, quotes),
-        sells=tx.actor.role is Role.TENDEREE and tx.actor.party_id == row.seller_id,
+        sells=sells,
+        acts=acts,
         deal=None if winner_number is None else deal_of(row, number=winner_number),
         last_number=number,
-    )
-
-
-@by(Role.CENTRE_STAFF)
-async def registered(tx: Transaction, listing_id: ListingId) -> tuple[Registered, ...]:
-    """Who registered, for the centre that confirms their securities; in the order of numbers."""
-    await _row(tx, listing_id)
-    rows = (
-        await tx.session.execute(
-            select(ListingBidderRow, ListingAdmissionRow)
-            .outerjoin(
-                ListingAdmissionRow,
-                (col(ListingAdmissionRow.listing_id) == col(ListingBidderRow.listing_id))
-                & (col(ListingAdmissionRow.bidder_id) == col(ListingBidderRow.bidder_id)),
-            )
-            .where(col(ListingBidderRow.listing_id) == listing_id)
-            .order_by(col(ListingBidderRow.number))
-        )
-    ).all()
-    names = await organisation_names(tx.session, {one.bidder_id for one, _ in rows})
-    return tuple(
-        Registered(
-            one.number,
-            names[one.bidder_id],
-            one.registered_at,
-            None if admission is None else admission.paid,
-            None if admission is None else admission.arrived_at,
-        )
-        for one, admission in rows
+        agency="" if agency is None else names[agency],
+        paused_at=row.paused_at,
+        orders=await _orders(tx, listing_id),
+        fell_through=await fell_through(tx, row),
+        relists=await _earlier(tx, col(ListingRow.id) == row.relists),
+        relisted_by=await _earlier(tx, col(ListingRow.relists) == row.id),
     )
 
 
@@ -372,9 +432,9 @@ async def confirmation(tx: Transaction, listing_id: ListingId) -> Confirmation:
             col(CredentialRow.person_id).in_({one.person_id for one in deals})
         )
     )
-    numbers = await _numbers(tx, listing_id)
+    numbers = await numbers_of(tx, listing_id)
     return Confirmation(
-        deal_of(row, number=numbers[row.winner_id]),
+        deal_of(row, number=numbers[PartyId(row.winner_id)]),
         {one.side: b64(one.statement) for one in deals},
         {one.keyid: b64u(one.public_key) for one in keys},
     )
@@ -402,7 +462,47 @@ async def _own(tx: Transaction, row: ListingRow, quotes: Sequence[ListingQuoteRo
         quoted=bool(mine),
         goes_on=await tx.session.get(ListingGoingOnRow, key) is not None,
         won=row.winner_id == bidder.bidder_id,
+        security=await _own_security(tx, row),
     )
+
+
+async def _own_security(tx: Transaction, row: ListingRow) -> OwnSecurity | None:
+    for one in await listing_standings(tx, row, only=tx.actor.party):
+        return OwnSecurity(
+            one.account.reference,
+            one.state,
+            one.facts,
+            one.due,
+            tuple((back.principal, back.returned_at, back.late) for back in one.returns),
+            "" if one.keeping is None else one.keeping.reason,
+        )
+    return None
+
+
+async def _orders(tx: Transaction, listing_id: UUID) -> tuple[OrderTold, ...]:
+    rows = await tx.session.scalars(
+        select(ListingOrderRow)
+        .where(col(ListingOrderRow.listing_id) == listing_id)
+        .order_by(col(ListingOrderRow.number).desc())
+    )
+    return tuple(
+        OrderTold(
+            OrderKind(one.kind),
+            one.ground,
+            one.basis,
+            one.reason,
+            one.by_supervisor,
+            one.ordered_at,
+        )
+        for one in rows
+    )
+
+
+async def _earlier(tx: Transaction, which: Any) -> Earlier | None:
+    found = (
+        await tx.session.execute(select(col(ListingRow.id), col(ListingRow.code)).where(which))
+    ).first()
+    return None if found is None else Earlier(ListingId(found[0]), found[1])
 
 
 async def _quotes(tx: Transaction, listing_id: UUID) -> Sequence[ListingQuoteRow]:
@@ -414,15 +514,6 @@ async def _quotes(tx: Transaction, listing_id: UUID) -> Sequence[ListingQuoteRow
     return found.all()
 
 
-async def _numbers(tx: Transaction, listing_id: UUID) -> dict[UUID, int]:
-    rows = await tx.session.execute(
-        select(col(ListingBidderRow.bidder_id), col(ListingBidderRow.number)).where(
-            col(ListingBidderRow.listing_id) == listing_id
-        )
-    )
-    return {bidder: number for bidder, number in rows}
-
-
 async def _signed(tx: Transaction, listing_id: UUID) -> dict[str, datetime]:
     rows = await tx.session.execute(
         select(col(ListingDealRow.side), col(ListingDealRow.signed_at)).where(
@@ -430,6 +521,26 @@ async def _signed(tx: Transaction, listing_id: UUID) -> dict[str, datetime]:
         )
     )
     return {side: at for side, at in rows}
+
+
+def _security(one: OwnSecurity | None) -> dict[str, Any] | None:
+    """A bidder's own security, as programs read it."""
+    if one is None:
+        return None
+    due = one.due
+    return {
+        "state": str(one.state),
+        "reference": one.reference,
+        "asked": yuan_text(one.facts.asked),
+        "paid": yuan_text(one.facts.paid),
+        "held": yuan_text(one.facts.held),
+        "kept": yuan_text(one.facts.kept),
+        "due": None if due is None else {"cause": str(due.cause), "by": _instant(due.due_at)},
+        "returns": [
+            {"principal": yuan_text(principal), "returned_at": instant_text(at), "late": late}
+            for principal, at, late in one.returned
+        ],
+    }
 
 
 def _b64u(value: bytes | None) -> str | None:

@@ -26,10 +26,10 @@ from kernel.store.database import lock_exclusive
 from kernel.store.parties import take_part, verified_statement
 from kernel.store.transaction import Transaction
 from trading import lots
-from trading.depositing import is_reference
 from trading.drafting import clean_text
 from trading.events import OwnSecurityForfeited, SecurityForfeited, SecurityReturned
 from trading.handover import switches_for
+from trading.payment_references import is_reference
 from trading.petitions import words_in
 from trading.rules.lot_lifecycle import was_opened
 from trading.rules.procedures import Switches
@@ -50,6 +50,7 @@ from trading.security_facts import (
     lots_with_something_held,
     standings_of,
 )
+from trading.settling_listings import give_back_of_listing, is_for_a_listing
 from trading.tables import (
     LotRow,
     SecurityAccountRow,
@@ -102,8 +103,18 @@ class OverdueReturn:
 async def give_back(tx: Transaction, reference: str, payment: Payment) -> GivenBack:
     """Record that a security went back, all of it at once, with the interest of its days.
 
-    Before its lot's bids lie open a number that must stay is answered like one that nobody has.
+    Before its lot's bids lie open a number that must stay is answered like one that nobody has. The
+    same desk gives back what was paid for a listing, once that has ended.
     """
+    if await is_for_a_listing(tx, reference):
+        back = await give_back_of_listing(
+            tx,
+            reference,
+            returned_at=payment.returned_at,
+            annual_rate=payment.annual_rate,
+            serial=payment.serial,
+        )
+        return GivenBack(back.principal, Decimal("0.00"), False, back.cautions)
     account, lot, standing, switches = await _held(tx, reference)
     if standing.due is None and not is_shown(lot):
         raise NotFound("no such security")

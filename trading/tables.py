@@ -834,7 +834,8 @@ class ListingRow(Row, table=True):
     `statement` is the seller's signature under all terms, `reserve_commitment` what binds a reserve
     that is still secret. `due_at` is the next moment at which time alone moves it; `winner_id`,
     `price` and `why` are known once it has ended. Money is yuan, `asking_s` and `countdown_s` are
-    seconds.
+    seconds. `pauses` are the times for which it stood still, `paused_at` since when it does now;
+    `relists` is the listing without a deal that it takes up again.
     """
 
     __tablename__ = "listing"
@@ -871,6 +872,11 @@ class ListingRow(Row, table=True):
     winner_id: UUID | None = Field(default=None, foreign_key="kernel.organisation.id", index=True)
     price: Decimal | None = Field(default=None, sa_type=MONEY)
     why: str = ""
+    relists: UUID | None = Field(default=None, foreign_key="trading.listing.id", unique=True)
+    pauses: list[dict[str, Any]] = Field(
+        default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": "[]"}
+    )
+    paused_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class ListingReserveRow(Row, table=True):
@@ -904,8 +910,26 @@ class ListingBidderRow(Row, table=True):
     registered_at: datetime = Field(sa_type=Instant)
 
 
+class ListingAccountRow(Row, table=True):
+    """The number under which a registered bidder pays its security; it says nothing of either.
+
+    Nobody but that bidder is shown it before the listing has ended.
+    """
+
+    __tablename__ = "listing_account"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    listing_id: UUID = Field(primary_key=True, foreign_key="trading.listing.id")
+    bidder_id: UUID = Field(primary_key=True, foreign_key="kernel.organisation.id")
+    reference: str = Field(unique=True)
+    given_to: UUID = Field(foreign_key="kernel.person.id")
+    given_at: datetime = Field(sa_type=Instant)
+
+
 class ListingAdmissionRow(Row, table=True):
-    """A bidder's security arrived in time and it is qualified, as the centre confirmed."""
+    """A bidder's security arrived whole and in time, so that it may name prices.
+
+    `reference` is the bank's number of the last payment of it, `admitted_by` in whose act it came.
+    """
 
     __tablename__ = "listing_admission"
     __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
@@ -962,20 +986,128 @@ class ListingDealRow(Row, table=True):
     signed_at: datetime = Field(sa_type=Instant)
 
 
+class ListingReturnRow(Row, table=True):
+    """That a security of a listing went back: why, how much, and by when it was due."""
+
+    __tablename__ = "listing_return"
+    __table_args__ = (
+        Index(None, "listing_id", "bidder_id"),
+        CheckConstraint("principal > 0", name="something_went_back"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    id: UUID = Field(primary_key=True)
+    listing_id: UUID = Field(foreign_key="trading.listing.id")
+    bidder_id: UUID = Field(foreign_key="kernel.organisation.id")
+    cause: str
+    principal: Decimal = Field(sa_type=MONEY)
+    serial: str
+    due_at: datetime | None = Field(default=None, sa_type=Instant)
+    late: bool
+    returned_at: datetime = Field(sa_type=Instant)
+    recorded_by: UUID = Field(foreign_key="kernel.person.id")
+    recorded_at: datetime = Field(sa_type=Instant)
+
+
+class ListingKeepingRow(Row, table=True):
+    """A seller keeps the security of a winner who did not sign the deal, which fell through."""
+
+    __tablename__ = "listing_keeping"
+    __table_args__ = (
+        CheckConstraint("amount >= 0", name="amount_makes_sense"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    listing_id: UUID = Field(primary_key=True, foreign_key="trading.listing.id")
+    bidder_id: UUID = Field(foreign_key="kernel.organisation.id")
+    article: str
+    reason: str
+    amount: Decimal = Field(sa_type=MONEY)
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    decided_by: UUID = Field(foreign_key="kernel.person.id")
+    decided_at: datetime = Field(sa_type=Instant)
+
+
+class ListingAlarmRow(Row, table=True):
+    """That securities of a listing were not back by this moment, and when the alarm rang; once."""
+
+    __tablename__ = "listing_alarm"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    listing_id: UUID = Field(primary_key=True, foreign_key="trading.listing.id")
+    due_at: datetime = Field(primary_key=True, sa_type=Instant)
+    alarmed_at: datetime = Field(sa_type=Instant)
+
+
+class ListingOrderRow(Row, table=True):
+    """An order that suspended, resumed or ended a listing, on what ground and by whose decision."""
+
+    __tablename__ = "listing_order"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    listing_id: UUID = Field(primary_key=True, foreign_key="trading.listing.id")
+    number: int = Field(primary_key=True)
+    kind: str
+    ground: str
+    basis: str
+    reason: str
+    by_supervisor: bool
+    party_id: UUID = Field(foreign_key="kernel.organisation.id")
+    person_id: UUID = Field(foreign_key="kernel.person.id")
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    ordered_at: datetime = Field(sa_type=Instant)
+
+
+class ListingLetterRow(Row, table=True):
+    """A seller's letter of authorisation to an agency for the listing of a code; the newest counts.
+
+    Without a `last_day` it is good until it is ended.
+    """
+
+    __tablename__ = "listing_letter"
+    __table_args__ = (
+        UniqueConstraint("seller_id", "code", "number"),
+        Index(None, "agency_id"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    id: UUID = Field(primary_key=True)
+    seller_id: UUID = Field(foreign_key="kernel.organisation.id")
+    code: str
+    number: int
+    agency_id: UUID = Field(foreign_key="kernel.organisation.id")
+    acts: list[str] = Field(sa_type=ARRAY(TEXT))
+    last_day: date | None = None
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    signed_by: UUID = Field(foreign_key="kernel.person.id")
+    signed_at: datetime = Field(sa_type=Instant)
+
+
+class ListingLetterEndRow(Row, table=True):
+    """A seller ended an agency's letter for a listing before its time."""
+
+    __tablename__ = "listing_letter_end"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    letter_id: UUID = Field(primary_key=True, foreign_key="trading.listing_letter.id")
+    reason: str
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    ended_by: UUID = Field(foreign_key="kernel.person.id")
+    ended_at: datetime = Field(sa_type=Instant)
+
+
 _CHECK_LISTING = """
 CREATE FUNCTION trading.check_listing() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF (NEW.id, NEW.code, NEW.title, NEW.asset, NEW.region_code, NEW.words, NEW.seller_id,
       NEW.published_at, NEW.register_until, NEW.starts_at, NEW.ends_at, NEW.starting_price,
       NEW.step, NEW.security, NEW.asking_s, NEW.countdown_s, NEW.reserve_commitment, NEW.digest,
-      NEW.statement) IS DISTINCT FROM
+      NEW.statement, NEW.relists) IS DISTINCT FROM
      (OLD.id, OLD.code, OLD.title, OLD.asset, OLD.region_code, OLD.words, OLD.seller_id,
       OLD.published_at, OLD.register_until, OLD.starts_at, OLD.ends_at, OLD.starting_price,
       OLD.step, OLD.security, OLD.asking_s, OLD.countdown_s, OLD.reserve_commitment, OLD.digest,
-      OLD.statement) THEN
+      OLD.statement, OLD.relists) THEN
     RAISE EXCEPTION 'the terms of a listing stand' USING ERRCODE = 'restrict_violation';
   END IF;
-  IF OLD.phase IN ('sold', 'unsold') THEN
+  IF OLD.phase IN ('sold', 'unsold', 'terminated') THEN
     RAISE EXCEPTION 'a listing that has ended stands' USING ERRCODE = 'restrict_violation';
   END IF;
   RETURN NEW;

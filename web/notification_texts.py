@@ -44,9 +44,7 @@ class Letter:
 
 def subject_words(facts: Mapping[str, Any]) -> str:
     """What a notification is about, as far as may be said outside; empty where nothing may."""
-    if "lot" not in facts:
-        return ""
-    return str(facts["lot"])
+    return str(facts.get("lot") or facts.get("listing") or "")
 
 
 def letter_of(
@@ -126,6 +124,9 @@ def _long(
     if "lot" in facts:
         zh.append(f"标段：{facts['project']} 第 {facts['number']} 标段 {facts['lot']}")
         en.append(f"Lot: {facts['project']}, lot {facts['number']}")
+    if "listing" in facts:
+        zh.append(f"挂牌：{facts['listing']}")
+        en.append(f"Listing: {facts['listing']}")
     if "due_at" in facts:
         zh.append(f"期限：{moment_long(facts['due_at'])}")
         en.append(f"By: {moment_long(facts['due_at'], language=Language.EN)}")

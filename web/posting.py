@@ -45,11 +45,22 @@ Finder = Callable[[Transaction, Entry, Facts], Awaitable[list[Recipient]]]
 
 async def post_notifications(tx: Transaction, entry: Entry) -> None:
     """Tell everybody whom this entry concerns."""
-    lot = await facts_of_first(tx, entry.subject_id, "LotPublished") or await facts_of_first(
-        tx, entry.subject_id, "PrequalificationAnnounced"
+    lot = (
+        await facts_of_first(tx, entry.subject_id, "LotPublished")
+        or await facts_of_first(tx, entry.subject_id, "PrequalificationAnnounced")
+        or await _listing(tx, entry.subject_id)
     )
     if lot is None:
         return
+    about = (
+        {"listing": f"{lot['listing']} {lot['title']}"[:NAME_MAX]}
+        if "listing" in lot
+        else {
+            "project": lot["project_code"],
+            "number": lot["number"],
+            "lot": str(lot["name"])[:NAME_MAX],
+        }
+    )
     for topic in TOPICS:
         if not topic.is_told_by(entry.kind, entry.facts):
             continue
@@ -61,14 +72,24 @@ async def post_notifications(tx: Transaction, entry: Entry) -> None:
                 channels,
                 {
                     "kind": entry.kind,
-                    "project": lot["project_code"],
-                    "number": lot["number"],
-                    "lot": str(lot["name"])[:NAME_MAX],
+                    **about,
                     **({"due_at": entry.facts["due_at"]} if "due_at" in entry.facts else {}),
                 },
             )
             recipients = await CIRCLES[circle](tx, entry, lot)
             await outbox.post(tx, entry.id, message, recipients)
+
+
+async def _listing(tx: Transaction, subject_id: UUID) -> Facts | None:
+    """A listing, or a letter for one that need not exist, with its seller as the owner."""
+    for kind in ("ListingAnnounced", "ListingEntrusted"):
+        found = await facts_of_first(tx, subject_id, kind)
+        if found is not None:
+            owners = {"tenderee_id": found["seller_id"], "agency_id": found.get("agency_id")}
+            if kind == "ListingEntrusted":
+                owners["agency_id"] = found["addressee_id"]
+            return {"listing": found["code"], "title": found.get("title", ""), **owners}
+    return None
 
 
 async def bidders_that_count(tx: Transaction, lot_id: UUID) -> frozenset[UUID] | None:

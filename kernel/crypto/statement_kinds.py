@@ -167,13 +167,19 @@ FORMS: Final[Mapping[str, Form]] = {
     "listing": _says(
         "code title asset region words register_until starts_at ends_at starting_price step"
         " security asking_s countdown_s reserve_commitment signed_at",
-        "",
+        "seller relists",  # an agency names its seller; a second try the first
     ),
     "listing-reserve": _says("code reserve nonce signed_at", ""),
     "listing-registration": _says("listing signed_at", ""),
     "listing-quote": _says("listing price signed_at", ""),
     "listing-going-on": _says("listing signed_at", ""),
     "listing-deal": _says("listing code seller winner number price signed_at", ""),
+    "listing-forfeiture": _says("listing reason signed_at", ""),
+    "listing-suspension": _says("listing ground reason signed_at", "authority document"),
+    "listing-resumption": _says("listing reason signed_at", ""),
+    "listing-termination": _says("listing ground reason signed_at", "authority document"),
+    "listing-authorisation": _says("agency code signed_at", "acts until"),
+    "listing-authorisation-end": _says("letter reason signed_at", ""),
 }
 
 

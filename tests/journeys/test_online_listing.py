@@ -32,6 +32,7 @@ from tests.listings import (
     REGISTER_UNTIL,
     STARTS_AT,
     listing_terms,
+    paid,
     reserve_terms,
 )
 from tests.tenders import NOW, Player, a_player
@@ -137,16 +138,17 @@ async def test_three_bid_for_land_and_a_price_in_the_last_millisecond_wins(
     journey.path = f"/api/v1/listings/{made['id']}"
 
     # All register; two pay in time, the third too late.
-    numbers = {}
+    numbers, pay_under = {}, {}
     for who in bidders:
         told = await journey.act(who, "registrations", "listing-registration", {})
         numbers[who.party] = told["bidder_number"]
+        pay_under[who.party] = told["payment_reference"]
     centre = await journey.line(staff)
-    waiting = (await centre.get(f"{journey.path}/bidders"))["bidders"]
-    assert {one["name"] for one in waiting} == {who.organisation for who in bidders}
+    with pytest.raises(Problem) as sealed:
+        await centre.get(f"{journey.path}/securities")
+    assert sealed.value.codes == {"still_sealed"}
     journey.clock.now = NOW + 2 * MINUTE
-    for who in (one, two):
-        await centre.post(f"{journey.path}/admissions", _arrived(numbers[who.party], NOW + MINUTE))
+    await paid(journey.store, staff, *(pay_under[who.party] for who in (one, two)))
 
     # The listing: prices rise in the open, and nobody is named.
     assert (await journey.refused(one, "10000000.00", STARTS_AT - MS)).codes == {"not_listed"}
@@ -158,11 +160,10 @@ async def test_three_bid_for_land_and_a_price_in_the_last_millisecond_wins(
     odd = await journey.refused(two, "10150000.00", STARTS_AT + 2 * MINUTE)
     assert odd.codes == {"off_step"}
     journey.clock.now = REGISTER_UNTIL + MINUTE
-    with pytest.raises(Problem) as late:
-        await centre.post(
-            f"{journey.path}/admissions", _arrived(numbers[three.party], REGISTER_UNTIL)
-        )
-    assert late.value.codes == {"security_late"}
+    at, now = REGISTER_UNTIL, journey.clock.now
+    await paid(journey.store, staff, pay_under[three.party], at=at, now=now)
+    own = (await journey.told(three))["own"]
+    assert (own["admitted"], own["security"]["state"]) == (False, "late")
     poor = await journey.refused(three, "10100000.00", REGISTER_UNTIL + MINUTE)
     assert poor.codes == {"not_admitted"}
     last = await journey.quote(two, "10100000.00", ENDS_AT - MS)
@@ -231,12 +232,3 @@ async def test_three_bid_for_land_and_a_price_in_the_last_millisecond_wins(
 def _signed(who: Player, kind: str, payload: dict[str, Any]) -> Any:
     said = {"v": f"ebid-{kind}/1", "signed_at": instant_text(NOW), **payload}
     return json.loads(who.key.sign(payload_type(kind), canonical(said)).to_bytes())
-
-
-def _arrived(number: int, at: datetime) -> dict[str, object]:
-    return {
-        "bidder_number": number,
-        "paid": "2000000.00",
-        "arrived_at": instant_text(at),
-        "reference": "建行流水 20260330-0001",
-    }

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.bank_statements import HEAD, CsvFile, MalformedStatement, read_csv
-from trading.depositing import is_reference, new_reference
+from trading.payment_references import is_reference, new_reference
 
 HEAD_LINE = ",".join(HEAD)
 LINE = "20260305000001,2026-03-05 10:22:31,800000.00,0123456789ABCDEF0"

@@ -30,17 +30,18 @@ from tests.listings import (
     MS,
     PHASE,
     REGISTER_UNTIL,
+    SECOND,
     STARTS_AT,
     ListedLand,
-    admitted,
     announced,
     listed_land,
     listing_terms,
+    paid,
     registered,
     said,
 )
 from tests.tenders import Player, a_player
-from trading import due_lots, listing, listing_views
+from trading import deposit_views, due_lots, listing, listing_securities, listing_views
 from trading.rules.listing_protocol import Phase
 from trading.tables import ListingRow
 
@@ -290,27 +291,25 @@ async def test_only_who_registered_in_time_and_whose_security_arrived_names_pric
     land = await listed_land(store, bidders=0)
     who = await a_player(store, Role.BIDDER)
     assert await refused(land.quote(who, "10000000.00", STARTS_AT)) == ["not_admitted"]
-    number = await registered(store, land.id, who, REGISTER_UNTIL - MS)
-    assert await registered(store, land.id, who, REGISTER_UNTIL) == number
+    own = await registered(store, land.id, who, REGISTER_UNTIL - MS)
+    assert await registered(store, land.id, who, REGISTER_UNTIL) == own
     late = await a_player(store, Role.BIDDER)
     assert await refused(registered(store, land.id, late, REGISTER_UNTIL)) == ["registration_over"]
     assert await refused(land.quote(who, "10000000.00", REGISTER_UNTIL)) == ["not_admitted"]
     later = REGISTER_UNTIL + MINUTE
-    assert await refused(
-        admitted(
-            store,
-            land.id,
-            land.staff,
-            number,
-            paid="1999999.99",
-            arrived_at=REGISTER_UNTIL,
-            now=later,
-        )
-    ) == ["security_short", "security_late"]
-    await admitted(store, land.id, land.staff, number, arrived_at=REGISTER_UNTIL - MS, now=later)
+    for amount, at, state in (
+        ("1999999.99", REGISTER_UNTIL - SECOND, "short"),
+        ("0.01", REGISTER_UNTIL, "late"),
+    ):
+        await paid(store, land.staff, own.reference, amount=amount, at=at, now=later)
+        security = (await land.seen(later, who)).own.security  # type: ignore[union-attr]  # its own
+        assert security is not None
+        assert security.state == state
+        assert await refused(land.quote(who, "10000000.00", later)) == ["not_admitted"]
+    await paid(
+        store, land.staff, own.reference, amount="0.01", at=REGISTER_UNTIL - SECOND, now=later
+    )
     await land.quote(who, "10000000.00", REGISTER_UNTIL + 2 * MINUTE)
-    with pytest.raises(NotFound):
-        await admitted(store, land.id, land.staff, 1)
 
 
 async def test_whoever_is_barred_neither_registers_nor_bids_nor_wins(store: Store) -> None:
@@ -357,21 +356,23 @@ async def test_until_the_deal_a_bidder_is_a_number_to_everybody_and_registering_
     await tick()
 
     names = [who.organisation for who in land.bidders] + [str(who.party) for who in land.bidders]
-    for view in (PUBLIC_FEED, SUPERVISORS_FEED, own_acts(land.seller.party)):
+    centre = own_acts(land.staff.party)
+    for view in (PUBLIC_FEED, SUPERVISORS_FEED, own_acts(land.seller.party), centre):
         told = await entries(store, view)
         assert not [entry.kind for entry in told if any(n in entry.record.decode() for n in names)]
-        assert not {"ListingBidderRegistered", "ListingBidderAdmitted", "ListingGoesOn"} & {
-            entry.kind for entry in told
-        }
+        hidden = {"ListingBidderRegistered", "ListingBidderAdmitted", "ListingGoesOn"}
+        assert not (hidden | {"ListingSecurityArrived"}) & {entry.kind for entry in told}
     for reader in (land.seller, supervisor, two):
         seen = await land.seen(ENDS_AT + MINUTE, reader)
         shown = repr(seen)
         assert not [n for n in names if n in shown]
         assert (seen.reserve, seen.reserve_nonce) == (None, None)
         assert "10500000" not in shown
-        async with transaction(store, actor=reader.actor, now=ENDS_AT) as tx:
-            with pytest.raises(NotPermitted):
-                await listing_views.registered(tx, land.id)
+        assert await securities_told(land, reader) in ("still_sealed", "not for them")
+    assert await securities_told(land, land.staff) == "still_sealed"
+    async with transaction(store, actor=land.staff.actor, now=ENDS_AT) as tx:
+        desk = await deposit_views.account_desk(tx)
+    assert (desk.outgoing, desk.strays) == ((), ())
     mine = {entry.kind for entry in await entries(store, own_acts(three.party))}
     assert {"ListingBidderRegistered", "ListingBidderAdmitted"} <= mine
     await land.wake(ENDS_AT + PHASE)
@@ -380,6 +381,17 @@ async def test_until_the_deal_a_bidder_is_a_number_to_everybody_and_registering_
     await tick()
     told_after = {entry.kind for entry in await entries(store, SUPERVISORS_FEED)}
     assert {"ListingBidderRegistered", "ListingGoesOn", "ListingEnded"} <= told_after
+
+
+async def securities_told(land: ListedLand, who: Player, now: datetime = ENDS_AT) -> str:
+    """What whoever asks for the securities of a listing is answered: how many, or why none."""
+    async with transaction(land.store, actor=who.actor, now=now) as tx:
+        try:
+            return str(len(await listing_securities.listing_securities(tx, land.id)))
+        except NotPermitted:
+            return "not for them"
+        except Refused as no:
+            return no.refusals[0].code
 
 
 async def test_no_other_role_of_the_database_reads_a_reserve(

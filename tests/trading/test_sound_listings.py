@@ -35,6 +35,9 @@ async def test_every_row_that_is_changed_behind_the_acts_is_found(
         "UPDATE trading.listing_quote SET price = price + 1 WHERE number = 2": "highest price",
         "UPDATE trading.listing_quote SET price = 9999999 WHERE number = 1": "a step above",
         "DELETE FROM trading.listing_admission": "nobody who was admitted",
+        "DELETE FROM trading.bank_line": "was let in and had not paid",
+        "DELETE FROM trading.listing_bidder WHERE bidder_id = :two": "is no bidder of it",
+        "UPDATE trading.listing SET phase = 'terminated'": "early end of listing",
         "UPDATE trading.listing_quote SET received_at = received_at + interval '11 days'": (
             "after the end"
         ),
@@ -49,7 +52,14 @@ async def test_every_row_that_is_changed_behind_the_acts_is_found(
         for change, expected in behind.items():
             async with engine.connect() as connection:
                 # Only a superuser's replica role gets round the triggers; the owner disables them.
-                for table in ("listing", "listing_quote", "listing_admission", "listing_reserve"):
+                for table in (
+                    "listing",
+                    "listing_quote",
+                    "listing_admission",
+                    "listing_reserve",
+                    "listing_bidder",
+                    "bank_line",
+                ):
                     await connection.execute(
                         text(f"ALTER TABLE trading.{table} DISABLE TRIGGER USER")
                     )

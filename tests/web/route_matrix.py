@@ -547,31 +547,38 @@ ROUTES: dict[str, Line] = {
     "GET /talks/{lot_id}": Allowed(Role.BIDDER),
     # ── the listing hall ──
     "GET /api/v1/listings": ANYONE,
-    "POST /api/v1/listings": Allowed(Role.TENDEREE, body={"listing": {}}),
+    "POST /api/v1/listings": Allowed(*OWNERS, body={"listing": {}}),
     "GET /api/v1/listings/{listing_id}": ANYONE,
     "POST /api/v1/listings/{listing_id}/registrations": Allowed(
         Role.BIDDER, statement="listing-registration"
-    ),
-    "GET /api/v1/listings/{listing_id}/bidders": Allowed(Role.CENTRE_STAFF),
-    "POST /api/v1/listings/{listing_id}/admissions": Allowed(
-        Role.CENTRE_STAFF,
-        body={
-            "bidder_number": 1000,
-            "paid": "2000000.00",
-            "arrived_at": "2026-03-03T01:00:00Z",
-            "reference": "流水1",
-        },
     ),
     "POST /api/v1/listings/{listing_id}/quotes": Allowed(Role.BIDDER, statement="listing-quote"),
     "POST /api/v1/listings/{listing_id}/going-on": Allowed(
         Role.BIDDER, statement="listing-going-on"
     ),
-    "POST /api/v1/listings/{listing_id}/deal": Allowed(
-        Role.TENDEREE, Role.BIDDER, statement="listing-deal"
+    "POST /api/v1/listings/{listing_id}/deal": Allowed(*HOLDERS, statement="listing-deal"),
+    "POST /api/v1/listings/{listing_id}/suspension": Allowed(
+        *OWNERS, Role.SUPERVISOR, statement="listing-suspension"
+    ),
+    "POST /api/v1/listings/{listing_id}/resumption": Allowed(
+        *OWNERS, Role.SUPERVISOR, statement="listing-resumption"
+    ),
+    "POST /api/v1/listings/{listing_id}/termination": Allowed(
+        *OWNERS, Role.SUPERVISOR, statement="listing-termination"
+    ),
+    "GET /api/v1/listings/{listing_id}/securities": Allowed(*KEEPERS),
+    "POST /api/v1/listings/{listing_id}/forfeiture": Allowed(
+        Role.TENDEREE, statement="listing-forfeiture"
+    ),
+    "GET /api/v1/listing-letters": Allowed(*OWNERS),
+    "POST /api/v1/listing-letters": Allowed(Role.TENDEREE, statement="listing-authorisation"),
+    "POST /api/v1/listing-letters/{letter_id}/end": Allowed(
+        Role.TENDEREE, statement="listing-authorisation-end"
     ),
     "GET /api/v1/listings/{listing_id}/deal": ANYONE,
     "GET /listings": ANYONE,
-    "GET /listings/new": Allowed(Role.TENDEREE),
+    "GET /listings/new": Allowed(*OWNERS),
+    "GET /listings/letters": Allowed(*OWNERS),
     "GET /listings/{listing_id}": ANYONE,
     "GET /listings/{listing_id}/board": ANYONE,
     # ── prequalification ──

@@ -176,6 +176,7 @@ class House:
             "GET /awards/{lot_id}": (None, f"/awards/{lot}"),
             "GET /listings": (None, "/listings"),
             "GET /listings/new": (self.land.seller, "/listings/new"),
+            "GET /listings/letters": (self.land.seller, "/listings/letters"),
             "GET /listings/{listing_id}": (None, f"/listings/{self.land.id}"),
             "GET /contracts": (None, "/contracts"),
             "GET /contracts/{lot_id}": (None, f"/contracts/{lot}"),

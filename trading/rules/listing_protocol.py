@@ -65,9 +65,10 @@ class Phase(StrEnum):
     BIDDING = "bidding"
     SOLD = "sold"
     UNSOLD = "unsold"
+    TERMINATED = "terminated"
 
 
-ENDS: Final = frozenset({Phase.SOLD, Phase.UNSOLD})
+ENDS: Final = frozenset({Phase.SOLD, Phase.UNSOLD, Phase.TERMINATED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +276,7 @@ def outcome(
     A leader who was barred meanwhile wins nothing, and nobody wins in its place: the others never
     named that price.
     """
-    if listing.phase not in ENDS:
+    if listing.phase not in (Phase.SOLD, Phase.UNSOLD):
         return None
     highest = listing.highest
     if highest is None:
@@ -391,6 +392,14 @@ def deal_refusals(
     return []
 
 
+@under(CIVIL_CODE[509], rule="LA-08")
+def fallen_through_refusals(*, kept: bool) -> list[Refusal]:
+    """Why a deal is signed no more: its winner did not sign in time, and its deposit was kept."""
+    if not kept:
+        return []
+    return [Refusal("fell_through", TERMS, "竞得人逾期未签，出让人（转让人）已不再与其成交")]
+
+
 @dataclass(frozen=True, slots=True)
 class AfterDays:
     """By when securities go back, the result is public and the contract is signed."""
@@ -423,8 +432,11 @@ def days_after(ended_on: date, *, calendar: Calendar) -> AfterDays | None:
 
 @under(LAND_GRANT_PROVISIONS[10], rule="LA-03", severity=Severity.WARN)
 def reserve_may_be_shown(listing: Listing) -> bool:
-    """Whether the reserve is secret no longer: once the listing has ended."""
-    return listing.phase in ENDS
+    """Whether the reserve is secret no longer: once the listing has run to its end.
+
+    One that was ended early did not come to be judged by it, and may be listed again under it.
+    """
+    return listing.phase in (Phase.SOLD, Phase.UNSOLD)
 
 
 @under(LAND_GRANT_PROVISIONS[4], rule="LA-01", severity=Severity.WARN)

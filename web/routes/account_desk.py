@@ -20,6 +20,7 @@ from kernel.identifiers import LotId
 from kernel.money import yuan_text
 from trading import deposit_views, depositing, notice_board, returning
 from trading.bank_statements import HEAD, CsvFile
+from trading.rules.listing_security import LISTING_CAUSE_NAMES
 from trading.rules.procedures import GUARANTEES
 from trading.rules.security_course import (
     CAUSE_NAMES,
@@ -205,7 +206,7 @@ async def desk_page(request: Request, tx: Act) -> HTMLResponse:
         request,
         "account_desk/desk.html",
         desk=await deposit_views.account_desk(tx),
-        causes=CAUSE_NAMES,
+        causes={**CAUSE_NAMES, **LISTING_CAUSE_NAMES},
         head=",".join(HEAD),
         now=tx.now,
     )

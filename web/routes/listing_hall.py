@@ -6,23 +6,32 @@ when its last byte is there, before anything else is done.
 """
 
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from kernel.access import Role
-from kernel.crypto.digests import Malformed, b64u, canonical, instant_text
+from kernel.crypto.digests import b64u, canonical, instant_text
 from kernel.errors import NotPermitted
 from kernel.identifiers import ListingId
-from kernel.money import parse_yuan, yuan_text
+from kernel.money import yuan_text
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
-from trading import listing, listing_views
+from trading import (
+    entrusting,
+    interrupting,
+    listing,
+    listing_securities,
+    listing_views,
+    settling_listings,
+)
+from trading.listing_securities import ListingSecurityTold
 from trading.reception import Reception
+from trading.rules.listing_interruption import DECIDED, GROUND_NAMES, OrderKind
+from trading.rules.listing_mandate import LISTING_ACT_NAMES
 from trading.rules.listing_protocol import (
     ASSET_NAMES,
     LISTING_DAYS,
@@ -30,6 +39,7 @@ from trading.rules.listing_protocol import (
     SECURITY_SHARE,
     Asset,
 )
+from trading.rules.listing_security import LISTING_CAUSE_NAMES
 from web.pages import render
 from web.problems import WrongMediaType
 from web.region_names import region_name
@@ -39,6 +49,8 @@ router = APIRouter(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 QUOTE_MAX: Final = 1 << 16
+KEEPERS: Final = frozenset({Role.CENTRE_STAFF, Role.SUPERVISOR})
+"""Who sees the securities of every listing that has ended."""
 MOMENT: Final = timedelta(microseconds=1)
 
 
@@ -63,17 +75,6 @@ class ListingAsked(BaseModel):
     reserve: Envelope | None = None
 
 
-class AdmissionAsked(BaseModel):
-    """Whose security arrived when, how much it is, and by which entry of the bank's."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    bidder_number: Annotated[int, Field(ge=1, le=99_999)]
-    paid: Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,15})(\.[0-9]{2})?$")]
-    arrived_at: AwareDatetime
-    reference: Annotated[str, Field(min_length=1, max_length=200)]
-
-
 # ── for programs ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -94,6 +95,7 @@ async def get_listings(tx: Act) -> JSONResponse:
             "starting_price": yuan_text(one.starting_price),
             "highest": None if one.highest is None else yuan_text(one.highest),
             "winner": one.winner,
+            "suspended": one.suspended,
         }
         for one in found
     ]
@@ -116,39 +118,10 @@ async def get_listing(tx: Act, listing_id: UUID) -> JSONResponse:
 
 
 @router.post("/api/v1/listings/{listing_id}/registrations", status_code=201)
-async def post_registration(tx: Act, listing_id: UUID, raw: Signed) -> dict[str, int]:
-    """Register as a bidder; the number under which to bid."""
-    return {"bidder_number": await listing.register(tx, ListingId(listing_id), raw)}
-
-
-@router.get("/api/v1/listings/{listing_id}/bidders")
-async def get_bidders(tx: Act, listing_id: UUID) -> JSONResponse:
-    """Who registered, for the centre's staff who confirm securities."""
-    found = await listing_views.registered(tx, ListingId(listing_id))
-    told = [
-        {
-            "bidder_number": one.number,
-            "name": one.name,
-            "registered_at": instant_text(one.registered_at),
-            "paid": None if one.paid is None else yuan_text(one.paid),
-            "arrived_at": None if one.arrived_at is None else instant_text(one.arrived_at),
-        }
-        for one in found
-    ]
-    return JSONResponse({"bidders": told}, headers=NO_STORE)
-
-
-@router.post("/api/v1/listings/{listing_id}/admissions", status_code=204)
-async def post_admission(tx: Act, listing_id: UUID, asked: AdmissionAsked) -> None:
-    """Confirm a bidder's security and qualification, so that it may name prices."""
-    await listing.admit(
-        tx,
-        ListingId(listing_id),
-        asked.bidder_number,
-        paid=_amount(asked.paid),
-        arrived_at=asked.arrived_at,
-        reference=asked.reference,
-    )
+async def post_registration(tx: Act, listing_id: UUID, raw: Signed) -> dict[str, Any]:
+    """Register as a bidder; the number under which to bid, and the one under which to pay."""
+    done = await listing.register(tx, ListingId(listing_id), raw)
+    return {"bidder_number": done.number, "payment_reference": done.reference}
 
 
 @router.post("/api/v1/listings/{listing_id}/quotes", status_code=201)
@@ -181,7 +154,7 @@ async def post_going_on(tx: Act, listing_id: UUID, raw: Signed) -> None:
 
 @router.post("/api/v1/listings/{listing_id}/deal", status_code=201)
 async def post_deal(tx: Act, listing_id: UUID, raw: Signed) -> dict[str, bool]:
-    """Sign the deal's confirmation, as the seller or as the winner."""
+    """Sign the deal's confirmation, as the seller, for it by its letter, or as the winner."""
     return {"complete": await listing.sign_deal(tx, ListingId(listing_id), raw)}
 
 
@@ -193,6 +166,69 @@ async def get_deal(tx: Act, listing_id: UUID) -> JSONResponse:
     return JSONResponse(told, headers=NO_STORE)
 
 
+@router.post("/api/v1/listings/{listing_id}/suspension", status_code=204)
+async def post_suspension(tx: Act, listing_id: UUID, raw: Signed) -> None:
+    """Suspend a listing on a ground that the law knows, or by a decision that is named."""
+    await interrupting.interrupt(tx, ListingId(listing_id), OrderKind.SUSPEND, raw)
+
+
+@router.post("/api/v1/listings/{listing_id}/resumption", status_code=204)
+async def post_resumption(tx: Act, listing_id: UUID, raw: Signed) -> None:
+    """Let a suspended listing go on; every moment to come is as far off as it was."""
+    await interrupting.interrupt(tx, ListingId(listing_id), OrderKind.RESUME, raw)
+
+
+@router.post("/api/v1/listings/{listing_id}/termination", status_code=204)
+async def post_termination(tx: Act, listing_id: UUID, raw: Signed) -> None:
+    """End a listing before its time; securities go back to everybody."""
+    await interrupting.interrupt(tx, ListingId(listing_id), OrderKind.TERMINATE, raw)
+
+
+@router.get("/api/v1/listings/{listing_id}/securities")
+async def get_securities(tx: Act, listing_id: UUID) -> JSONResponse:
+    """The securities of an ended listing; refused while it runs."""
+    found = await listing_securities.listing_securities(tx, ListingId(listing_id))
+    told = [
+        {
+            "reference": one.reference,
+            "bidder_number": one.bidder_number,
+            "bidder": one.bidder or None,
+            "state": str(one.standing.state),
+            "held": yuan_text(one.standing.facts.held),
+            "due_at": None if one.standing.due is None else instant_text(one.standing.due.due_at),
+            "overdue": one.overdue,
+        }
+        for one in found
+    ]
+    return JSONResponse({"securities": told}, headers=NO_STORE)
+
+
+@router.post("/api/v1/listings/{listing_id}/forfeiture", status_code=201)
+async def post_forfeiture(tx: Act, listing_id: UUID, raw: Signed) -> dict[str, str]:
+    """Keep the deposit of a winner who did not sign the deal in time, which falls through."""
+    done = await settling_listings.keep_security(tx, ListingId(listing_id), raw)
+    return {"amount": yuan_text(done.amount), "article": done.article}
+
+
+@router.get("/api/v1/listing-letters")
+async def get_letters(tx: Act) -> JSONResponse:
+    """The letters for listings that the acting organisation signed or was given."""
+    found = await entrusting.letters(tx)
+    return JSONResponse({"letters": [one.plain() for one in found]}, headers=NO_STORE)
+
+
+@router.post("/api/v1/listing-letters", status_code=201)
+async def post_letter(tx: Act, raw: Signed) -> dict[str, str]:
+    """Sign what an agency may do for the listing of a code, which need not exist yet."""
+    return {"id": str(await entrusting.entrust(tx, raw))}
+
+
+@router.post("/api/v1/listing-letters/{letter_id}/end", status_code=204)
+async def post_letter_end(tx: Act, letter_id: UUID, raw: Signed) -> None:
+    """End a letter before its time."""
+    await entrusting.end_entrustment(tx, letter_id, raw)
+
+
 async def _arrived(request: Request) -> tuple[bytes, datetime]:
     """Read the body to its end, then the clock, and nothing else before."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -201,13 +237,6 @@ async def _arrived(request: Request) -> tuple[bytes, datetime]:
     raw = await read_body(request, max_bytes=QUOTE_MAX)
     counter: Reception = request.app.state.reception
     return raw, await counter.clock.stamp()
-
-
-def _amount(text: str) -> Decimal:
-    try:
-        return parse_yuan(text)
-    except ValueError as error:
-        raise Malformed(str(error), code="amount") from None
 
 
 # ── pages ─────────────────────────────────────────────────────────────────────────────────────
@@ -226,16 +255,35 @@ async def listings_page(request: Request, tx: Act) -> HTMLResponse:
 
 
 @router.get("/listings/new", response_class=HTMLResponse, include_in_schema=False)
-async def new_listing_page(request: Request, tx: Act) -> HTMLResponse:
-    """The form by which a seller announces a listing."""
+async def new_listing_page(request: Request, tx: Act, again: UUID | None = None) -> HTMLResponse:
+    """The form by which a seller announces a listing, or its agency for it; perhaps once more."""
+    by = await listing.may_announce(tx)
+    earlier = None if again is None else await listing_views.listing(tx, ListingId(again))
     return render(
         request,
         "listing_hall/listing_form.html",
-        seller=await listing.may_announce(tx),
+        by=by,
+        earlier=earlier,
+        letters=[one for one in await entrusting.letters(tx) if one.counts],
         assets=ASSET_NAMES,
+        price_text=yuan_text,
         notice_days=NOTICE_DAYS,
         listing_days=LISTING_DAYS,
         security_percent=int(SECURITY_SHARE * 100),
+        now=tx.now,
+    )
+
+
+@router.get("/listings/letters", response_class=HTMLResponse, include_in_schema=False)
+async def letters_page(request: Request, tx: Act) -> HTMLResponse:
+    """The letters by which sellers entrust their listings to agencies."""
+    return render(
+        request,
+        "listing_hall/letters.html",
+        letters=await entrusting.letters(tx),
+        agencies=await entrusting.agencies(tx),
+        acts=LISTING_ACT_NAMES,
+        today=beijing_day(tx.now),
         now=tx.now,
     )
 
@@ -256,15 +304,18 @@ async def _rendered(
     request: Request, tx: Transaction, listing_id: UUID, template: str
 ) -> HTMLResponse:
     seen = await listing_views.listing(tx, ListingId(listing_id))
-    bidders: tuple[listing_views.Registered, ...] = ()
-    if tx.actor.role is Role.CENTRE_STAFF:
-        bidders = await listing_views.registered(tx, ListingId(listing_id))
+    securities: tuple[ListingSecurityTold, ...] = ()
+    if seen.ended_at is not None and (seen.acts or tx.actor.role in KEEPERS):
+        securities = await listing_securities.listing_securities(tx, ListingId(listing_id))
     return render(
         request,
         template,
         seen=seen,
         asset=ASSET_NAMES[Asset(seen.asset)],
-        bidders=bidders,
+        securities=securities,
+        causes=LISTING_CAUSE_NAMES,
+        grounds=GROUND_NAMES,
+        decided=sorted(DECIDED),
         region=region_name(seen.region_code),
         due=_due_days(seen),
         price_text=yuan_text,

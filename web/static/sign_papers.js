@@ -146,6 +146,8 @@ async function list(form) {
   for (const name of ["starting_price", "step", "security"]) terms[name] = said(name);
   for (const name of ["register_until", "starts_at", "ends_at"]) terms[name] = instant(said(name));
   for (const name of ["asking_s", "countdown_s"]) terms[name] = Number(said(name));
+  // An agency says whose it is; what is listed once more says what it was before.
+  for (const name of ["seller", "relists"]) if (form.elements[name]) terms[name] = said(name);
   const listing = await envelope("listing", terms);
   const { id } = await postJson(form.action, { listing, reserve });
   form.dataset.then = `${form.dataset.place}${id}`;
