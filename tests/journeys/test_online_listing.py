@@ -124,6 +124,8 @@ async def test_three_bid_for_land_and_a_price_in_the_last_millisecond_wins(
         await a_player(store, Role.BIDDER, organisation=f"江城置业{n}有限公司") for n in (1, 2, 3)
     ]
     one, two, three = bidders
+    agency = await a_player(store, Role.AGENCY, organisation="江城产权经纪有限公司")
+    supervisor = await a_player(store, Role.SUPERVISOR, organisation="江城市监察局")
 
     # 2 March: announced, with a reserve that only its commitment tells of.
     terms = listing_terms(reserve=RESERVE)
@@ -136,6 +138,22 @@ async def test_three_bid_for_land_and_a_price_in_the_last_millisecond_wins(
     )
     assert made["cautions"] == []
     journey.path = f"/api/v1/listings/{made['id']}"
+
+    # An agency is entrusted with its orders, stops it and lets it go on, until that is ended.
+    letter = {"agency": str(agency.party), "code": terms["code"], "acts": ["order"]}
+    principal = await journey.line(seller)
+    given = await principal.post_statement(
+        "/api/v1/listing-letters", "listing-authorisation", letter
+    )
+    stop = {"ground": "claim", "reason": "第三方主张权利，需要核实。"}
+    await journey.act(agency, "suspension", "listing-suspension", stop)
+    assert (await journey.told(three))["suspended_at"] == instant_text(NOW)
+    await journey.act(agency, "resumption", "listing-resumption", {"reason": "已经核实。"})
+    over = {"letter": given["id"], "reason": "改由本单位办理。"}
+    path = f"/api/v1/listing-letters/{given['id']}/end"
+    await principal.post_statement(path, "listing-authorisation-end", over)
+    (kept,) = (await (await journey.line(agency)).get("/api/v1/listing-letters"))["letters"]
+    assert (kept["seller"]["name"], kept["reason"]) == (seller.organisation, over["reason"])
 
     # All register; two pay in time, the third too late.
     numbers, pay_under = {}, {}
@@ -206,6 +224,21 @@ async def test_three_bid_for_land_and_a_price_in_the_last_millisecond_wins(
     }
     assert sha256(canonical(opened)) == unb64u(told["reserve_commitment"])
     assert result["securities_back_by"] == "2026-04-09T16:00:00Z"
+
+    # What others paid goes back; it is too late to end it, and too early to keep the winner's.
+    held = (await (await journey.line(staff)).get(f"{journey.path}/securities"))["securities"]
+    assert {(one["bidder_number"], one["state"]) for one in held} == {
+        (numbers[one.party], "held"),
+        (numbers[two.party], "to_return"),
+        (numbers[three.party], "to_return"),
+    }
+    court = {"ground": "court", "reason": "协助执行。", "authority": "法院", "document": "1号"}
+    with pytest.raises(Problem) as ended:
+        await journey.act(supervisor, "termination", "listing-termination", court)
+    assert ended.value.codes == {"listing_over"}
+    with pytest.raises(Problem) as early:
+        await journey.act(seller, "forfeiture", "listing-forfeiture", {"reason": "未签。"})
+    assert early.value.codes == {"seller_has_not_signed", "signing_open"}
 
     # Both sides sign the confirmation, which anybody can check.
     deal = {

@@ -41,7 +41,9 @@ SIGNED_ON_THE_WAY = frozenset(
 SIGNED_FOR_A_LISTING = frozenset(
     {
         *("listing", "listing-reserve", "listing-registration"),
-        *("listing-quote", "listing-going-on", "listing-deal"),
+        *("listing-quote", "listing-going-on", "listing-deal", "listing-forfeiture"),
+        *("listing-suspension", "listing-resumption", "listing-termination"),
+        *("listing-authorisation", "listing-authorisation-end"),
     }
 )
 """What is signed on the way of a listing from its announcement to its deal."""
