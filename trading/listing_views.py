@@ -59,6 +59,7 @@ from trading.tables import (
     ListingBidderRow,
     ListingDealRow,
     ListingGoingOnRow,
+    ListingKeepingRow,
     ListingOrderRow,
     ListingQuoteRow,
     ListingReserveRow,
@@ -82,6 +83,7 @@ class ListingLine:
     highest: Decimal | None
     winner: str | None
     suspended: bool
+    fell_through: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,8 +311,9 @@ async def listings(tx: Transaction) -> tuple[ListingLine, ...]:
     )
     rows = (
         await tx.session.execute(
-            select(ListingRow, highest.c.price)
+            select(ListingRow, highest.c.price, col(ListingKeepingRow.listing_id))
             .outerjoin(highest, highest.c.listing_id == col(ListingRow.id))
+            .outerjoin(ListingKeepingRow, col(ListingKeepingRow.listing_id) == col(ListingRow.id))
             .order_by(
                 col(ListingRow.ended_at).desc().nulls_first(),
                 col(ListingRow.ends_at),
@@ -319,7 +322,8 @@ async def listings(tx: Transaction) -> tuple[ListingLine, ...]:
             .limit(200)
         )
     ).all()
-    ids = {row.seller_id for row, _ in rows} | {row.winner_id for row, _ in rows if row.winner_id}
+    ids = {row.seller_id for row, *_ in rows}
+    ids |= {row.winner_id for row, *_ in rows if row.winner_id}
     names = await organisation_names(tx.session, ids)
     return tuple(
         ListingLine(
@@ -335,8 +339,9 @@ async def listings(tx: Transaction) -> tuple[ListingLine, ...]:
             price,
             None if row.winner_id is None else names[row.winner_id],
             row.paused_at is not None and row.phase not in ENDS,
+            kept is not None,
         )
-        for row, price in rows
+        for row, price, kept in rows
     )
 
 

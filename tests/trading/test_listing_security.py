@@ -87,7 +87,7 @@ def test_a_security_is_whole_and_in_time_or_it_is_not(
 def test_the_winners_is_held_and_paid_towards_the_price_once_both_have_signed() -> None:
     assert state(WON) == "held"
     dealt = replace(WON, buyer_signed=True)
-    assert (state(dealt), due(dealt), dealt.held) == ("applied", None, 0)
+    assert (state(dealt), due(dealt), dealt.held) == ("applied", None, Decimal(0))
 
 
 def test_a_winner_who_signed_has_it_back_where_the_seller_did_not_in_time() -> None:
@@ -117,7 +117,7 @@ def test_no_more_is_kept_than_a_fifth_of_the_price_and_the_rest_goes_back() -> N
     kept = replace(WON, paid=Decimal(300), kept=Decimal(200), kept_at=SIGN_BY)
     told = due(kept, SIGN_BY)
     assert told is not None
-    assert (told.cause, kept.held) == (ListingReturnCause.REST, 100)
+    assert (told.cause, kept.held) == (ListingReturnCause.REST, Decimal(100))
     assert state(replace(kept, given_back=Decimal(100)), SIGN_BY) == "forfeited"
 
 

@@ -96,3 +96,11 @@ async def test_a_seller_announces_land_with_a_reserve_that_the_page_does_not_tel
         await expect(page.locator("main")).to_contain_text("设有底价，挂牌结束前保密")
         assert "56000000" not in await page.content()
         assert "56,000,000" not in await page.content()
+
+        # On a ground of its own it stops the listing, which everybody sees with its article.
+        await page.get_by_text("中止挂牌", exact=True).click()
+        await page.locator("#suspension-ground").select_option("force_majeure")
+        await page.locator("#suspension-reason").fill("台风登陆，平台所在地停电。")
+        await page.get_by_role("button", name="签名并中止").click()
+        await expect(page.locator(".note").first).to_contain_text("《中华人民共和国民法典》第563条")
+        await expect(page.locator("main")).to_contain_text("台风登陆，平台所在地停电。")

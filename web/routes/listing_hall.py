@@ -96,6 +96,7 @@ async def get_listings(tx: Act) -> JSONResponse:
             "highest": None if one.highest is None else yuan_text(one.highest),
             "winner": one.winner,
             "suspended": one.suspended,
+            "fell_through": one.fell_through,
         }
         for one in found
     ]
