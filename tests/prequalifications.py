@@ -102,6 +102,31 @@ async def a_called_lot(store: Store, *, project: Mapping[str, Any] | None = None
     return Called(cast, project_id, lot_id, canonical(said))
 
 
+def an_addendum(called: Called, *, now: datetime, **changes: Any) -> bytes:
+    """The first change of a call's documents, which may affect applications and moves nothing."""
+    said = {
+        "v": "ebid-prequalification-addendum/1",
+        "project": str(called.project_id),
+        "lot": str(called.lot_id),
+        "round": called.round,
+        "number": 1,
+        "title": "补充申请文件格式",
+        "text": "申请文件应当按照附件格式编制。",
+        "may_affect": True,
+        "documents": [],
+        "applications_due_at": None,
+        "signed_at": instant_text(now),
+    }
+    return signed(called.cast.agency, "prequalification-addendum", {**said, **changes})
+
+
+async def amended(
+    store: Store, called: Called, raw: bytes, *, now: datetime
+) -> prequalifying.Amended:
+    async with transaction(store, actor=called.cast.agency.actor, now=now) as tx:
+        return await prequalifying.amend(tx, called.lot_id, raw)
+
+
 def an_archive(files: Mapping[str, bytes]) -> bytes:
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:

@@ -35,7 +35,11 @@ from trading.counted_bids import counted_bids
 from trading.handover import READABLE_OUTCOMES, switches_for
 from trading.objecting import Objectable
 from trading.rules.lot_lifecycle import LotState, was_closed
-from trading.rules.objection_window import ObjectionKind, objection_article
+from trading.rules.objection_window import (
+    OF_PREQUALIFICATION,
+    ObjectionKind,
+    objection_article,
+)
 from trading.rules.paper_numbers import PaperKind, PaperNumber
 from trading.rules.price_talks import prices_are_read_out
 from trading.rules.procedures import Offers, Procedure, switches_of
@@ -457,6 +461,7 @@ async def own_notice(tx: Transaction, lot_id: LotId) -> OwnNotice:
 @by(*ANYONE)
 async def objections_to(tx: Transaction, lot_id: LotId) -> tuple[ObjectionTold, ...]:
     """The objections to one lot, each as far as this reader may see it."""
+    objecting.require_public(await tx.session.get(LotRow, lot_id))
     return await _objections(tx, col(ObjectionRow.lot_id) == lot_id)
 
 
@@ -478,7 +483,7 @@ async def overdue_answers(tx: Transaction) -> tuple[ObjectionTold, ...]:
 
 @by(Role.BIDDER)
 async def objectable_lots(tx: Transaction) -> tuple[ObjectableLot, ...]:
-    """Where this bidder may object now: to documents, and to results of lots it bid for."""
+    """Where this bidder may object now: to documents, and to results that it is concerned with."""
     lately = tx.now - CHALLENGED_WITHIN
     challengeable = [
         one
@@ -486,18 +491,20 @@ async def objectable_lots(tx: Transaction) -> tuple[ObjectableLot, ...]:
         if switches_of(one, on=beijing_day(tx.now)).challenge_period is not None
     ]
     challenged = or_(col(LotRow.documents_until) > lately, col(AwardRow.awarded_at) > lately)
+    tendered = and_(
+        col(LotRow.published_at).is_not(None),
+        or_(
+            col(LotRow.state).in_([LotState.OPEN, LotState.CANDIDATES_PUBLISHED]),
+            and_(col(ProjectRow.procedure).in_(challengeable), challenged),
+        ),
+    )
+    called = and_(col(LotRow.prequalified), col(LotRow.applications_due_at) > lately)
     rows = await tx.session.execute(
         select(LotRow, ProjectRow)
         .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
         .outerjoin(AwardRow, col(AwardRow.lot_id) == col(LotRow.id))
-        .where(
-            col(LotRow.published_at).is_not(None),
-            or_(
-                col(LotRow.state).in_([LotState.OPEN, LotState.CANDIDATES_PUBLISHED]),
-                and_(col(ProjectRow.procedure).in_(challengeable), challenged),
-            ),
-        )
-        .order_by(col(LotRow.published_at).desc())
+        .where(or_(tendered, called))
+        .order_by(col(LotRow.published_at).desc().nulls_first())
         .limit(LIST_MAX)
     )
     found = []
@@ -512,10 +519,9 @@ async def objectable(tx: Transaction, lot_id: LotId) -> tuple[Objectable, ...]:
     """To what of one lot the actor may object now; nothing for whoever is no bidder."""
     if tx.actor.role is not Role.BIDDER:
         return ()
-    lot = await tx.session.get(LotRow, lot_id)
-    if lot is None or lot.published_at is None:
-        raise NotFound("no such lot")
-    return await objecting.objectable(tx, lot)
+    return await objecting.objectable(
+        tx, objecting.require_public(await tx.session.get(LotRow, lot_id))
+    )
 
 
 # ── what the views above are made of ──────────────────────────────────────────────────────────
@@ -561,8 +567,12 @@ async def _objections(tx: Transaction, condition: ColumnElement[bool]) -> tuple[
         switches = await switches_for(tx, lot)
         owner = lots.owns(tx, project)
         own = tx.actor.party_id is not None and row.objector_id == tx.actor.party_id
-        concerned = own or owner or tx.actor.role is Role.SUPERVISOR or await _bid_for(tx, lot)
-        named = own or (concerned and was_closed(lot.path))
+        handling = own or owner or tx.actor.role is Role.SUPERVISOR
+        # Who applied, and who failed, is nobody else's business, not even the bidders'.
+        bids = await _bid_for(tx, lot)
+        concerned = handling or (bids and row.about != ObjectionKind.QUALIFICATION)
+        knows = handling or (bids and row.about not in OF_PREQUALIFICATION)
+        named = own or (knows and was_closed(lot.path))
         found.append(
             ObjectionTold(
                 id=ObjectionId(row.id),

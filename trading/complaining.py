@@ -52,6 +52,7 @@ from trading.events import (
 )
 from trading.handover import switches_for
 from trading.petitions import Petition, petition_in, require_kept, words_in
+from trading.prequalification_rounds import lot_phase
 from trading.rules.complaint_course import (
     MOVES,
     ComplaintAct,
@@ -65,6 +66,7 @@ from trading.rules.complaint_course import (
     reason_refusals,
 )
 from trading.rules.complaint_window import (
+    OF_PREQUALIFICATION,
     ComplaintAbout,
     ComplaintFacts,
     PriorObjection,
@@ -86,6 +88,7 @@ from trading.rules.lot_lifecycle import (
     was_closed,
 )
 from trading.rules.objection_window import Interest
+from trading.rules.prequalification import brake_refusals
 from trading.rules.tender_ending import return_due_at
 from trading.tables import (
     CandidatesRow,
@@ -99,6 +102,7 @@ from trading.tables import (
     ObjectionRow,
     ObjectionWithdrawalRow,
     OpeningObjectionRow,
+    PrequalificationReviewRow,
 )
 from trading.tendering import keep_notice
 
@@ -106,6 +110,8 @@ CONTACT_MAX: Final = 200
 EXCLUDED_DAYS_MAX: Final = 366
 INVESTIGATORS_MAX: Final = 20
 ABOUT_NAMES: Final[Mapping[ComplaintAbout, str]] = {
+    ComplaintAbout.PREQUALIFICATION: "资格预审文件",
+    ComplaintAbout.QUALIFICATION: "资格预审结果",
     ComplaintAbout.DOCUMENTS: "招标文件",
     ComplaintAbout.OPENING: "开标",
     ComplaintAbout.RESULT: "评标结果",
@@ -176,10 +182,11 @@ async def file_complaint(tx: Transaction, lot_id: LotId, raw: bytes) -> Filed:
     The same statement again is the same complaint. `Refused` with every ground on which it is not
     taken in; what only makes it doubtful comes back as a caution.
     """
-    lot = await _published(tx, lot_id)
+    lot = objecting.require_public(await lots.hold(tx, lot_id))
     own = await require_verified(tx)
     statement = await verified_statement(tx, raw, "complaint", lot=lot_id, project=lot.project_id)
     said = _complaint_in(statement.payload)
+    _require_prequalified(lot, said.about)
     known = await tx.session.scalar(
         select(ComplaintRow).where(col(ComplaintRow.digest) == statement.digest)
     )
@@ -235,10 +242,11 @@ async def check_complaint(tx: Transaction, lot_id: LotId, said: Mapping[str, Any
 
     `said` has the members of the statement that would be signed.
     """
-    lot = await _published(tx, lot_id)
+    lot = objecting.require_public(await lots.hold(tx, lot_id))
     own = await organisation(tx, tx.actor.party)
     regime = (await switches_for(tx, lot)).regime
     told = _complaint_in(said)
+    _require_prequalified(lot, told.about)
     await require_kept(tx, lot_id, told.petition)
     facts, _ = await _facts(tx, lot, told, own)
     calendar = tx.settings.calendar
@@ -382,9 +390,13 @@ async def brake_lot(tx: Transaction, lot_id: LotId, complaint_id: ComplaintId, r
         refusals = [one for one in refusals if one.code == "other_handler"]
     refusals += reason_refusals(reason, needed=True, regime=regime)
     if suspends and (held or not lot.suspended):
-        refusals += suspension_refusals(LotState(lot.state), suspended=held)
+        refusals += suspension_refusals(
+            LotState(lot.state), suspended=held, called=lot.prequalified
+        )
+    if suspends and lot.state == LotState.DRAFT:
+        refusals += brake_refusals(await lot_phase(tx, lot))
     if not suspends and (not held or len(lot.brakes) == 1):
-        refusals += _resumption(tx, lot, held=held)
+        refusals += resumption_refusals(lots.standstill_of(tx, lot, held=held))
     if refusals:
         raise Refused(refusals)
 
@@ -506,7 +518,9 @@ async def end_spent_suspensions(store: Store) -> int:
     for complaint_id, lot_id in spent:
         async with transaction(store, actor=PLATFORM) as tx:
             lot = await lots.lock(tx, lot_id)
-            if str(complaint_id) not in lot.brakes or _resumption(tx, lot, held=True):
+            if str(complaint_id) not in lot.brakes:
+                continue
+            if resumption_refusals(lots.standstill_of(tx, lot, held=True)):
                 continue
             lots.resume(tx, lot, cause=complaint_id, reason="责令暂停期限届满")
             ended += 1
@@ -585,11 +599,9 @@ def _filed(row: ComplaintRow, cautions: tuple[Caution, ...]) -> Filed:
     return Filed(ComplaintId(row.id), ComplaintAbout(row.about), row.acceptance_due_at, cautions)
 
 
-async def _published(tx: Transaction, lot_id: LotId) -> LotRow:
-    lot = await lots.hold(tx, lot_id)
-    if lot.published_at is None:
-        raise NotFound("no such lot")
-    return lot
+def _require_prequalified(lot: LotRow, about: ComplaintAbout) -> None:
+    if about in OF_PREQUALIFICATION and not lot.prequalified:
+        raise NotFound("no prequalification of this lot")
 
 
 async def _complaint(tx: Transaction, lot_id: LotId, complaint_id: ComplaintId) -> ComplaintRow:
@@ -678,6 +690,13 @@ async def _facts(
             )
         )
         ought += [] if published_at is None else [beijing_day(published_at)]
+    if said.about is ComplaintAbout.QUALIFICATION:
+        told_at = await tx.session.scalar(
+            select(func.max(col(PrequalificationReviewRow.reviewed_at))).where(
+                col(PrequalificationReviewRow.lot_id) == lot.id
+            )
+        )
+        ought += [] if told_at is None else [beijing_day(told_at)]
     facts = ComplaintFacts(
         about=said.about,
         filed_at=tx.now,
@@ -697,7 +716,10 @@ async def _facts(
 
 
 async def _interest(tx: Transaction, lot: LotRow, said: _Said) -> Interest:
-    if said.about is ComplaintAbout.DOCUMENTS or not was_closed(lot.path):
+    if said.about is ComplaintAbout.QUALIFICATION:
+        return await objecting.interest_of_applicant(tx, lot, said.interest)
+    documents = (ComplaintAbout.PREQUALIFICATION, ComplaintAbout.DOCUMENTS)
+    if said.about in documents or not was_closed(lot.path):
         return Interest.POTENTIAL_BIDDER
     return await objecting.interest_in(tx, lot, said.interest)
 
@@ -834,14 +856,10 @@ def _carry_out(
 
 def _let_go_on(tx: Transaction, lot: LotRow, row: ComplaintRow, reason: str) -> None:
     """Release the complaint's brake, unless the deadline passed meanwhile and must first move."""
-    if str(row.id) in lot.brakes and not (len(lot.brakes) == 1 and _resumption(tx, lot, held=True)):
+    if str(row.id) not in lot.brakes:
+        return
+    if len(lot.brakes) > 1 or not resumption_refusals(lots.standstill_of(tx, lot, held=True)):
         lots.resume(tx, lot, cause=row.id, reason=reason)
-
-
-def _resumption(tx: Transaction, lot: LotRow, *, held: bool) -> list[Refusal]:
-    return resumption_refusals(
-        LotState(lot.state), suspended=held, now=tx.now, bids_due_at=lot.bids_due_at
-    )
 
 
 def _about_name(row: ComplaintRow) -> str:

@@ -22,12 +22,12 @@ from kernel.identifiers import ComplaintId, LotId
 from kernel.statute import Regime
 from kernel.store.parties import organisation_names
 from kernel.store.transaction import Transaction
-from trading import lots
+from trading import lots, objecting
 from trading.complaining import award_is_void, stage_of
 from trading.counted_bids import counted_bids
 from trading.handover import switches_for
 from trading.rules.complaint_course import ComplaintStage, Consequence, answering_article
-from trading.rules.complaint_window import ComplaintAbout, Verdict
+from trading.rules.complaint_window import OF_PREQUALIFICATION, ComplaintAbout, Verdict
 from trading.rules.lot_lifecycle import LotState, may_suspend, was_closed
 from trading.tables import (
     ComplaintAnswerRow,
@@ -123,6 +123,17 @@ class ComplaintTold:
         return self.decision_due_at if self.stage is ComplaintStage.TAKEN_UP else None
 
 
+@dataclass(frozen=True, slots=True)
+class ComplainedLot:
+    """A lot as the form of a complaint names it, and what of it there is to complain of."""
+
+    lot_id: LotId
+    name: str
+    project_name: str
+    closed: bool
+    abouts: tuple[ComplaintAbout, ...]
+
+
 @by(*ANYONE)
 async def complaints_about(tx: Transaction, lot_id: LotId) -> tuple[ComplaintTold, ...]:
     """The complaints about one lot, each as far as this reader may see it."""
@@ -158,6 +169,26 @@ async def overdue_complaints(tx: Transaction) -> tuple[ComplaintTold, ...]:
         ),
     )
     return await _told(tx, and_(col(ComplaintWithdrawalRow.complaint_id).is_(None), late))
+
+
+@by(*ANYONE)
+async def complainable(tx: Transaction, lot_id: LotId) -> ComplainedLot:
+    """A lot with what of it one may complain of; `NotFound` for one that nobody knows of."""
+    lot = objecting.require_public(await tx.session.get(LotRow, lot_id))
+    project = await tx.session.get_one(ProjectRow, lot.project_id)
+    published = lot.published_at is not None
+    return ComplainedLot(
+        lot_id,
+        lot.name,
+        project.name,
+        was_closed(lot.path),
+        tuple(
+            about
+            for about in ComplaintAbout
+            if about is ComplaintAbout.CONDUCT
+            or (lot.prequalified if about in OF_PREQUALIFICATION else published)
+        ),
+    )
 
 
 @by(*ANYONE)
@@ -252,9 +283,12 @@ async def _as_seen(
     row, answer, decision, withdrawal, lot, project = rows
     supervises = tx.actor.role is Role.SUPERVISOR
     own = tx.actor.role is Role.BIDDER and row.complainant_id == tx.actor.party_id
-    concerned = own or supervises or lots.owns(tx, project) or await _bid_for(tx, lot)
+    handling = own or supervises or lots.owns(tx, project)
+    # Who applied, and who failed, is nobody else's business, not even the bidders'.
+    bids = await _bid_for(tx, lot)
+    concerned = handling or (bids and row.about != ComplaintAbout.QUALIFICATION)
     closed = was_closed(lot.path)
-    named = own or (concerned and closed)
+    named = own or (closed and (handling or (bids and row.about not in OF_PREQUALIFICATION)))
     stage = stage_of(answer, decision, withdrawal)
     procurement = (await switches_for(tx, lot)).regime is Regime.PROCUREMENT
     held = str(row.id) in lot.brakes
@@ -299,7 +333,10 @@ async def _as_seen(
         may_suspend=handles
         and taken_up
         and not held
-        and (lot.suspended or may_suspend(LotState(lot.state), suspended=False)),
+        and (
+            lot.suspended
+            or may_suspend(LotState(lot.state), suspended=False, called=lot.prequalified)
+        ),
         may_resume=handles and held,
         may_decide=handles and taken_up,
         may_withdraw=own and stage in (ComplaintStage.FILED, ComplaintStage.TAKEN_UP),

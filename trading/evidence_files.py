@@ -18,7 +18,7 @@ from kernel.errors import NotFound, TooMuch
 from kernel.identifiers import LotId
 from kernel.store.parties import require_verified
 from kernel.store.transaction import Transaction
-from trading import award_views, complaint_views
+from trading import award_views, complaint_views, objecting
 from trading.drafting import file_name
 from trading.tables import EvidenceFileRow, LotRow
 
@@ -46,9 +46,7 @@ async def keep_evidence(
 
     The same file again changes nothing. `TooMuch` beyond `FILES_MAX` for this lot.
     """
-    lot = await tx.session.get(LotRow, lot_id)
-    if lot is None or lot.published_at is None:
-        raise NotFound("no such lot")
+    objecting.require_public(await tx.session.get(LotRow, lot_id))
     await require_verified(tx)
     name = file_name(name)
     if not content:

@@ -22,7 +22,7 @@ from kernel.store.tables import JournalRow
 from kernel.store.transaction import Transaction
 from trading.events import LotMoved, LotResumed, LotSuspended
 from trading.rules import lot_lifecycle
-from trading.rules.lot_lifecycle import LotMove, LotState
+from trading.rules.lot_lifecycle import LotMove, LotState, Standstill
 from trading.rules.timetable import Timetable, next_due
 from trading.tables import LotRow, ProjectRow
 
@@ -134,10 +134,12 @@ def suspend(tx: Transaction, lot: LotRow, *, cause: UUID, reason: str) -> None:
     if str(cause) in lot.brakes:
         return
     if not lot.suspended:
-        refusals = lot_lifecycle.suspension_refusals(LotState(lot.state), suspended=False)
+        refusals = lot_lifecycle.suspension_refusals(
+            LotState(lot.state), suspended=False, called=lot.prequalified
+        )
         if refusals:
             raise Refused(refusals)
-        lot.suspended = True
+        lot.suspended, lot.suspended_at = True, tx.now
         set_due(tx, lot)
         tx.record(LotSuspended(lot.id, cause=cause, reason=reason))
     lot.brakes = {**lot.brakes, str(cause): reason}
@@ -152,22 +154,33 @@ def resume(tx: Transaction, lot: LotRow, *, cause: UUID, reason: str) -> None:
         return
     others = {key: value for key, value in lot.brakes.items() if key != str(cause)}
     if not others:
-        refusals = lot_lifecycle.resumption_refusals(
-            LotState(lot.state), suspended=True, now=tx.now, bids_due_at=lot.bids_due_at
-        )
+        refusals = lot_lifecycle.resumption_refusals(standstill_of(tx, lot, held=True))
         if refusals:
             raise Refused(refusals)
-        lot.suspended = False
+        lot.suspended, lot.suspended_at = False, None
         set_due(tx, lot)
         tx.record(LotResumed(lot.id, cause=cause, reason=reason))
     lot.brakes = others
+
+
+def standstill_of(tx: Transaction, lot: LotRow, *, held: bool) -> Standstill:
+    """The lot as the rules judge whether its last brake lets it go; `held` says that it has one."""
+    return Standstill(
+        LotState(lot.state),
+        suspended=held,
+        now=tx.now,
+        bids_due_at=lot.bids_due_at,
+        called=lot.prequalified,
+        applications_due_at=lot.applications_due_at,
+        suspended_at=lot.suspended_at,
+    )
 
 
 def unbrake(tx: Transaction, lot: LotRow, *, cause: UUID, reason: str) -> None:
     """Release every brake of a lot that is about to end: nothing is left to wait for."""
     if not lot.suspended:
         return
-    lot.suspended = False
+    lot.suspended, lot.suspended_at = False, None
     lot.brakes = {}
     set_due(tx, lot)
     tx.record(LotResumed(lot.id, cause=cause, reason=reason))

@@ -1,8 +1,9 @@
 """A bidder objects (异议, in procurement 质疑), the tenderee answers, and meanwhile the lot waits.
 
-Objections to the tender documents and to the result come here; those to the opening are raised on
-the spot and answered there, and from here they only find their way into the hall. Who objects to
-the documents is told to nobody before the close, because only who means to bid objects.
+Objections to the documents and to the result come here, and to those of a prequalification while
+the lot is a draft; those to the opening are raised on the spot and answered there, and from here
+they only find their way into the hall. Who objects to documents is told to nobody before the close,
+because only who means to bid objects.
 """
 
 from __future__ import annotations
@@ -38,10 +39,12 @@ from trading.counted_bids import counted_bids
 from trading.events import ObjectionAnswered, ObjectionRaised, ObjectionWithdrawn
 from trading.handover import switches_for
 from trading.petitions import Petition, petition_in, require_kept, words_in
+from trading.prequalification_rounds import newest_round, qualification
 from trading.rules.agency_scope import AgencyAct
 from trading.rules.lot_lifecycle import LotState, suspension_refusals, was_closed
 from trading.rules.objection_window import (
     KIND_NAMES,
+    OF_PREQUALIFICATION,
     Interest,
     ObjectionFacts,
     ObjectionKind,
@@ -64,6 +67,7 @@ from trading.tables import (
     ObjectionRow,
     ObjectionWithdrawalRow,
     OpeningRow,
+    PrequalificationReviewRow,
 )
 
 BEFORE_CANDIDATES: Final = frozenset({LotState.IN_EVALUATION, LotState.EVALUATED})
@@ -103,17 +107,17 @@ class Answered:
 
 @by(Role.BIDDER)
 async def raise_objection(tx: Transaction, lot_id: LotId, raw: bytes) -> Raised:
-    """Object to the documents, the opening or the result.
+    """Object to the documents, the opening or the result, or to a prequalification.
 
     The same statement again is the same objection. `Refused` outside the window, and for whoever
     is not concerned or not verified: an objection stops a lot, so somebody must stand behind it.
     """
     lot = await lots.lock(tx, lot_id)
-    if lot.published_at is None or lot.bids_due_at is None:
-        raise NotFound("no such lot")
+    require_public(lot)
     await require_verified(tx)
     statement = await verified_statement(tx, raw, "objection", lot=lot_id, project=lot.project_id)
     about, petition, interest_words = _objection_in(statement.payload)
+    _require_there(lot, about)
     known = await tx.session.scalar(
         select(ObjectionRow).where(col(ObjectionRow.digest) == statement.digest)
     )
@@ -290,18 +294,16 @@ async def check_objection(
 
     `said` has the members of the statement that would be signed.
     """
-    lot = await tx.session.get(LotRow, lot_id)
-    if lot is None or lot.published_at is None or lot.bids_due_at is None:
-        raise NotFound("no such lot")
+    lot = require_public(await tx.session.get(LotRow, lot_id))
     own = await organisation(tx, tx.actor.party)
     about, petition, interest_words = _objection_in(said, blank=True)
+    _require_there(lot, about)
     await require_kept(tx, lot_id, petition)
     switches = await switches_for(tx, lot)
 
     refusals = verification_refusals(verified=own.verified)
     refusals += await _grounds(tx, lot, about, interest_words, switches)
-    if must_wait(about, switches) and not lot.suspended:
-        refusals += suspension_refusals(LotState(lot.state), suspended=False)
+    refusals += _no_brake(lot, about, switches)
     return tuple(refusals)
 
 
@@ -312,12 +314,13 @@ async def objectable(tx: Transaction, lot: LotRow) -> tuple[Objectable, ...]:
     """
     switches = await switches_for(tx, lot)
     found = []
-    for about in (ObjectionKind.DOCUMENTS, ObjectionKind.RESULT):
+    for about in ObjectionKind:
+        if about is ObjectionKind.OPENING or not _is_there(lot, about):
+            continue
         facts = await facts_of(tx, lot, about, "", switches)
         until = objection_until(facts, switches, calendar=tx.settings.calendar)
         refusals = await _grounds(tx, lot, about, "", switches)
-        if must_wait(about, switches) and not lot.suspended:
-            refusals += suspension_refusals(LotState(lot.state), suspended=False)
+        refusals += _no_brake(lot, about, switches)
         if until is not None and not refusals:
             article = objection_article(about, switches)
             challenge = switches.challenge_period is not None
@@ -333,6 +336,13 @@ async def unanswered(tx: Transaction, lot_id: UUID, about: ObjectionKind) -> int
         .where(col(ObjectionRow.lot_id) == lot_id, col(ObjectionRow.about) == about, still_open())
     )
     return count or 0
+
+
+def require_public(lot: LotRow | None) -> LotRow:
+    """The lot, if it is known to everybody; `NotFound` for a draft for which nobody was called."""
+    if lot is None or (lot.published_at is None and not lot.prequalified):
+        raise NotFound("no such lot")
+    return lot
 
 
 def still_open() -> ColumnElement[bool]:
@@ -356,12 +366,31 @@ def _objection_in(
     told: Mapping[str, Any], *, blank: bool = False
 ) -> tuple[ObjectionKind, Petition, str]:
     if told["about"] not in list(ObjectionKind):
-        raise Malformed("an objection is about documents, opening or result")
+        raise Malformed(f"an objection is about one of: {', '.join(ObjectionKind)}")
     return (
         ObjectionKind(text_of(told["about"])),
         petition_in(told, blank=blank),
         words_in(told.get("interest", "")),
     )
+
+
+def _is_there(lot: LotRow, about: ObjectionKind) -> bool:
+    """Whether the lot has what is objected to."""
+    if about in OF_PREQUALIFICATION:
+        return lot.prequalified
+    return lot.published_at is not None and lot.bids_due_at is not None
+
+
+def _require_there(lot: LotRow, about: ObjectionKind) -> None:
+    if not _is_there(lot, about):
+        raise NotFound("the lot has nothing of that kind")
+
+
+def _no_brake(lot: LotRow, about: ObjectionKind, switches: Switches) -> list[Refusal]:
+    """Why an objection of this kind cannot stop the lot, where it must."""
+    if lot.suspended or not must_wait(about, switches):
+        return []
+    return suspension_refusals(LotState(lot.state), suspended=False, called=lot.prequalified)
 
 
 def _answer_in(statement: Statement) -> str:
@@ -392,22 +421,37 @@ async def facts_of(
             .order_by(col(CandidatesRow.round).desc())
             .limit(1)
         )
-    assert lot.bids_due_at is not None
     return ObjectionFacts(
         kind=about,
         raised_at=tx.now,
-        interest=(
-            Interest.POTENTIAL_BIDDER
-            if about is ObjectionKind.DOCUMENTS
-            else await interest_in(tx, lot, interest_words)
-        ),
+        interest=await _interest_in(tx, lot, about, interest_words),
         bids_due_at=lot.bids_due_at,
+        applications_due_at=lot.applications_due_at,
         opening_begun_at=None if hall is None else hall.begun_at,
         opening_recorded_at=None if hall is None else hall.recorded_at,
         candidates_from=None if published is None else published.published_at,
         candidates_until=None if published is None else published.until,
         known_on=await _known_on(tx, lot, about, switches),
     )
+
+
+async def _interest_in(
+    tx: Transaction, lot: LotRow, about: ObjectionKind, interest_words: str
+) -> Interest:
+    if about in (ObjectionKind.PREQUALIFICATION, ObjectionKind.DOCUMENTS):
+        return Interest.POTENTIAL_BIDDER
+    if about is ObjectionKind.QUALIFICATION:
+        return await interest_of_applicant(tx, lot, "")
+    return await interest_in(tx, lot, interest_words)
+
+
+async def interest_of_applicant(tx: Transaction, lot: LotRow, interest_words: str) -> Interest:
+    """How the acting organisation is concerned with who passed: as one of those who were judged,
+    or by what it says itself.
+    """
+    if await qualification(tx, lot, tx.actor.party) is not None:
+        return Interest.APPLICANT
+    return Interest.INTERESTED_PARTY if interest_words else Interest.NONE
 
 
 async def interest_in(tx: Transaction, lot: LotRow, interest_words: str) -> Interest:
@@ -428,6 +472,8 @@ async def _known_on(
     """The day from which a supplier ought to have known; None where no such day counts yet."""
     if switches.challenge_period is None:
         return None
+    if about in OF_PREQUALIFICATION:
+        return await _known_of_prequalification_on(tx, lot, about)
     if about is ObjectionKind.DOCUMENTS:
         return None if lot.documents_until is None else beijing_day(lot.documents_until)
     award = await tx.session.get(AwardRow, lot.id)
@@ -440,11 +486,30 @@ async def _known_on(
         return published_on  # what follows needs the same calendar, and says that it is missing
 
 
+async def _known_of_prequalification_on(
+    tx: Transaction, lot: LotRow, about: ObjectionKind
+) -> date | None:
+    """The last day of its documents' offer, or the day on which its review ended."""
+    found = await newest_round(tx.session, lot.id)
+    if found is None:
+        return None
+    if about is ObjectionKind.PREQUALIFICATION:
+        return beijing_day(found.documents_until)
+    review = await tx.session.get(PrequalificationReviewRow, (lot.id, found.round))
+    return None if review is None else beijing_day(review.reviewed_at)
+
+
+_TOO_EARLY: Final = {
+    ObjectionKind.QUALIFICATION: "资格审查尚未结束，不能对资格预审结果提出质疑",
+    ObjectionKind.RESULT: "中标结果尚未公告，不能对评审结果提出质疑",
+}
+
+
 def _too_early_to_challenge(facts: ObjectionFacts, switches: Switches) -> list[Refusal]:
-    """In procurement the result is challenged once it is published (条例 53)."""
-    if switches.challenge_period is None or facts.kind is not ObjectionKind.RESULT:
+    """In procurement a result is challenged once it is there (条例 53)."""
+    if switches.challenge_period is None or facts.kind not in _TOO_EARLY:
         return []
     if facts.known_on is not None:
         return []
-    reason = "中标结果尚未公告，不能对评审结果提出质疑"
+    reason = _TOO_EARLY[facts.kind]
     return [Refusal("objection_early", PROCUREMENT_REGULATION[53], reason)]

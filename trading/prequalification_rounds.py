@@ -72,11 +72,12 @@ async def addenda_of(
 
 
 async def phase_now(tx: Transaction, found: PrequalificationRow) -> Phase:
-    """Where a round is at this instant."""
+    """Where a round is at this instant; while its lot stands still it stays where it was."""
+    lot = await tx.session.get_one(LotRow, found.lot_id)
     review = await tx.session.get(PrequalificationReviewRow, (found.lot_id, found.round))
     times = await times_of(tx.session, found)
     return phase_of(
-        tx.now,
+        lot.suspended_at or tx.now,
         applications_due_at=times.applications_due_at,
         window_until=times.window_until,
         enough=None if review is None else review.enough,

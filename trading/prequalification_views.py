@@ -124,7 +124,8 @@ class Seen:
     """A lot's newest prequalification, as the asking person may see it.
 
     `ended` is the reason for which the tender was ended, None while it was not. `owned` says that
-    the asker is the tenderee's side, `qualified` who passed, once that is public.
+    the asker is the tenderee's side, `qualified` who passed, once that is public, and `brakes` why
+    everything waits.
     """
 
     lot_id: LotId
@@ -150,6 +151,7 @@ class Seen:
     own: tuple[OwnApplication, ...]
     result: Result | None
     qualified: tuple[str, ...]
+    brakes: tuple[str, ...]
 
     @property
     def standing(self) -> OwnApplication | None:
@@ -216,6 +218,13 @@ async def prequalifications(tx: Transaction) -> tuple[Line, ...]:
 
 
 @by(*Role)
+async def is_called_draft(tx: Transaction, lot_id: UUID) -> bool:
+    """Whether a lot is known by the call for applications alone, because nothing else is out."""
+    lot = await tx.session.get(LotRow, lot_id)
+    return lot is not None and lot.prequalified and lot.published_at is None
+
+
+@by(*Role)
 async def prequalification(tx: Transaction, lot_id: UUID) -> Seen:
     """The lot's newest prequalification, with what is the asker's own in it."""
     lot, project, found = await _found(tx, lot_id)
@@ -253,6 +262,7 @@ async def prequalification(tx: Transaction, lot_id: UUID) -> Seen:
         own,
         result,
         await _qualified(tx, lot, found),
+        tuple(lot.brakes.values()),
     )
 
 

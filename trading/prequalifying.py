@@ -73,7 +73,7 @@ from trading.prequalification_rounds import (
 )
 from trading.rules.agency_scope import AgencyAct
 from trading.rules.consortium_agreement import BidderAtLot
-from trading.rules.lot_lifecycle import LotState
+from trading.rules.lot_lifecycle import LotState, standstill_refusals
 from trading.rules.prequalification import (
     CONDITIONS_MAX,
     WORDS,
@@ -215,12 +215,13 @@ async def announce(tx: Transaction, lot_id: UUID, raw: bytes) -> Announced:
         release_window=said.release_window,
         round_before=None if last is None else await phase_now(tx, last),
     )
-    refusals = announcement_refusals(facts, _switches(tx, project), calendar=tx.settings.calendar)
+    refusals = standstill_refusals(suspended=lot.suspended)
+    refusals += announcement_refusals(facts, _switches(tx, project), calendar=tx.settings.calendar)
     await _require_files(tx, said.documents)
     if refusals:
         raise Refused(refusals)
 
-    lot.prequalified = True
+    lot.prequalified, lot.applications_due_at = True, said.times.applications_due_at
     window_until = said.times.applications_due_at + said.release_window
     tx.session.add(
         PrequalificationRow(
@@ -375,6 +376,7 @@ async def amend(tx: Transaction, lot_id: UUID, raw: bytes) -> Amended:
         raise Refused(refusals)
 
     window_until = due_at + (times.window_until - times.applications_due_at)
+    lot.applications_due_at = due_at
     tx.session.add(
         PrequalificationAddendumRow(
             lot_id=lot.id,
@@ -448,6 +450,7 @@ async def submit_application(tx: Transaction, lot_id: UUID, raw: bytes) -> Recei
             sealing_faults=tuple(FAULT_WORDS.get(one, one) for one in inspected.faults),
             missing_parts=inspected.missing,
             applicant_is_operator=bool(own.roles & OPERATORS),
+            suspended=lot.suspended,
         ),
         switches.regime,
     )
@@ -705,6 +708,7 @@ async def review(tx: Transaction, lot_id: UUID, raw: bytes) -> Reviewed:
     conditions = [Condition(one["id"], one["name"]) for one in found.conditions]
     switches = _switches(tx, project)
     refusals = [
+        *standstill_refusals(suspended=lot.suspended),
         *stage_refusals(await phase_now(tx, found), Phase.REVIEWING),
         *reviewer_refusals(reviewers, switches, state_funded=project.state_funded),
     ]

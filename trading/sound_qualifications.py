@@ -2,7 +2,8 @@
 
 No application was opened but in its window, and no addendum shortened the time for them; nobody was
 judged whose application did not lie open; a review says enough where three passed and only there;
-and in a lot whose bidders were qualified beforehand nobody bids who did not pass.
+in a lot whose bidders were qualified beforehand nobody bids who did not pass; and the lot repeats
+the deadline in force.
 """
 
 from __future__ import annotations
@@ -18,6 +19,17 @@ _NEWEST: Final = (
     "SELECT n.applications_due_at, n.window_until FROM trading.prequalification_addendum n"
     " WHERE (n.lot_id, n.round) = (a.lot_id, a.round) ORDER BY n.number DESC LIMIT 1"
 )
+_HELD: Final = (
+    "SELECT o.lot_id, o.raised_at AS from_at, coalesce(s.answered_at, w.withdrawn_at) AS until_at"
+    " FROM trading.objection o LEFT JOIN trading.objection_answer s ON s.objection_id = o.id"
+    " LEFT JOIN trading.objection_withdrawal w ON w.objection_id = o.id WHERE o.waits"
+    " UNION ALL SELECT c.lot_id, b.ordered_at, (SELECT min(n.ordered_at)"
+    "  FROM trading.complaint_brake n WHERE n.complaint_id = b.complaint_id"
+    "  AND n.number > b.number) FROM trading.complaint_brake b"
+    " JOIN trading.complaint c ON c.id = b.complaint_id WHERE b.suspended"
+)
+"""Since when and until when a lot was held, by an objection or by an order over a complaint."""
+
 _FAULTS: Final = (
     (
         "application {} was opened outside its window",
@@ -34,7 +46,18 @@ _FAULTS: Final = (
         " (PARTITION BY a.lot_id, a.round ORDER BY a.number), p.applications_due_at) AS due_before"
         " FROM trading.prequalification_addendum a"
         " JOIN trading.prequalification p ON (p.lot_id, p.round) = (a.lot_id, a.round)) d"
-        " WHERE d.published_at >= d.due_before OR d.applications_due_at < d.due_before",
+        " WHERE (d.published_at >= d.due_before AND NOT EXISTS"
+        # While the lot stood still the deadline could pass, and be moved before it went on.
+        f" (SELECT 1 FROM ({_HELD}) h WHERE h.lot_id = d.lot_id AND h.from_at < d.due_before"
+        "  AND coalesce(h.until_at, 'infinity') >= d.published_at))"
+        " OR d.applications_due_at < d.due_before",
+    ),
+    (
+        "lot {} repeats another deadline of its applications",
+        "SELECT l.id FROM trading.lot l LEFT JOIN LATERAL (SELECT a.* FROM"
+        " trading.prequalification a WHERE a.lot_id = l.id ORDER BY a.round DESC LIMIT 1) a ON true"
+        f" LEFT JOIN LATERAL ({_NEWEST}) d ON true WHERE l.applications_due_at IS DISTINCT FROM"
+        " coalesce(d.applications_due_at, a.applications_due_at)",
     ),
     (
         "the addenda of lot {} are not numbered one by one",

@@ -71,12 +71,13 @@ class LotRow(Row, table=True):
     From `timetable_version` to `validity_days` the row repeats the signed timetable in force;
     `release_until` and `candidates_until` are known once opening and publicity have begun. So
     `due_at`, the next moment at which time alone moves the lot, follows from the row. `brakes` are
-    the reasons, by cause, for which the lot is suspended. Ceiling, security, sheet and scheme are
-    those of the newest notice that states them. `notice` holds the notice's own words and
-    `plan` the times the draft proposes: proposals until they are signed. `deal_code` is the unified
-    code of the deal (统一交易标识码), given when the lot is published. `prequalified` says that
-    only who passed a prequalification may bid (资格预审); its notice sets it. `award_method` is how
-    the tenderee chooses among the candidates where it split that off (评定分离), else None.
+    the reasons, by cause, for which the lot is suspended, `suspended_at` since when. Ceiling,
+    security, sheet and scheme are those of the newest notice that states them. `notice` holds the
+    notice's own words and `plan` the times the draft proposes: proposals until they are signed.
+    `deal_code` is the unified code of the deal (统一交易标识码), given when the lot is published.
+    `prequalified` says that only who passed a prequalification may bid (资格预审); its notice sets
+    it, with `applications_due_at`, which an addendum may move. `award_method` is how the tenderee
+    chooses among the candidates where it split that off (评定分离), else None.
     """
 
     __tablename__ = "lot"
@@ -94,6 +95,7 @@ class LotRow(Row, table=True):
     state: str
     path: list[str] = Field(default_factory=lambda: ["draft"], sa_type=ARRAY(TEXT))
     suspended: bool = False
+    suspended_at: datetime | None = Field(default=None, sa_type=Instant)
     brakes: dict[str, str] = Field(default_factory=dict, sa_type=JSONB)
     due_at: datetime | None = Field(default=None, sa_type=Instant)
     region_code: str = Field(index=True)
@@ -122,6 +124,7 @@ class LotRow(Row, table=True):
     published_at: datetime | None = Field(default=None, sa_type=Instant)
     deal_code: str | None = Field(default=None, unique=True)
     prequalified: bool = False
+    applications_due_at: datetime | None = Field(default=None, sa_type=Instant)
     award_method: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
 
 
@@ -733,8 +736,8 @@ class CandidatesRow(Row, table=True):
 
 
 class ObjectionRow(Row, table=True):
-    """A signed objection to the tender documents or to the result; `waits` where it brakes the lot
-    until it is answered.
+    """A signed objection to the documents or the result of a tender, or of its prequalification;
+    `waits` where it brakes the lot until it is answered.
     """
 
     __tablename__ = "objection"

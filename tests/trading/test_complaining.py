@@ -32,6 +32,14 @@ from tests.complaints import (
     taken_up,
 )
 from tests.newcomers import codes
+from tests.prequalifications import (
+    RELEASED,
+    REVIEWED,
+    Called,
+    an_applicant,
+    released,
+    reviewed,
+)
 from tests.sealed_bids import Tender, a_bidder
 from tests.tenders import NOW, Player, a_plan, a_player, a_project, a_published_lot, signed
 from tests.trading.test_objecting import lot_of, recorded, rows, withdrawn
@@ -212,6 +220,40 @@ async def test_the_supervisor_stops_the_lot_and_lets_it_go_on(store: Store, tend
     assert codes(refused) == {"no_reason"}
     await braked(store, supervisor, lot_id, filed, now=then, suspended=False, reason="已核查")
     assert not (await lot_of(store, lot_id)).suspended
+
+
+async def test_a_prequalification_is_complained_of_stopped_and_declared_void(
+    store: Store, called_lot: Called
+) -> None:
+    """Bidding Regulation 60 to 62: of its documents after an objection, of its result at once."""
+    called, lot_id, supervisor = called_lot, called_lot.lot_id, called_lot.cast.supervisor
+    applied = [await an_applicant(store, called, await a_bidder(store)) for _ in range(2)]
+    first, second = (one.who for one in applied)
+    with pytest.raises(Refused) as refused:
+        await complained(store, first, lot_id, "prequalification", now=RELEASED)
+    assert codes(refused) == {"objection_first"}
+    filed = await complained(store, first, lot_id, "conduct", now=RELEASED)
+    await taken_up(store, supervisor, lot_id, filed, now=RELEASED)
+    with pytest.raises(Refused) as refused:
+        await braked(store, supervisor, lot_id, filed, now=RELEASED)
+    assert codes(refused) == {"releasing"}
+    for one in applied:
+        await released(store, called, one)
+    await braked(store, supervisor, lot_id, filed, now=REVIEWED)
+    with pytest.raises(Refused) as refused:
+        await reviewed(store, called, [first.party], [second.party])
+    assert codes(refused) == {"lot_suspended"}
+    await braked(store, supervisor, lot_id, filed, now=REVIEWED, suspended=False, reason="已核查")
+    await reviewed(store, called, [first.party], [second.party])
+
+    with pytest.raises(Refused) as refused:
+        await complained(store, await a_bidder(store), lot_id, "qualification", now=REVIEWED)
+    assert codes(refused) == {"no_interest"}
+    result = await complained(store, second, lot_id, "qualification", now=REVIEWED)
+    await taken_up(store, supervisor, lot_id, result, now=REVIEWED)
+    done = await decided(store, supervisor, lot_id, result, "upheld_void", now=REVIEWED + DAY)
+    assert done.consequence == "cancelled"
+    assert (await lot_of(store, lot_id)).state == "cancelled"
 
 
 async def test_a_decision_after_the_deadline_passed_leaves_the_brake_to_the_supervisor(

@@ -8,6 +8,7 @@ Procurement Tender Measures 16, 29, 33, 39, 41, 43, 44, 61, 64, 68.
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.errors import Refused
-from kernel.statute import Provenance, Regime
+from kernel.statute import BIDDING_REGULATION, Provenance, Regime
 from trading.rules.lot_lifecycle import (
     ENDS,
     LAWFUL_MOVES,
@@ -25,6 +26,7 @@ from trading.rules.lot_lifecycle import (
     UNBRAKED,
     LotMove,
     LotState,
+    Standstill,
     after,
     article_of,
     may_resume,
@@ -126,8 +128,37 @@ def test_an_end_a_draft_and_a_closing_have_no_brake() -> None:
     assert ENDS | {LotState.DRAFT, LotState.CLOSING} == UNBRAKED
 
 
+@pytest.mark.parametrize("state", LotState)
+def test_a_draft_has_a_brake_once_applications_were_called_for(state: LotState) -> None:
+    braked = state not in UNBRAKED or state is LotState.DRAFT
+    assert may_suspend(state, suspended=False, called=True) is braked
+    assert may_resume(state, suspended=True, called=True) is braked
+    assert bool(suspension_refusals(state, suspended=False, called=True)) is not braked
+    found = resumption_refusals(Standstill(state, suspended=True, now=DEADLINE, called=True))
+    assert [one.code for one in found] == ([] if braked else ["not_suspended"])
+
+
+def test_a_prequalification_goes_on_after_its_deadline_only_once_that_was_moved() -> None:
+    moment = timedelta(microseconds=1)
+    held = Standstill(
+        LotState.DRAFT,
+        suspended=True,
+        now=DEADLINE,
+        called=True,
+        applications_due_at=DEADLINE,
+        suspended_at=DEADLINE - moment,
+    )
+    found = resumption_refusals(held)
+    assert [(one.code, one.article) for one in found] == [
+        ("deadline_passed_meanwhile", BIDDING_REGULATION[22])
+    ]
+    assert resumption_refusals(replace(held, now=DEADLINE - moment)) == []
+    # What was stopped in its review is not asked to take applications again.
+    assert resumption_refusals(replace(held, suspended_at=DEADLINE)) == []
+
+
 def resumed(state: LotState, *, now: datetime, suspended: bool = True) -> list[str]:
-    found = resumption_refusals(state, suspended=suspended, now=now, bids_due_at=DEADLINE)
+    found = resumption_refusals(Standstill(state, suspended, now, DEADLINE))
     return [one.code for one in found]
 
 

@@ -27,6 +27,22 @@ from tests.awards import (
 )
 from tests.newcomers import codes
 from tests.opened_lots import Hall, an_opened_lot
+from tests.prequalifications import (
+    DUE,
+    RELEASED,
+    REVIEWED,
+    Called,
+    a_called_lot,
+    amended,
+    an_addendum,
+    an_applicant,
+    an_application,
+    application_statement,
+    released,
+    reviewed,
+    sent,
+    submitted,
+)
 from tests.sealed_bids import Tender, a_bidder
 from tests.tenders import (
     NOW,
@@ -41,6 +57,8 @@ from tests.tenders import (
 from trading import award_views, lots, objecting
 from trading.objecting import Raised
 from trading.rules.procedures import Procedure, SecurityForm
+from trading.sound_awards import award_faults
+from trading.sound_qualifications import qualification_faults
 from trading.tables import LotRow
 
 PRICES = ("118600000.00", "121300000.00", "119950000.00")
@@ -59,6 +77,93 @@ async def recorded(store: Store, kind: str) -> list[dict[str, Any]]:
 async def lot_of(store: Store, lot_id: LotId) -> LotRow:
     async with transaction(store, actor=PLATFORM) as tx:
         return await lots.hold(tx, lot_id)
+
+
+# ── to a prequalification ─────────────────────────────────────────────────────────────────────
+
+
+async def test_an_objection_stops_a_prequalification_until_it_is_answered(
+    store: Store, called_lot: Called
+) -> None:
+    called, lot_id, objector = called_lot, called_lot.lot_id, await a_bidder(store)
+    last, other = DUE - timedelta(days=2), await a_bidder(store)
+    with pytest.raises(Refused) as refused:
+        then = last + timedelta(microseconds=1)
+        await objected(store, objector, lot_id, "prequalification", now=then)
+    assert codes(refused) == {"objection_late"}
+    for about in ("documents", "result"):
+        with pytest.raises(NotFound):
+            await objected(store, objector, lot_id, about, now=last)
+    early = await an_applicant(store, called, other)
+    late = an_application(called, await a_bidder(store), {"申请文件.pdf": b"%PDF"})
+    await sent(store, called, late)
+
+    raised = await objected(store, objector, lot_id, "prequalification", now=last)
+
+    assert raised.waits
+    assert (await lot_of(store, lot_id)).suspended_at == last
+    raw = application_statement(called, late.who, late.file)
+    with pytest.raises(Refused) as refused:
+        await submitted(store, called, late.who, raw, now=last)
+    assert codes(refused) == {"lot_suspended"}
+    # Nobody learns who objects, the tenderee's side included, and nothing is opened meanwhile.
+    for reader in (called.cast.agency, called.cast.supervisor, other):
+        async with transaction(store, actor=reader.actor, now=last) as tx:
+            [told] = await award_views.objections_to(tx, lot_id)
+        assert (told.objector, told.request is None) == (None, reader is other)
+    with pytest.raises(Refused) as refused:
+        await released(store, called, early, now=RELEASED)
+    assert codes(refused) == {"too_early"}
+
+    after = DUE + timedelta(days=1)
+    agency = called.cast.agency
+    with pytest.raises(Refused) as refused:
+        await answered(store, agency, lot_id, raised, now=after)
+    assert codes(refused) == {"deadline_passed_meanwhile"}
+    plain = {"may_affect": False, "documents": []}
+    with pytest.raises(Refused) as refused:
+        await amended(store, called, an_addendum(called, now=after, **plain), now=after)
+    assert codes(refused) == {"deadline_in_the_past"}
+    moved = DUE + timedelta(days=5)
+    raw_addendum = an_addendum(called, now=after, applications_due_at=instant_text(moved))
+    await amended(store, called, raw_addendum, now=after)
+    done = await answered(store, agency, lot_id, raised, now=after)
+    assert done.cautions == ()
+    lot = await lot_of(store, lot_id)
+    assert (lot.suspended, lot.suspended_at, lot.applications_due_at) == (False, None, moved)
+    assert (await submitted(store, called, late.who, raw, now=after)).seq == 1
+    async with store.sessions() as session:
+        connection = await session.connection()
+        assert await qualification_faults(connection) == []
+        assert await award_faults(connection) == []
+
+
+async def test_in_procurement_an_applicant_challenges_the_result_and_nothing_waits(
+    store: Store,
+) -> None:
+    called = await a_called_lot(store, project={"procedure": Procedure.PROCUREMENT_OPEN_TENDER})
+    applied = [await an_applicant(store, called, await a_bidder(store)) for _ in range(2)]
+    failed, passed, stranger = applied[0].who, applied[1].who, await a_bidder(store)
+    for one in applied:
+        await released(store, called, one)
+    with pytest.raises(Refused) as refused:
+        await objected(store, failed, called.lot_id, "qualification", now=RELEASED)
+    assert codes(refused) == {"no_interest", "objection_early"}
+    await reviewed(store, called, [passed.party], [failed.party])
+    with pytest.raises(Refused) as refused:
+        await objected(store, stranger, called.lot_id, "qualification", now=REVIEWED)
+    assert codes(refused) == {"no_interest"}
+    async with transaction(store, actor=failed.actor, now=REVIEWED) as tx:
+        found = await award_views.objectable_lots(tx)
+    assert [one.window.about for one in found] == ["prequalification", "qualification"]
+
+    raised = await objected(store, failed, called.lot_id, "qualification", now=REVIEWED)
+
+    assert not raised.waits
+    assert not (await lot_of(store, called.lot_id)).suspended
+    async with transaction(store, actor=passed.actor, now=REVIEWED) as tx:
+        [told] = await award_views.objections_to(tx, called.lot_id)
+    assert (told.objector, told.request, told.challenge) == (None, None, True)
 
 
 # ── to the documents ──────────────────────────────────────────────────────────────────────────

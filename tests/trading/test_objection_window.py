@@ -1,7 +1,7 @@
 """Who may object to what, until when, and what must wait.
 
-Bidding Regulation 22, 44, 54; Government Procurement Law 52, 53; Government Procurement Regulation
-53.
+Bidding Regulation 22, 44, 54, 60; Government Procurement Law 52, 53; Government Procurement
+Regulation 53.
 """
 
 from __future__ import annotations
@@ -248,3 +248,51 @@ def test_an_objection_is_taken_back_until_it_is_answered(
     assert codes_of(answered=False, withdrawn=True) == ["withdrawn"]
     [ground] = answer_refusals(kind, answered_already=False, answer="…", withdrawn=True)
     assert ground.code == "withdrawn"
+
+
+TO_PREQUALIFICATION = ObjectionFacts(
+    kind=ObjectionKind.PREQUALIFICATION,
+    raised_at=at("2026-03-14T09:30:00"),
+    interest=Interest.POTENTIAL_BIDDER,
+    applications_due_at=at("2026-03-16T09:30:00"),
+)
+TO_QUALIFICATION = ObjectionFacts(
+    kind=ObjectionKind.QUALIFICATION,
+    raised_at=at("2026-03-20T17:00:00"),
+    interest=Interest.APPLICANT,
+    known_on=date(2026, 3, 20),
+)
+
+
+@pytest.mark.accepts("NO-11")
+@pytest.mark.refuses("NO-11")
+def test_prequalification_documents_are_objected_to_until_two_days_before() -> None:
+    for switches in (MANDATORY, VOLUNTARY):
+        assert codes(TO_PREQUALIFICATION, switches) == []
+        assert must_wait(ObjectionKind.PREQUALIFICATION, switches)
+    late = replace(TO_PREQUALIFICATION, raised_at=TO_PREQUALIFICATION.raised_at + INSTANT)
+    assert codes(late) == ["objection_late"]
+    assert codes(replace(TO_PREQUALIFICATION, interest=Interest.NONE)) == ["no_interest"]
+    until = objection_until(TO_PREQUALIFICATION, MANDATORY, calendar=STATE_CALENDAR)
+    assert until == TO_PREQUALIFICATION.raised_at
+    # A procurement counts from the day on which the supplier ought to have known them.
+    assert codes(replace(late, known_on=date(2026, 3, 5)), PROCUREMENT) == []
+    assert not must_wait(ObjectionKind.PREQUALIFICATION, PROCUREMENT)
+
+
+@pytest.mark.accepts("CO-08")
+@pytest.mark.refuses("CO-08")
+def test_who_passed_is_challenged_in_seven_working_days_and_only_in_a_procurement() -> None:
+    until = objection_until(TO_QUALIFICATION, PROCUREMENT, calendar=STATE_CALENDAR)
+    assert until == at("2026-04-01T00:00:00")
+    assert codes(replace(TO_QUALIFICATION, raised_at=until - INSTANT), PROCUREMENT) == []
+    assert codes(replace(TO_QUALIFICATION, raised_at=until), PROCUREMENT) == ["objection_late"]
+    stranger = replace(TO_QUALIFICATION, interest=Interest.INTERESTED_PARTY)
+    assert codes(stranger, PROCUREMENT) == ["no_interest"]
+    for switches in (MANDATORY, VOLUNTARY):
+        found = objection_refusals(TO_QUALIFICATION, switches, calendar=STATE_CALENDAR)
+        assert [(one.code, one.article) for one in found] == [
+            ("complain_at_once", BIDDING_REGULATION[60])
+        ]
+        assert objection_until(TO_QUALIFICATION, switches, calendar=STATE_CALENDAR) is None
+        assert not must_wait(ObjectionKind.QUALIFICATION, switches)

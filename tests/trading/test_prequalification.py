@@ -1,4 +1,4 @@
-"""Prequalification: Bidding Law 37; Bidding Regulation 15, 16, 17, 18, 19, 21, 22, 37, 43;
+"""Prequalification: Bidding Law 37; Bidding Regulation 15, 16, 17, 18, 19, 21, 22, 37, 43, 62;
 Electronic Bidding Measures 23, 30, 31, 40; Government Procurement Law 36; Government Procurement
 Regulation 21; Procurement Tender Measures 16, 27.
 """
@@ -41,6 +41,7 @@ from trading.rules.prequalification import (
     announcement_refusals,
     application_refusals,
     arrival_refusals,
+    brake_refusals,
     clarification_refusals,
     lateness_refusals,
     objection_refusals,
@@ -160,6 +161,8 @@ def test_an_addendum_in_time_is_published(changes: dict[str, Any]) -> None:
         ({"new_due_at": at("2026-03-12T09:00:00"), "may_affect": False}, "deadline_moved_earlier"),
         ({"says": " "}, "addendum_empty"),
         ({"phase": Phase.RELEASING}, "wrong_stage"),
+        # Only while everything waits does the deadline pass and are applications still taken.
+        ({"published_at": at("2026-03-13T09:00:00"), "may_affect": False}, "deadline_in_the_past"),
     ],
 )
 def test_an_addendum_that_takes_time_away_is_not(changes: dict[str, Any], code: str) -> None:
@@ -186,6 +189,14 @@ def test_a_second_later_is_late() -> None:
         raised_at=at("2026-03-14T09:30:00") + SECOND, applications_due_at=due
     )
     assert [one.code for one in found] == ["objection_late"]
+
+
+@pytest.mark.parametrize("phase", [None, *Phase])
+def test_a_supervisor_stops_it_at_every_time_but_while_applicants_open_theirs(
+    phase: Phase | None,
+) -> None:
+    found = [one.code for one in brake_refusals(phase)]
+    assert found == (["releasing"] if phase is Phase.RELEASING else [])
 
 
 CONDITIONS = (Condition("grade", "资质"), Condition("works", "业绩"))
@@ -322,6 +333,8 @@ def test_an_application_in_time_sealed_and_whole_is_taken_in() -> None:
     assert arrival_refusals(ARRIVAL, Regime.TENDERING) == []
     back = replace(ARRIVAL, sequence=2, last_sequence=1, withdraws=True, has_standing=True)
     assert arrival_refusals(back, Regime.PROCUREMENT) == []
+    # Whoever takes an application back need not wait for anything.
+    assert arrival_refusals(replace(back, suspended=True), Regime.TENDERING) == []
 
 
 @pytest.mark.refuses("NO-08", "BI-08")
@@ -331,6 +344,7 @@ def test_an_application_in_time_sealed_and_whole_is_taken_in() -> None:
         ({"received_at": TIMES.applications_due_at}, "late", BIDDING_REGULATION[43]),
         ({"sealing_faults": ("未加密",)}, "not_sealed", BIDDING_REGULATION[43]),
         ({"missing_parts": ("第0块",)}, "incomplete", BIDDING_REGULATION[43]),
+        ({"suspended": True}, "lot_suspended", BIDDING_REGULATION[22]),
         ({"sequence": 2}, "wrong_sequence", E_BIDDING_MEASURES[40]),
         ({"applicant_is_operator": True}, "operator_bids", E_BIDDING_MEASURES[23]),
         ({"withdraws": True}, "nothing_to_withdraw", BIDDING_REGULATION[43]),

@@ -27,6 +27,8 @@ from tests.prequalifications import (
     Applied,
     Called,
     a_call,
+    amended,
+    an_addendum,
     an_agreement,
     an_applicant,
     an_application,
@@ -134,37 +136,21 @@ async def test_an_addendum_moves_the_deadline_and_takes_nothing_from_who_applied
         file = await prequalifying.keep_file(tx, called.lot_id, b"%PDF-1.7 forms")
     added = {"name": "申请文件格式.pdf", "sha256": b64u(file), "size": 14}
 
-    sent_in: list[bytes] = []
+    def told(*, now: datetime = then, **changes: Any) -> bytes:
+        given = {"documents": [added], "applications_due_at": instant_text(moved), **changes}
+        return an_addendum(called, now=now, **given)
 
-    async def amended(*, now: datetime = then, **changes: Any) -> Amended:
-        said = {
-            "v": "ebid-prequalification-addendum/1",
-            "project": str(called.project_id),
-            "lot": str(called.lot_id),
-            "round": 1,
-            "number": 1,
-            "title": "补充申请文件格式",
-            "text": "申请文件应当按照附件格式编制。",
-            "may_affect": True,
-            "documents": [added],
-            "applications_due_at": instant_text(moved),
-            "signed_at": instant_text(now),
-        }
-        raw = signed(agency, "prequalification-addendum", {**said, **changes})
-        sent_in.append(raw)
-        async with transaction(store, actor=agency.actor, now=now) as tx:
-            return await prequalifying.amend(tx, called.lot_id, raw)
-
-    assert await grounds(amended(applications_due_at=None)) == [
+    assert await grounds(amended(store, called, told(applications_due_at=None), now=then)) == [
         ("deadline_must_move", BIDDING_REGULATION[21])
     ]
     with pytest.raises(Malformed, match="published already"):
-        await amended(documents=[{**added, "name": "资格预审文件.pdf"}])
-    assert await amended() == Amended(1, moved)
-    async with transaction(store, actor=agency.actor, now=then) as tx:
-        assert await prequalifying.amend(tx, called.lot_id, sent_in[-1]) == Amended(1, moved)
+        again = told(documents=[{**added, "name": "资格预审文件.pdf"}])
+        await amended(store, called, again, now=then)
+    raw = told()
+    for _ in range(2):
+        assert await amended(store, called, raw, now=then) == Amended(1, moved)
     with pytest.raises(Outrun):
-        await amended(title="又一次")
+        await amended(store, called, told(title="又一次"), now=then)
 
     found = await seen(store, called, PUBLIC, at=DUE)
     assert (found.phase, found.applications_due_at) == (Phase.APPLYING, moved)
@@ -183,7 +169,8 @@ async def test_an_addendum_moves_the_deadline_and_takes_nothing_from_who_applied
         ("late", BIDDING_REGULATION[43])
     ]
     assert (await submitted(store, called, late, raw, now=DUE)).seq == 1
-    assert await grounds(amended(number=2, documents=[], may_affect=False, now=moved)) == [
+    second = told(number=2, documents=[], may_affect=False, now=moved)
+    assert await grounds(amended(store, called, second, now=moved)) == [
         ("wrong_stage", BIDDING_REGULATION[18])
     ]
     house = create_app(store, settings)

@@ -13,6 +13,7 @@ from playwright.async_api import Browser, expect
 
 from kernel.settings import Settings
 from kernel.store.transaction import Store
+from kernel.working_days import beijing_day
 from tests.awards import (
     Evaluated,
     an_evaluated_lot,
@@ -21,6 +22,7 @@ from tests.awards import (
     objected,
     standstill_ended,
 )
+from tests.prequalifications import Called
 from tests.sealed_bids import Tender, a_bidder, a_tender
 from tests.tenders import NOW, Player, a_plan, cancelled
 from tests.web.award_house import open_award_house
@@ -79,6 +81,55 @@ async def test_an_objection_is_raised_and_answered_over_http(
     assert [one["code"] for one in problem.value.refusals] == ["answered"]
     told = await (await client_of(house)).get(f"/api/v1/lots/{tender.lot_id}")
     assert told["suspended"] is False
+
+
+async def test_a_prequalification_is_objected_to_answered_and_complained_of_over_http(
+    store: Store, called_lot: Called, house: FastAPI
+) -> None:
+    bidder, agency = await a_bidder(store), called_lot.cast.agency
+    lot, shown = str(called_lot.lot_id), f"/prequalifications/{called_lot.lot_id}"
+    path = f"/api/v1/lots/{lot}"
+    assert f"/objections#object-{lot}-prequalification" in await page(house, shown, bidder)
+    desk = await page(house, "/objections", bidder)
+    assert f'id="object-{lot}-prequalification"' in desk
+    # What is told of a lot leads to its notice; before there is one, to the call for applications.
+    await page(house, f"/notices/{lot}", bidder, status=303)
+    objector = await client_of(house, bidder)
+    about = {"about": "prequalification", "request": "请删除注册地条件。", "grounds": WORDS}
+    checked = await objector.post(f"{path}/objection-checks", {**about, "evidence": []})
+    assert checked == {"refusals": []}
+
+    raised = await objector.post_statement(
+        f"{path}/objections", "objection", {**about, "lot": lot, "evidence": []}
+    )
+
+    told = await (await client_of(house)).get(f"{path}/prequalification")
+    assert told["suspended_for"] == ["对资格预审文件的异议，答复前暂停"]
+    owner = await client_of(house, agency)
+    [listed] = (await owner.get(f"{path}/objections"))["objections"]
+    assert (listed["objector"], listed["grounds"]) == (None, WORDS)
+    held = [
+        await page(house, shown),
+        await page(house, f"/desk/lots/{lot}/prequalification", agency),
+    ]
+    for html in (*held, await page(house, "/objections", agency)):
+        assert "资格预审文件" in html
+        assert bidder.organisation not in html
+        assert faults_of(tree_of(html)) == []
+    answer = {"lot": lot, "objection": raised["id"], "words": "已删除，见第1号修改。"}
+    await owner.post_statement(f"{path}/objections/{raised['id']}/answer", "answer", answer)
+    assert (await objector.get(f"{path}/prequalification"))["suspended_for"] == []
+    # Whoever is not content goes on to the supervisor, from a form that names the prequalification.
+    form = f"/complaints/new?lot={lot}&about=prequalification&objection={raised['id']}"
+    html = await page(house, form, bidder)
+    assert '<option value="prequalification" selected>' in html
+    assert '<option value="result"' not in html
+    assert faults_of(tree_of(html)) == []
+    asked = {**about, "known_on": beijing_day(NOW).isoformat(), "contact": "江城市解放路3号"}
+    evidence = [{"title": "资格预审文件第三章", "text": "注册地条件"}]
+    found = await objector.post(f"{path}/complaint-checks", {**asked, "evidence": evidence})
+    assert found["refusals"] == []
+    assert (await (await client_of(house)).get(f"{path}/complaints"))["complaints"] == []
 
 
 async def test_who_objects_before_the_close_is_told_to_nobody(

@@ -28,7 +28,7 @@ from kernel.statute import (
     under,
 )
 from kernel.working_days import BEIJING
-from trading.rules.lot_lifecycle import STATE_NAMES, LotState
+from trading.rules.lot_lifecycle import STATE_NAMES, LotState, submission_refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def admission_refusals(arrival: BidArrival, *, regime: Regime = Regime.TENDERING
         *sealing_refusals(arrival),
         *bidder_refusals(arrival, regime=regime),
         *_sequence_refusals(arrival.sequence, arrival.last_sequence),
-        *_suspension_refusals(suspended=arrival.suspended),
+        *submission_refusals(suspended=arrival.suspended),
     ]
 
 
@@ -304,13 +304,6 @@ def _sequence_refusals(sequence: int, last_sequence: int) -> list[Refusal]:
     reason = f"序号{sequence}不大于已收到的序号{last_sequence}，不能替换在后的投标文件"
     facts = {"sequence": str(sequence), "last_sequence": str(last_sequence)}
     return [Refusal("outdated_sequence", E_BIDDING_MEASURES[27], reason, facts)]
-
-
-def _suspension_refusals(*, suspended: bool) -> list[Refusal]:
-    if not suspended:
-        return []
-    reason = "招标投标活动已暂停，恢复后方可递交"
-    return [Refusal("lot_suspended", BIDDING_REGULATION[22], reason)]
 
 
 def _standing_article(regime: Regime) -> Article:

@@ -46,7 +46,13 @@ INVESTIGATORS_MIN: Final = 2
 
 
 class ComplaintAbout(StrEnum):
-    """What is complained of; the first three need an objection first."""
+    """What is complained of; what the law lets one object to needs an objection first."""
+
+    PREQUALIFICATION = "prequalification"
+    """The prequalification documents."""
+
+    QUALIFICATION = "qualification"
+    """Who passed the prequalification."""
 
     DOCUMENTS = "documents"
     OPENING = "opening"
@@ -74,8 +80,19 @@ class Verdict(StrEnum):
 
 
 OBJECTION_FIRST: Final = frozenset(
-    {ComplaintAbout.DOCUMENTS, ComplaintAbout.OPENING, ComplaintAbout.RESULT}
+    {
+        ComplaintAbout.PREQUALIFICATION,
+        ComplaintAbout.DOCUMENTS,
+        ComplaintAbout.OPENING,
+        ComplaintAbout.RESULT,
+    }
 )
+"""What is objected to before it is complained of (招标投标法实施条例 22, 44, 54)."""
+
+OF_PREQUALIFICATION: Final = frozenset(
+    {ComplaintAbout.PREQUALIFICATION, ComplaintAbout.QUALIFICATION}
+)
+"""What is there to complain of before the lot is put out to bids."""
 
 
 @dataclass(frozen=True, slots=True)

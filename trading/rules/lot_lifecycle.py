@@ -11,6 +11,7 @@ what keeps the table small.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -125,8 +126,9 @@ PROCUREMENT_ARTICLES: Final[Mapping[LotMove, Article]] = MappingProxyType(
 ENDS: Final = frozenset({S.AWARDED, S.FAILED, S.CANCELLED})
 
 UNBRAKED: Final = ENDS | {S.DRAFT, S.CLOSING}
-"""Where there is no brake: ends; a draft, which is no procedure yet; and the closing, which takes
-moments and whose cut must not be left half judged."""
+"""Where there is no brake: ends; a draft, which is no procedure yet unless its bidders are being
+qualified beforehand; and the closing, which takes moments and whose cut must not be left half
+judged."""
 
 STATE_NAMES: Final[Mapping[LotState, str]] = MappingProxyType(
     {
@@ -191,9 +193,7 @@ def after(state: LotState, move: LotMove, *, suspended: bool) -> LotState:
 @under(BIDDING_LAW[5], BIDDING_REGULATION[22], BIDDING_REGULATION[62])
 def move_refusals(state: LotState, move: LotMove, *, suspended: bool) -> list[Refusal]:
     """Why a lot may not take this step: it is braked, or the law knows no such step here."""
-    refusals = []
-    if suspended:
-        refusals.append(Refusal("lot_suspended", REG[62], "标段已暂停，恢复前不得进行此项活动"))
+    refusals = standstill_refusals(suspended=suspended)
     if (state, move) not in LAWFUL_MOVES:
         reason = f"标段处于“{STATE_NAMES[state]}”状态，不得{MOVE_NAMES[move]}"
         refusals.append(
@@ -202,26 +202,49 @@ def move_refusals(state: LotState, move: LotMove, *, suspended: bool) -> list[Re
     return refusals
 
 
+@under(BIDDING_REGULATION[22], BIDDING_REGULATION[62])
+def standstill_refusals(*, suspended: bool) -> list[Refusal]:
+    """Why nothing goes on in a lot now: it is braked."""
+    if not suspended:
+        return []
+    return [Refusal("lot_suspended", REG[62], "标段已暂停，恢复前不得进行此项活动")]
+
+
+@under(BIDDING_REGULATION[22])
+def submission_refusals(*, suspended: bool) -> list[Refusal]:
+    """Why no bid and no application is taken in now: the lot is braked."""
+    if not suspended:
+        return []
+    return [Refusal("lot_suspended", REG[22], "招标投标活动已暂停，恢复后方可递交")]
+
+
 def article_of(state: LotState, move: LotMove, *, regime: Regime = Regime.TENDERING) -> Article:
     """The article on which a lawful move stands; `KeyError` for a move that is not lawful."""
     article = LAWFUL_MOVES[state, move][1]
     return PROCUREMENT_ARTICLES[move] if regime is Regime.PROCUREMENT else article
 
 
-def may_suspend(state: LotState, *, suspended: bool) -> bool:
-    """Whether the brake can be pulled here."""
-    return not suspended and state not in UNBRAKED
+def may_suspend(state: LotState, *, suspended: bool, called: bool = False) -> bool:
+    """Whether the brake can be pulled here.
+
+    `called` says that applications were called for, so that a draft is a procedure already.
+    """
+    return not suspended and _has_brake(state, called=called)
 
 
-def may_resume(state: LotState, *, suspended: bool) -> bool:
+def may_resume(state: LotState, *, suspended: bool, called: bool = False) -> bool:
     """Whether there is a brake to release here."""
-    return suspended and state not in UNBRAKED
+    return suspended and _has_brake(state, called=called)
+
+
+def _has_brake(state: LotState, *, called: bool) -> bool:
+    return state not in UNBRAKED or (called and state is S.DRAFT)
 
 
 @under(BIDDING_REGULATION[22], BIDDING_REGULATION[62])
-def suspension_refusals(state: LotState, *, suspended: bool) -> list[Refusal]:
+def suspension_refusals(state: LotState, *, suspended: bool, called: bool = False) -> list[Refusal]:
     """Why a lot cannot be suspended: it is already, or there is nothing here to suspend."""
-    if may_suspend(state, suspended=suspended):
+    if may_suspend(state, suspended=suspended, called=called):
         return []
     if suspended:
         return [Refusal("already_suspended", REG[62], "标段已处于暂停状态")]
@@ -229,19 +252,51 @@ def suspension_refusals(state: LotState, *, suspended: bool) -> list[Refusal]:
     return [Refusal("not_suspendable", REG[62], reason, {"state": str(state)})]
 
 
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """A lot that is to go on, and the deadlines that may have passed meanwhile.
+
+    `called` says that applications were called for, `suspended_at` since when everything waits.
+    """
+
+    state: LotState
+    suspended: bool
+    now: datetime
+    bids_due_at: datetime | None = None
+    called: bool = False
+    applications_due_at: datetime | None = None
+    suspended_at: datetime | None = None
+
+    @property
+    def deadline_passed(self) -> bool:
+        """Whether the bids fell due while nobody could bid."""
+        if self.state is not LotState.OPEN or self.bids_due_at is None:
+            return False
+        return self.now >= self.bids_due_at
+
+    @property
+    def applications_passed(self) -> bool:
+        """Whether applications fell due while nobody could apply."""
+        due_at, since = self.applications_due_at, self.suspended_at
+        if self.state is not LotState.DRAFT or due_at is None or since is None:
+            return False
+        return since < due_at <= self.now
+
+
 @under(BIDDING_REGULATION[22], BIDDING_REGULATION[62])
-def resumption_refusals(
-    state: LotState, *, suspended: bool, now: datetime, bids_due_at: datetime | None
-) -> list[Refusal]:
+def resumption_refusals(lot: Standstill) -> list[Refusal]:
     """Why a lot cannot be resumed: it is not suspended, or its deadline passed meanwhile.
 
-    Nobody could bid while the lot was suspended, so a deadline that has passed meanwhile must be
-    moved before the lot goes on.
+    Nobody could bid or apply while the lot was suspended, so a deadline that has passed meanwhile
+    must be moved before the lot goes on.
     """
-    if not may_resume(state, suspended=suspended):
+    if not may_resume(lot.state, suspended=lot.suspended, called=lot.called):
         return [Refusal("not_suspended", REG[62], "标段未处于暂停状态")]
-    if state is S.OPEN and bids_due_at is not None and now >= bids_due_at:
+    if lot.deadline_passed:
         reason = "投标截止时间在暂停期间已过，应当先顺延投标截止时间再恢复"
+        return [Refusal("deadline_passed_meanwhile", REG[22], reason)]
+    if lot.applications_passed:
+        reason = "提交资格预审申请文件的截止时间在暂停期间已过，应当先顺延再恢复"
         return [Refusal("deadline_passed_meanwhile", REG[22], reason)]
     return []
 

@@ -1,10 +1,11 @@
 """Who may object to what, until when, by when it is answered, and what must wait.
 
-Three kinds under the tendering law (异议): to the documents, until ten days before the deadline; to
-the opening, on the spot; to the result, while the candidates are published. The first and the third
-pull the brake until they are answered; the second is answered on the spot, and the opening does not
-end before. In government procurement a supplier challenges (质疑) within seven working days of
-knowing, and nothing waits unless the authority says so.
+Four kinds under the tendering law (异议): to the prequalification documents, until two days before
+applications are due; to the tender documents, until ten days before bids are; to the opening, on
+the spot; to the result, while the candidates are published. All but the third pull the brake until
+they are answered; the third is answered on the spot, and the opening does not end before. In
+government procurement a supplier challenges (质疑) within seven working days of knowing, the result
+of a prequalification too, and nothing waits unless the authority says so.
 """
 
 from __future__ import annotations
@@ -35,12 +36,19 @@ from kernel.working_days import (
     end_of_day,
     last_working_day,
 )
+from trading.rules import prequalification
 from trading.rules.procedures import Switches
 from trading.rules.timetable import calendar_missing
 
 
 class ObjectionKind(StrEnum):
     """What is objected to."""
+
+    PREQUALIFICATION = "prequalification"
+    """The documents by which applicants apply and are judged."""
+
+    QUALIFICATION = "qualification"
+    """Who passed the prequalification, which only a procurement lets one challenge."""
 
     DOCUMENTS = "documents"
     OPENING = "opening"
@@ -51,6 +59,7 @@ class Interest(StrEnum):
     """How whoever objects is concerned with the lot."""
 
     BIDDER = "bidder"
+    APPLICANT = "applicant"
     POTENTIAL_BIDDER = "potential_bidder"
     INTERESTED_PARTY = "interested_party"
     NONE = "none"
@@ -58,6 +67,8 @@ class Interest(StrEnum):
 
 KIND_NAMES: Final[Mapping[ObjectionKind, str]] = MappingProxyType(
     {
+        ObjectionKind.PREQUALIFICATION: "资格预审文件",
+        ObjectionKind.QUALIFICATION: "资格预审结果",
         ObjectionKind.DOCUMENTS: "招标文件",
         ObjectionKind.OPENING: "开标",
         ObjectionKind.RESULT: "评标结果",
@@ -66,18 +77,31 @@ KIND_NAMES: Final[Mapping[ObjectionKind, str]] = MappingProxyType(
 
 OBJECTION_ARTICLES: Final[Mapping[ObjectionKind, Article]] = MappingProxyType(
     {
+        ObjectionKind.PREQUALIFICATION: BIDDING_REGULATION[22],
+        # Nobody objects to it under the tendering law, but complains of it at once.
+        ObjectionKind.QUALIFICATION: BIDDING_REGULATION[60],
         ObjectionKind.DOCUMENTS: BIDDING_REGULATION[22],
         ObjectionKind.OPENING: BIDDING_REGULATION[44],
         ObjectionKind.RESULT: BIDDING_REGULATION[54],
     }
 )
 
+OF_PREQUALIFICATION: Final = frozenset(
+    {ObjectionKind.PREQUALIFICATION, ObjectionKind.QUALIFICATION}
+)
+"""What is there to object to before the lot is put out to bids."""
+
 RESULT_NOTICE_WORKING_DAYS: Final = 1
 """How long the result of a procurement is on notice (政府采购货物和服务招标投标管理办法 69)."""
 
+_WHOEVER_MEANS_TO_BID: Final = frozenset(
+    {Interest.BIDDER, Interest.POTENTIAL_BIDDER, Interest.INTERESTED_PARTY}
+)
 _MAY_OBJECT: Final[Mapping[ObjectionKind, frozenset[Interest]]] = MappingProxyType(
     {
-        ObjectionKind.DOCUMENTS: frozenset(Interest) - {Interest.NONE},
+        ObjectionKind.PREQUALIFICATION: _WHOEVER_MEANS_TO_BID,
+        ObjectionKind.QUALIFICATION: frozenset({Interest.APPLICANT}),
+        ObjectionKind.DOCUMENTS: _WHOEVER_MEANS_TO_BID,
         ObjectionKind.OPENING: frozenset({Interest.BIDDER}),
         ObjectionKind.RESULT: frozenset({Interest.BIDDER, Interest.INTERESTED_PARTY}),
     }
@@ -95,7 +119,8 @@ class ObjectionFacts:
     kind: ObjectionKind
     raised_at: datetime
     interest: Interest
-    bids_due_at: datetime
+    bids_due_at: datetime | None = None
+    applications_due_at: datetime | None = None
     opening_begun_at: datetime | None = None
     opening_recorded_at: datetime | None = None
     candidates_from: datetime | None = None
@@ -107,9 +132,10 @@ class ObjectionFacts:
     BIDDING_REGULATION[22],
     BIDDING_REGULATION[44],
     BIDDING_REGULATION[54],
+    BIDDING_REGULATION[60],
     PROCUREMENT_LAW[52],
     PROCUREMENT_REGULATION[53],
-    rule=("NO-11", "OP-05", "AW-03", "CO-07", "CO-08"),
+    rule=("NO-11", "OP-05", "AW-03", "CO-01", "CO-07", "CO-08"),
 )
 def objection_refusals(
     facts: ObjectionFacts, switches: Switches, *, calendar: Calendar
@@ -123,6 +149,11 @@ def objection_refusals(
     if switches.challenge_period is not None and facts.kind is not ObjectionKind.OPENING:
         return refusals + _late_challenge(facts, switches, calendar)
     match facts.kind:
+        case ObjectionKind.PREQUALIFICATION:
+            refusals += _late_for_prequalification(facts)
+        case ObjectionKind.QUALIFICATION:
+            reason = "对资格预审结果不设异议程序，可以依法直接向行政监督部门投诉"
+            refusals.append(Refusal("complain_at_once", article, reason))
         case ObjectionKind.DOCUMENTS:
             refusals += _late_for_documents(facts, switches)
         case ObjectionKind.OPENING:
@@ -153,9 +184,15 @@ def objection_until(
             return _challenge_until(facts, switches, calendar)
         except NoCalendar:
             return None
-    if facts.kind is ObjectionKind.DOCUMENTS:
-        return documents_objection_until(facts.bids_due_at, switches)
-    return facts.candidates_until
+    match facts.kind:
+        case ObjectionKind.PREQUALIFICATION if facts.applications_due_at is not None:
+            return prequalification.objection_until(facts.applications_due_at)
+        case ObjectionKind.DOCUMENTS if facts.bids_due_at is not None:
+            return documents_objection_until(facts.bids_due_at, switches)
+        case ObjectionKind.RESULT:
+            return facts.candidates_until
+        case _:
+            return None
 
 
 def documents_objection_until(bids_due_at: datetime, switches: Switches) -> datetime | None:
@@ -192,7 +229,8 @@ def answer_due_at(
 @under(BIDDING_REGULATION[22], BIDDING_REGULATION[54], rule=("NO-11", "AW-03"))
 def must_wait(kind: ObjectionKind, switches: Switches) -> bool:
     """Whether the lot stands still until the objection is answered (作出答复前，应当暂停)."""
-    return switches.regime is Regime.TENDERING and kind is not ObjectionKind.OPENING
+    at_once = kind in (ObjectionKind.OPENING, ObjectionKind.QUALIFICATION)
+    return switches.regime is Regime.TENDERING and not at_once
 
 
 @under(
@@ -253,7 +291,17 @@ def answer_cautions(
     return [Caution("answered_late", switches.answer_period.article, reason)]
 
 
+def _late_for_prequalification(facts: ObjectionFacts) -> list[Refusal]:
+    if facts.applications_due_at is None:
+        return []
+    return prequalification.objection_refusals(
+        raised_at=facts.raised_at, applications_due_at=facts.applications_due_at
+    )
+
+
 def _late_for_documents(facts: ObjectionFacts, switches: Switches) -> list[Refusal]:
+    if facts.bids_due_at is None:
+        return []
     until = documents_objection_until(facts.bids_due_at, switches)
     if until is None or facts.raised_at <= until:
         return []

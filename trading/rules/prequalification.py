@@ -36,6 +36,7 @@ from kernel.working_days import (
     days_before,
     earliest_deadline,
 )
+from trading.rules.lot_lifecycle import submission_refusals
 from trading.rules.procedures import Offers, Switches
 from trading.rules.timetable import calendar_missing
 
@@ -238,6 +239,10 @@ def addendum_refusals(addendum: Addendum, regime: Regime, *, calendar: Calendar)
     if addendum.new_due_at < addendum.due_at:
         reason = "澄清或者修改只能顺延提交资格预审申请文件的截止时间，不得提前"
         refusals.append(Refusal("deadline_moved_earlier", article, reason))
+    elif addendum.phase is Phase.APPLYING and addendum.new_due_at <= addendum.published_at:
+        # Only a standstill lets the deadline pass while applications are still taken.
+        reason = "提交资格预审申请文件的截止时间在暂停期间已过，应当顺延"
+        refusals.append(Refusal("deadline_in_the_past", article, reason))
     if addendum.may_affect:
         refusals += clarification_refusals(
             published_at=addendum.published_at,
@@ -279,10 +284,15 @@ def clarification_refusals(
     return [Refusal("deadline_must_move", article, reason, {"earliest": earliest.isoformat()})]
 
 
+def objection_until(applications_due_at: datetime) -> datetime:
+    """The last instant at which the prequalification documents may still be objected to."""
+    return days_before(applications_due_at, OBJECTION_DAYS)
+
+
 @under(BIDDING_REGULATION[22], rule="NO-11")
 def objection_refusals(*, raised_at: datetime, applications_due_at: datetime) -> list[Refusal]:
     """An objection to the prequalification documents later than two days before the deadline."""
-    until = days_before(applications_due_at, OBJECTION_DAYS)
+    until = objection_until(applications_due_at)
     if raised_at <= until:
         return []
     reason = (
@@ -330,6 +340,7 @@ class ApplicationArrival:
     sealing_faults: tuple[str, ...] = ()
     missing_parts: tuple[str, ...] = ()
     applicant_is_operator: bool = False
+    suspended: bool = False
 
 
 @under(
@@ -353,6 +364,8 @@ def arrival_refusals(arrival: ApplicationArrival, regime: Regime) -> list[Refusa
         reason = f"下一次递交序号应为{following}，不是{arrival.sequence}，拒收"
         facts = {"sequence": str(arrival.sequence), "following": str(following)}
         refusals.append(Refusal("wrong_sequence", E_BIDDING_MEASURES[40], reason, facts))
+    # Whoever takes an application back need not wait for an answer to somebody's objection.
+    refusals += submission_refusals(suspended=arrival.suspended and not arrival.withdraws)
     if arrival.withdraws and not arrival.has_standing:
         refusals.append(Refusal("nothing_to_withdraw", article, "没有可以撤回的申请文件"))
     refusals += [
@@ -475,6 +488,18 @@ def stage_refusals(phase: Phase, wanted: Phase) -> list[Refusal]:
         return []
     reason = f"资格预审现处于“{PHASE_NAMES[phase]}”，不能办理此项业务"
     return [Refusal("wrong_stage", BIDDING_REGULATION[18], reason, {"phase": str(phase)})]
+
+
+@under(BIDDING_REGULATION[62], rule="CO-02")
+def brake_refusals(phase: Phase | None) -> list[Refusal]:
+    """Why a supervisor does not stop it now: applicants are opening theirs, in their short window.
+
+    None is a lot without prequalification.
+    """
+    if phase is not Phase.RELEASING:
+        return []
+    reason = "资格预审申请文件正在解密，解密时间结束后方可责令暂停"
+    return [Refusal("releasing", BIDDING_REGULATION[62], reason)]
 
 
 @under(BIDDING_REGULATION[19], PROCUREMENT_LAW[36], rule="NO-08")

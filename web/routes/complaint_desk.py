@@ -15,7 +15,7 @@ from kernel.crypto.digests import instant_text
 from kernel.events import plain
 from kernel.identifiers import ComplaintId, LotId
 from kernel.working_days import beijing_day
-from trading import award_views, complaining, complaint_views, notice_board
+from trading import award_views, complaining, complaint_views
 from trading.complaint_views import ComplaintTold
 from trading.rules import complaint_window
 from trading.rules.complaint_window import ComplaintAbout, Verdict
@@ -62,7 +62,7 @@ async def post_complaint_check(tx: Act, lot_id: UUID, asked: ComplaintDraft) -> 
 @router.get("/api/v1/lots/{lot_id}/complaints")
 async def get_complaints(tx: Act, lot_id: UUID) -> JSONResponse:
     """The complaints about a lot, each as far as this reader may see it."""
-    await notice_board.notice(tx, lot_id)
+    await complaint_views.complainable(tx, LotId(lot_id))
     found = await complaint_views.complaints_about(tx, LotId(lot_id))
     return JSONResponse({"complaints": [_told(one) for one in found]}, headers=NO_STORE)
 
@@ -145,12 +145,12 @@ async def form_page(
     request: Request, tx: Act, lot: UUID, about: str = "conduct", objection: UUID | None = None
 ) -> HTMLResponse:
     """The form of a complaint about one lot, which checks itself while it is filled in."""
-    found = await notice_board.notice(tx, lot)
+    found = await complaint_views.complainable(tx, LotId(lot))
     own = [one for one in await award_views.objections_to(tx, LotId(lot)) if one.may_complain]
     return render(
         request,
         "complaint_desk/form.html",
-        line=found.line,
+        lot=found,
         about=about if about in list(ComplaintAbout) else str(ComplaintAbout.CONDUCT),
         objection=objection,
         objections=own,

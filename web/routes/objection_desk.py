@@ -19,7 +19,8 @@ from kernel.working_days import beijing_day
 from trading import award_views, evidence_files, objecting
 from trading.award_views import ObjectionTold
 from trading.petitions import DIGEST_SIZE
-from trading.rules.objection_window import OBJECTION_ARTICLES
+from trading.rules.objection_window import OBJECTION_ARTICLES, OF_PREQUALIFICATION
+from trading.rules.prequalification import OBJECTION_DAYS
 from trading.rules.procedures import Procedure, switches_of
 from web.pages import render
 from web.petition_shapes import ObjectionDraft
@@ -34,7 +35,7 @@ NO_STORE: Final = {"Cache-Control": "no-store"}
 
 @router.post("/api/v1/lots/{lot_id}/objections", status_code=201)
 async def post_objection(tx: Act, lot_id: UUID, raw: Signed) -> dict[str, Any]:
-    """Object to the documents, the opening or the result."""
+    """Object to the documents, the opening or the result, or to a prequalification."""
     raised = await objecting.raise_objection(tx, LotId(lot_id), raw)
     return {
         "id": str(raised.id),
@@ -70,8 +71,8 @@ async def get_evidence(tx: Act, lot_id: UUID, digest: str) -> Response:
 @router.get("/api/v1/lots/{lot_id}/objections")
 async def get_objections(tx: Act, lot_id: UUID) -> JSONResponse:
     """The objections to a lot, each as far as this reader may see it."""
-    seen = await award_views.result(tx, LotId(lot_id))
-    return JSONResponse({"objections": [_told(one) for one in seen.objections]}, headers=NO_STORE)
+    seen = await award_views.objections_to(tx, LotId(lot_id))
+    return JSONResponse({"objections": [_told(one) for one in seen]}, headers=NO_STORE)
 
 
 @router.post("/api/v1/lots/{lot_id}/objections/{objection_id}/answer", status_code=201)
@@ -116,6 +117,8 @@ async def desk_page(request: Request, tx: Act) -> HTMLResponse:
         tendering=switches_of(Procedure.OPEN_TENDER_MANDATORY, on=beijing_day(tx.now)),
         procurement=switches_of(Procedure.PROCUREMENT_OPEN_TENDER, on=beijing_day(tx.now)),
         articles={str(kind): article for kind, article in OBJECTION_ARTICLES.items()},
+        beforehand=OF_PREQUALIFICATION,
+        prequalification_days=OBJECTION_DAYS,
         now=tx.now,
     )
 

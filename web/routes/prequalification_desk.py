@@ -13,10 +13,20 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from kernel.crypto.digests import b64, b64u, instant_text
 from kernel.errors import NotFound
-from trading import notice_board, prequalification_views, prequalifying
+from kernel.identifiers import LotId
+from kernel.store.transaction import Transaction
+from trading import (
+    award_views,
+    complaint_views,
+    notice_board,
+    prequalification_views,
+    prequalifying,
+)
+from trading.award_views import ObjectionTold
 from trading.prequalification_views import AddendumTold, Applicant, Line, OwnApplication, Seen
 from trading.rules.library_entries import KIND_NAMES
 from trading.rules.lot_lifecycle import LotState
+from trading.rules.objection_window import OF_PREQUALIFICATION
 from trading.rules.prequalification import PHASE_NAMES, Phase
 from web.pages import render
 from web.request_scope import Act, ActRoute, Signed, read_body
@@ -180,6 +190,13 @@ async def notice_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
         found=found,
         phases=Phase,
         published=found.lot_state not in (LotState.DRAFT, LotState.CANCELLED),
+        objectable=[
+            one
+            for one in await award_views.objectable(tx, LotId(lot_id))
+            if one.about in OF_PREQUALIFICATION
+        ],
+        objections=await _objections(tx, lot_id),
+        complaints=await complaint_views.complaints_about(tx, LotId(lot_id)),
         signer=notice_board.signed_by(found.statement),
         bidder_id=tx.actor.party_id,
         role=tx.actor.role,
@@ -209,12 +226,19 @@ async def desk_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
         amending=amending,
         kinds={str(kind): words for kind, words in KIND_NAMES.items()},
         paper=await prequalifying.notice_paper(tx, lot_id) if calling else None,
+        objections=[] if found is None else await _objections(tx, lot_id),
         applicants=await prequalification_views.applicants(tx, lot_id) if reviewing else (),
         now=tx.now,
     )
 
 
 # ── how it is told ────────────────────────────────────────────────────────────────────────────
+
+
+async def _objections(tx: Transaction, lot_id: UUID) -> list[ObjectionTold]:
+    """The objections to the prequalification of a lot."""
+    found = await award_views.objections_to(tx, LotId(lot_id))
+    return [one for one in found if one.about in OF_PREQUALIFICATION]
 
 
 def _attachment(content: bytes, name: str) -> Response:
@@ -268,6 +292,7 @@ def _told(found: Seen) -> dict[str, Any]:
         "window_until": instant_text(found.window_until),
         "digest": b64u(found.digest),
         "statement": b64(found.statement),
+        "suspended_for": list(found.brakes),
         "qualified": list(found.qualified),
         "own": [_own_told(one) for one in found.own],
         "result": None,

@@ -28,6 +28,7 @@ from trading import (
     due_lots,
     notice_board,
     numbering,
+    prequalification_views,
     retendering,
     tendering,
 )
@@ -112,8 +113,13 @@ async def notices_page(
 
 
 @router.get("/notices/{lot_id}", response_class=HTMLResponse)
-async def notice_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
-    """One lot: its notice, times, documents, keys, and what was published since."""
+async def notice_page(request: Request, tx: Act, lot_id: UUID) -> Response:
+    """One lot: its notice, times, documents, keys, and what was published since.
+
+    A draft whose bidders are being qualified has the notice of that in its place.
+    """
+    if await prequalification_views.is_called_draft(tx, lot_id):
+        return RedirectResponse(f"/prequalifications/{lot_id}", 303)
     found = await notice_board.notice(tx, lot_id)
     versions = await document_versions.versions(tx, lot_id)
     return render(
