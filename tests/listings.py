@@ -80,7 +80,11 @@ class ListedLand:
         payload = {"listing": str(self.id), "reason": "平台所在地停电。", **changes}
         if kind is not OrderKind.RESUME:
             payload = {"ground": "force_majeure", **payload}
-        name = {"suspend": "suspension", "resume": "resumption", "terminate": "termination"}[kind]
+        name = {
+            OrderKind.SUSPEND: "suspension",
+            OrderKind.RESUME: "resumption",
+            OrderKind.TERMINATE: "termination",
+        }[kind]
         raw = said(who, f"listing-{name}", now, payload)
         async with transaction(self.store, actor=who.actor, now=now) as tx:
             await interrupting.interrupt(tx, self.id, kind, raw)

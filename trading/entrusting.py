@@ -235,11 +235,27 @@ async def agencies(tx: Transaction) -> tuple[tuple[UUID, str], ...]:
 
 
 async def agency_of(tx: Transaction, seller_id: UUID, code: str) -> PartyId | None:
-    """The agency that the seller's newest letter for this code names; None where it was ended."""
+    """The agency that the seller's newest letter for this code names, while it is good."""
     letter = await _newest(tx, seller_id, code)
     if letter is None or await tx.session.get(ListingLetterEndRow, letter.id) is not None:
         return None
+    if letter.last_day is not None and beijing_day(tx.now) > letter.last_day:
+        return None
     return PartyId(letter.agency_id)
+
+
+async def was_entrusted(tx: Transaction, seller_id: UUID, code: str) -> bool:
+    """Whether the acting organisation was ever given a letter for this code."""
+    found = await tx.session.scalar(
+        select(col(ListingLetterRow.id))
+        .where(
+            col(ListingLetterRow.seller_id) == seller_id,
+            col(ListingLetterRow.code) == code,
+            col(ListingLetterRow.agency_id) == tx.actor.party,
+        )
+        .limit(1)
+    )
+    return found is not None
 
 
 async def mandate_grounds(

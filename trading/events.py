@@ -769,6 +769,17 @@ class ListingTerminated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ListingVoided(Event):
+    """The result of a listing is void by a decision that `basis` names."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    ground: str
+    basis: str
+    reason: str
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ListingEntrusted(Event):
     """A seller signed what an agency may do for its listing of a code, which need not exist yet."""
 

@@ -1,4 +1,4 @@
-"""A listing is suspended, resumed or ended before its time, by its seller or by a supervisor.
+"""A listing is suspended, resumed or ended before its time, or its result declared void.
 
 Each order is signed, says its ground and what it stands on, and is public at once. One that ends
 the listing names nobody who bid: those who meant to buy may well come again.
@@ -17,12 +17,13 @@ from kernel.access import Role, by
 from kernel.crypto.digests import Malformed, instant_text, text_of
 from kernel.errors import Refused
 from kernel.identifiers import ListingId
+from kernel.refusals import Refusal
 from kernel.store.parties import take_part, verified_statement
 from kernel.store.transaction import Transaction
 from trading.drafting import clean_text
 from trading.entrusting import require_seller
-from trading.events import ListingResumed, ListingSuspended, ListingTerminated
-from trading.listing import locked, terms_of
+from trading.events import ListingResumed, ListingSuspended, ListingTerminated, ListingVoided
+from trading.listing import locked, terms_of, undone
 from trading.rules.listing_interruption import (
     GROUND_NAMES,
     Ground,
@@ -31,6 +32,7 @@ from trading.rules.listing_interruption import (
     Pause,
     moved,
     order_refusals,
+    void_refusals,
 )
 from trading.rules.listing_mandate import ListingAct
 from trading.rules.listing_protocol import Phase
@@ -44,6 +46,7 @@ _KINDS: Final[Mapping[OrderKind, str]] = {
     OrderKind.SUSPEND: "listing-suspension",
     OrderKind.RESUME: "listing-resumption",
     OrderKind.TERMINATE: "listing-termination",
+    OrderKind.VOID: "listing-voiding",
 }
 
 
@@ -51,9 +54,21 @@ _KINDS: Final[Mapping[OrderKind, str]] = {
 async def interrupt(tx: Transaction, listing_id: ListingId, kind: OrderKind, raw: bytes) -> None:
     """Suspend, resume or end a listing; the same order again is the same order."""
     row = await locked(tx, listing_id)
-    supervises = tx.actor.role is Role.SUPERVISOR
-    if not supervises:
+    if tx.actor.role is not Role.SUPERVISOR:
         await require_seller(tx, row, ListingAct.ORDER)
+    await _keep_order(tx, row, kind, raw)
+
+
+@by(Role.SUPERVISOR)
+async def void_result(tx: Transaction, listing_id: ListingId, raw: bytes) -> None:
+    """Record a decision by which a result is void; its winner has its security back."""
+    row = await locked(tx, listing_id)
+    await _keep_order(tx, row, OrderKind.VOID, raw)
+
+
+async def _keep_order(tx: Transaction, row: ListingRow, kind: OrderKind, raw: bytes) -> None:
+    supervises = tx.actor.role is Role.SUPERVISOR
+    listing_id = row.id
     statement = await verified_statement(tx, raw, _KINDS[kind], listing=listing_id)
     known = await tx.session.scalar(
         select(col(ListingOrderRow.number)).where(col(ListingOrderRow.digest) == statement.digest)
@@ -62,14 +77,8 @@ async def interrupt(tx: Transaction, listing_id: ListingId, kind: OrderKind, raw
         return
     order = _order_in(kind, statement.payload, by_supervisor=supervises)
     reason = clean_text(statement.payload["reason"], at_most=REASON_MAX)
-    last = await last_suspension(tx, row)
 
-    refusals = order_refusals(
-        order,
-        phase=Phase(row.phase),
-        paused=row.paused_at is not None,
-        paused_by_supervisor=last is not None and last.by_supervisor,
-    )
+    refusals = await _grounds_against(tx, row, order)
     if refusals:
         raise Refused(refusals)
 
@@ -100,6 +109,29 @@ async def interrupt(tx: Transaction, listing_id: ListingId, kind: OrderKind, raw
             await _resume(tx, row, kept)
         case OrderKind.TERMINATE:
             _terminate(tx, row, kept)
+        case OrderKind.VOID:
+            tx.record(
+                ListingVoided(
+                    row.id,
+                    ground=kept.ground,
+                    basis=kept.basis,
+                    reason=reason,
+                    statement_digest=kept.digest,
+                )
+            )
+
+
+async def _grounds_against(tx: Transaction, row: ListingRow, order: Order) -> list[Refusal]:
+    phase = Phase(row.phase)
+    if order.kind is OrderKind.VOID:
+        return void_refusals(order, phase=phase, undone=await undone(tx, row) is not None)
+    last = await last_suspension(tx, row)
+    return order_refusals(
+        order,
+        phase=phase,
+        paused=row.paused_at is not None,
+        paused_by_supervisor=last is not None and last.by_supervisor,
+    )
 
 
 async def last_suspension(tx: Transaction, row: ListingRow) -> ListingOrderRow | None:

@@ -55,7 +55,7 @@ from kernel.store.parties import (
 from kernel.store.registering import id_of
 from kernel.store.transaction import NotDurable, Store, Transaction, transaction
 from trading.drafting import clean_text
-from trading.entrusting import agency_of, mandate_grounds, require_seller
+from trading.entrusting import mandate_grounds, require_seller, was_entrusted
 from trading.events import (
     ListingAnnounced,
     ListingBidderRegistered,
@@ -68,7 +68,12 @@ from trading.events import (
 )
 from trading.judging import bound
 from trading.payment_references import new_reference
-from trading.rules.listing_interruption import Pause, standstill_refusals, terms_after
+from trading.rules.listing_interruption import (
+    OrderKind,
+    Pause,
+    standstill_refusals,
+    terms_after,
+)
 from trading.rules.listing_mandate import (
     ListingAct,
     entrusted_reserve_refusals,
@@ -82,8 +87,8 @@ from trading.rules.listing_protocol import (
     ListingTerms,
     Phase,
     Quote,
+    Undone,
     deal_refusals,
-    fallen_through_refusals,
     going_on_refusals,
     listing_cautions,
     opened_late,
@@ -94,6 +99,7 @@ from trading.rules.listing_protocol import (
     registration_refusals,
     reserve_refusals,
     terms_refusals,
+    undone_refusals,
 )
 from trading.tables import (
     ListingAccountRow,
@@ -102,6 +108,7 @@ from trading.tables import (
     ListingDealRow,
     ListingGoingOnRow,
     ListingKeepingRow,
+    ListingOrderRow,
     ListingQuoteRow,
     ListingReserveRow,
     ListingRow,
@@ -271,8 +278,7 @@ async def register(tx: Transaction, listing_id: ListingId, raw: bytes) -> Regist
     refusals = registration_refusals(await state_of(tx, row), terms_of(row), asked_at=tx.now)
     refusals += standstill_refusals(pauses_of(row), acted_at=tx.now)
     refusals += await _barred(tx, BarredAct.SUBMISSION, tx.actor.party)
-    entrusted = await agency_of(tx, row.seller_id, row.code) == tx.actor.party
-    refusals += own_agency_refusals(entrusted=entrusted)
+    refusals += own_agency_refusals(entrusted=await was_entrusted(tx, row.seller_id, row.code))
     if refusals:
         raise Refused(refusals)
 
@@ -542,7 +548,7 @@ async def sign_deal(tx: Transaction, listing_id: ListingId, raw: bytes) -> bool:
 
     Both sign the same: what was listed, who sells, who won under which number, at what price.
     `Malformed` where it says anything else. A winner who was barred meanwhile makes no deal, nor
-    does one whose security the seller kept, because it had not signed in time.
+    does one whose security the seller kept, nor one whose result was declared void.
     """
     row = await locked(tx, listing_id)
     statement = await verified_statement(tx, raw, "listing-deal", listing=listing_id)
@@ -550,7 +556,7 @@ async def sign_deal(tx: Transaction, listing_id: ListingId, raw: bytes) -> bool:
     seller, by_agency = PartyId(row.seller_id), tx.actor.role is Role.AGENCY
     signer = seller if by_agency else tx.actor.party
     refusals = deal_refusals(await state_of(tx, row), winner=winner, signer=signer, seller=seller)
-    refusals += fallen_through_refusals(kept=await fell_through(tx, row))
+    refusals += undone_refusals(await undone(tx, row))
     if refusals or winner is None:
         raise Refused(refusals)
     side = SELLER if signer == seller else BUYER
@@ -633,9 +639,17 @@ def terms_of(row: ListingRow) -> ListingTerms:
     return terms_after(published, pauses_of(row))
 
 
-async def fell_through(tx: Transaction, row: ListingRow) -> bool:
-    """Whether the deal came to nothing because the winner did not sign it in time."""
-    return await tx.session.get(ListingKeepingRow, row.id) is not None
+async def undone(tx: Transaction, row: ListingRow) -> Undone | None:
+    """How the deal came to nothing: declared void, or not signed by its winner in time."""
+    void = await tx.session.scalar(
+        select(col(ListingOrderRow.number)).where(
+            col(ListingOrderRow.listing_id) == row.id, col(ListingOrderRow.kind) == OrderKind.VOID
+        )
+    )
+    if void is not None:
+        return Undone.VOID
+    kept = await tx.session.get(ListingKeepingRow, row.id)
+    return None if kept is None else Undone.FELL_THROUGH
 
 
 async def held_still(tx: Transaction, listing_id: UUID) -> ListingRow:
@@ -754,7 +768,7 @@ async def _not_to_be_relisted(tx: Transaction, row: ListingRow) -> list[Refusal]
         select(col(ListingRow.id)).where(col(ListingRow.relists) == row.relists)
     )
     free = earlier.phase in ENDS and (
-        earlier.phase != Phase.SOLD or await fell_through(tx, earlier)
+        earlier.phase != Phase.SOLD or await undone(tx, earlier) is not None
     )
     return relisting_refusals(
         own=earlier.seller_id == row.seller_id, without_deal=free, again_already=again is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -25,6 +26,7 @@ from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
 from trading.entrusting import agency_of
 from trading.listing import BUYER, SELLER, held_still, terms_of
+from trading.rules.listing_interruption import OrderKind
 from trading.rules.listing_protocol import ENDS, TERMS, Phase, days_after
 from trading.rules.listing_security import (
     ListingReturnDue,
@@ -40,6 +42,7 @@ from trading.tables import (
     ListingBidderRow,
     ListingDealRow,
     ListingKeepingRow,
+    ListingOrderRow,
     ListingQuoteRow,
     ListingReturnRow,
     ListingRow,
@@ -111,6 +114,11 @@ async def listing_standings(
             select(col(ListingDealRow.side)).where(col(ListingDealRow.listing_id) == row.id)
         )
     )
+    void_at = await tx.session.scalar(
+        select(col(ListingOrderRow.ordered_at)).where(
+            col(ListingOrderRow.listing_id) == row.id, col(ListingOrderRow.kind) == OrderKind.VOID
+        )
+    )
     return tuple(
         _standing(
             tx,
@@ -121,6 +129,7 @@ async def listing_standings(
             returns[account.bidder_id],
             keeping if account.bidder_id == row.winner_id else None,
             signed,
+            void_at,
         )
         for account, number in accounts
     )
@@ -135,6 +144,7 @@ def _standing(
     returns: Sequence[ListingReturnRow],
     keeping: ListingKeepingRow | None,
     signed: set[str],
+    void_at: datetime | None,
 ) -> ListingStanding:
     until = terms_of(row).registers_until
     days = None
@@ -147,6 +157,8 @@ def _standing(
         given_back=sum((one.principal for one in returns), Decimal(0)),
         kept=Decimal(0) if keeping is None else keeping.amount,
         kept_at=None if keeping is None else keeping.decided_at,
+        paid_at=arrivals[-1].received_at if arrivals else None,
+        void_at=void_at if row.winner_id == account.bidder_id else None,
         ended_at=row.ended_at,
         sold=row.phase == Phase.SOLD,
         terminated=row.phase == Phase.TERMINATED,

@@ -32,10 +32,10 @@ from trading.listing import (
     BUYER,
     SELLER,
     deal_of,
-    fell_through,
     numbers_of,
     state_of,
     terms_of,
+    undone,
 )
 from trading.listing_securities import listing_standings
 from trading.rules.listing_interruption import OrderKind
@@ -45,6 +45,7 @@ from trading.rules.listing_protocol import (
     Asset,
     ListingTerms,
     Phase,
+    Undone,
     days_after,
     next_price,
     reserve_may_be_shown,
@@ -83,7 +84,8 @@ class ListingLine:
     highest: Decimal | None
     winner: str | None
     suspended: bool
-    fell_through: bool
+    undone: Undone | None
+    own: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ class Seen:
     agency: str
     paused_at: datetime | None
     orders: tuple[OrderTold, ...]
-    fell_through: bool
+    undone: Undone | None
     relists: Earlier | None
     relisted_by: Earlier | None
 
@@ -198,7 +200,7 @@ class Seen:
     @property
     def may_be_relisted(self) -> bool:
         """Whether it ended without a deal and nobody has listed it again."""
-        free = self.phase in (Phase.UNSOLD, Phase.TERMINATED) or self.fell_through
+        free = self.phase in (Phase.UNSOLD, Phase.TERMINATED) or self.undone is not None
         return free and self.relisted_by is None
 
     @property
@@ -271,7 +273,7 @@ class Seen:
                 "reserve": None if self.reserve is None else yuan_text(self.reserve),
                 "reserve_nonce": _b64u(self.reserve_nonce),
                 "confirmed_by": {side: instant_text(at) for side, at in self.signed.items()},
-                "fell_through": self.fell_through,
+                "undone": None if self.undone is None else str(self.undone),
                 "securities_back_by": None if self.after is None else _instant(self.after.returned),
                 "contract_by": None
                 if self.after is None or self.phase is not Phase.SOLD
@@ -300,7 +302,11 @@ class Confirmation:
 
 @by(*Role)
 async def listings(tx: Transaction) -> tuple[ListingLine, ...]:
-    """Every listing, those that end next first, and what has ended behind them."""
+    """Every listing, those that end next first, and what has ended behind them.
+
+    A bidder is shown besides for which it registered itself.
+    """
+    own = tx.actor.party_id if tx.actor.role is Role.BIDDER else None
     highest = (
         select(
             col(ListingQuoteRow.listing_id).label("listing_id"),
@@ -311,9 +317,25 @@ async def listings(tx: Transaction) -> tuple[ListingLine, ...]:
     )
     rows = (
         await tx.session.execute(
-            select(ListingRow, highest.c.price, col(ListingKeepingRow.listing_id))
+            select(
+                ListingRow,
+                highest.c.price,
+                col(ListingKeepingRow.listing_id),
+                col(ListingOrderRow.listing_id),
+                col(ListingBidderRow.number),
+            )
             .outerjoin(highest, highest.c.listing_id == col(ListingRow.id))
             .outerjoin(ListingKeepingRow, col(ListingKeepingRow.listing_id) == col(ListingRow.id))
+            .outerjoin(
+                ListingOrderRow,
+                (col(ListingOrderRow.listing_id) == col(ListingRow.id))
+                & (col(ListingOrderRow.kind) == OrderKind.VOID),
+            )
+            .outerjoin(
+                ListingBidderRow,
+                (col(ListingBidderRow.listing_id) == col(ListingRow.id))
+                & (col(ListingBidderRow.bidder_id) == own),
+            )
             .order_by(
                 col(ListingRow.ended_at).desc().nulls_first(),
                 col(ListingRow.ends_at),
@@ -339,9 +361,10 @@ async def listings(tx: Transaction) -> tuple[ListingLine, ...]:
             price,
             None if row.winner_id is None else names[row.winner_id],
             row.paused_at is not None and row.phase not in ENDS,
-            kept is not None,
+            Undone.VOID if void else Undone.FELL_THROUGH if kept else None,
+            number is not None,
         )
-        for row, price, kept in rows
+        for row, price, kept, void, number in rows
     )
 
 
@@ -415,7 +438,7 @@ async def listing(tx: Transaction, listing_id: ListingId) -> Seen:
         agency="" if agency is None else names[agency],
         paused_at=row.paused_at,
         orders=await _orders(tx, listing_id),
-        fell_through=await fell_through(tx, row),
+        undone=await undone(tx, row),
         relists=await _earlier(tx, col(ListingRow.id) == row.relists),
         relisted_by=await _earlier(tx, col(ListingRow.relists) == row.id),
     )

@@ -121,6 +121,7 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "ListingSecurityReturned": Words("竞买保证金退还", "Security in a listing went back"),
         "ListingSuspended": Words("挂牌中止", "Listing suspended"),
         "ListingTerminated": Words("挂牌终止", "Listing ended early"),
+        "ListingVoided": Words("竞得结果无效", "Result of a listing void"),
         "LotCancelled": Words("终止招标（采购）", "Tender ended"),
         "LotClosed": Words("截标，公布投标人名单", "Closed; bidders named"),
         "LotClosing": Words("投标（响应）截止，封存全部文件", "Deadline: the cut is sealed"),

@@ -47,6 +47,7 @@ from trading.events import (
     ListingEnded,
     ListingEntrusted,
     ListingEntrustmentEnded,
+    ListingMoved,
     ListingResumed,
     ListingSecuritiesOverdue,
     ListingSecurityArrived,
@@ -54,6 +55,7 @@ from trading.events import (
     ListingSecurityReturned,
     ListingSuspended,
     ListingTerminated,
+    ListingVoided,
     LotCancelled,
     LotFailed,
     LotMoved,
@@ -82,6 +84,7 @@ from trading.events import (
 )
 from trading.expiring import EXPIRY_TOPIC
 from trading.library import JUDGED_TOPIC
+from trading.rules.listing_protocol import Phase
 from trading.rules.lot_lifecycle import LotState
 from web.words import Words
 
@@ -129,8 +132,8 @@ class Topic:
     events: tuple[type[Event], ...]
     must: bool
     to: Mapping[Circle, tuple[Channel, ...]]
-    moves_to: LotState | None = None
-    """Only where a lot went to this state, for the event that tells of every move."""
+    moves_to: LotState | Phase | None = None
+    """Only where a lot or a listing went there, for the event that tells of every move."""
 
     def is_told_by(self, kind: str, facts: Facts) -> bool:
         """Whether an entry of this kind is told under this topic."""
@@ -449,10 +452,10 @@ TOPICS: Final[tuple[Topic, ...]] = (
     ),
     Topic(
         "listing_order",
-        Words("挂牌中止、恢复或者终止", "A listing suspended, resumed or ended"),
+        Words("挂牌中止、恢复、终止或者无效", "A listing suspended, resumed, ended or void"),
         Words("请查看原因、时间变化和保证金退还。", "See why, how times move, what goes back."),
         "/listings/{subject}",
-        (ListingSuspended, ListingResumed, ListingTerminated),
+        (ListingSuspended, ListingResumed, ListingTerminated, ListingVoided),
         must=True,
         to={
             Circle.BIDDERS: (INBOX, EMAIL, SMS),
@@ -460,6 +463,19 @@ TOPICS: Final[tuple[Topic, ...]] = (
             Circle.SUPERVISORS: (INBOX, EMAIL),
             Circle.CENTRE: (INBOX, EMAIL),
         },
+    ),
+    Topic(
+        "listing_asking",
+        Words("挂牌截止，询问是否继续竞价", "Asked whether you go on bidding"),
+        Words(
+            "报过价的请在询问时间内表示是否继续；不表示的不能参加限时竞价。",
+            "Who named a price says whether he goes on; who does not takes no further part.",
+        ),
+        "/listings/{subject}",
+        (ListingMoved,),
+        must=False,
+        to={Circle.BIDDERS: (INBOX, SMS), Circle.OWNERS: (INBOX,)},
+        moves_to=Phase.ASKING,
     ),
     Topic(
         "listing_result",

@@ -178,6 +178,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "listing-suspension": _says("listing ground reason signed_at", "authority document"),
     "listing-resumption": _says("listing reason signed_at", ""),
     "listing-termination": _says("listing ground reason signed_at", "authority document"),
+    "listing-voiding": _says("listing ground reason signed_at", "authority document"),
     "listing-authorisation": _says("agency code signed_at", "acts until"),
     "listing-authorisation-end": _says("letter reason signed_at", ""),
 }

@@ -257,6 +257,10 @@ async def test_three_bid_for_land_and_a_price_in_the_last_millisecond_wins(
         assert verify(envelope, keys=keys, relying_party=relying_party(settings))
         said = json.loads(envelope.payload)
         assert {name: said[name] for name in paper["deal"]} == paper["deal"]
+
+    # A court finds later that its winner had bribed.
+    await journey.act(supervisor, "voiding", "listing-voiding", court)
+    assert (await journey.told(three))["result"]["undone"] == "void"
     await tick()
     await sound()
     assert set(journey.careless.spoilt) == SIGNED_FOR_A_LISTING

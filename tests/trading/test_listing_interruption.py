@@ -21,6 +21,7 @@ from trading.rules.listing_interruption import (
     order_refusals,
     standstill_refusals,
     terms_after,
+    void_refusals,
 )
 from trading.rules.listing_protocol import ENDS, ListingTerms, Phase
 
@@ -76,8 +77,27 @@ def test_what_a_supervisor_stopped_no_seller_lets_go_on() -> None:
 
 @pytest.mark.parametrize("phase", sorted(ENDS))
 def test_a_listing_that_is_over_is_neither_stopped_nor_ended(phase: Phase) -> None:
-    for kind in OrderKind:
+    for kind in set(OrderKind) - {OrderKind.VOID}:
         assert codes(Order(kind, Ground.FORCE_MAJEURE), phase=phase) == "listing_over"
+
+
+@pytest.mark.accepts("LA-11")
+@pytest.mark.refuses("LA-11")
+def test_a_result_is_void_by_a_decision_that_a_supervisor_records_and_only_while_it_stands() -> (
+    None
+):
+    """Civil Code 509."""
+    order = replace(COURT, kind=OrderKind.VOID, by_supervisor=True)
+    assert void_refusals(order, phase=Phase.SOLD, undone=False) == []
+    for odd, phase, undone, expected in (
+        (order, Phase.UNSOLD, False, "no_deal"),
+        (order, Phase.SOLD, True, "no_deal"),
+        (replace(order, by_supervisor=False), Phase.SOLD, False, "ground_not_theirs"),
+        (replace(order, ground=Ground.CLAIM), Phase.SOLD, False, "ground_not_theirs"),
+        (replace(order, document=""), Phase.SOLD, False, "decision_unnamed"),
+    ):
+        found = void_refusals(odd, phase=phase, undone=undone)
+        assert [one.code for one in found] == [expected]
 
 
 def test_nothing_is_taken_from_the_instant_it_stops_to_the_one_at_which_it_goes_on() -> None:

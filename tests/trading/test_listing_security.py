@@ -110,6 +110,20 @@ def test_a_deposit_is_kept_only_of_a_winner_who_let_the_time_to_sign_go_by() -> 
         assert [one.code for one in keeping_refusals(facts, now=now)] == expected
 
 
+def test_what_comes_when_all_is_over_has_its_days_from_then() -> None:
+    told = due(replace(LOST, paid_at=ENDED + timedelta(days=1)))
+    assert told is not None
+    assert told.due_at == BACK_BY + timedelta(days=1)
+
+
+def test_a_winner_whose_result_is_void_has_it_back_and_cannot_lose_it_twice() -> None:
+    void = replace(WON, buyer_signed=True, void_at=SIGN_BY)
+    told = due(void, SIGN_BY)
+    assert told is not None
+    assert (told.cause, void.held) == (ListingReturnCause.VOID, Decimal(200))
+    assert "void" in [one.code for one in keeping_refusals(void, now=SIGN_BY)]
+
+
 def test_no_more_is_kept_than_a_fifth_of_the_price_and_the_rest_goes_back() -> None:
     assert kept_of(Decimal(200), price=Decimal(1000)) == Decimal(200)
     assert kept_of(Decimal("200.01"), price=Decimal(1000)) == Decimal(200)

@@ -90,7 +90,7 @@ async def test_losers_have_it_back_in_time_and_the_winner_who_will_not_sign_lose
         await land.sign_deal(one, signing_ends + MINUTE)
     assert [no.code for no in too_late.value.refusals] == ["fell_through"]
     seen = await land.seen(signing_ends, land.seller)
-    assert (seen.fell_through, seen.may_be_relisted) == (True, True)
+    assert (seen.undone, seen.may_be_relisted) == ("fell_through", True)
     async with transaction(store, actor=land.staff.actor, now=signing_ends) as tx:
         rest = {line.cause: line.held for line in (await deposit_views.account_desk(tx)).outgoing}
     assert rest[ListingReturnCause.REST] == Decimal("380000.00")
@@ -98,7 +98,8 @@ async def test_losers_have_it_back_in_time_and_the_winner_who_will_not_sign_lose
     await told(store)
     async with transaction(store, actor=one.actor) as tx:
         heard = {note.topic for note in (await outbox.inbox(tx)).notifications}
-    assert {"listing_security", "listing_result", "listing_security_kept"} <= heard
+    assert {"listing_asking", "listing_result"} <= heard
+    assert {"listing_security", "listing_security_kept"} <= heard
     async with transaction(store, actor=supervisor.actor) as tx:
         heard = {note.topic for note in (await outbox.inbox(tx)).notifications}
     assert "listing_overdue" in heard

@@ -42,7 +42,7 @@ SIGNED_FOR_A_LISTING = frozenset(
     {
         *("listing", "listing-reserve", "listing-registration"),
         *("listing-quote", "listing-going-on", "listing-deal", "listing-forfeiture"),
-        *("listing-suspension", "listing-resumption", "listing-termination"),
+        *("listing-suspension", "listing-resumption", "listing-termination", "listing-voiding"),
         *("listing-authorisation", "listing-authorisation-end"),
     }
 )

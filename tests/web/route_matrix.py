@@ -566,6 +566,9 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/listings/{listing_id}/termination": Allowed(
         *OWNERS, Role.SUPERVISOR, statement="listing-termination"
     ),
+    "POST /api/v1/listings/{listing_id}/voiding": Allowed(
+        Role.SUPERVISOR, statement="listing-voiding"
+    ),
     "GET /api/v1/listings/{listing_id}/securities": Allowed(*KEEPERS),
     "POST /api/v1/listings/{listing_id}/forfeiture": Allowed(
         Role.TENDEREE, statement="listing-forfeiture"

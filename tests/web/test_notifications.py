@@ -59,6 +59,7 @@ TABLE = {
                    "supervisors": "inbox email sms", "centre": "inbox email sms"},
     "listing_order": {"bidders": "inbox email sms", "owners": "inbox email sms",
                       "supervisors": "inbox email", "centre": "inbox email"},
+    "listing_asking": {"bidders": "inbox sms", "owners": "inbox"},
     "listing_result": {"bidders": "inbox email", "owners": "inbox email", "supervisors": "inbox"},
     "listing_security": {"one_party": "inbox email"},
     "listing_security_kept": {"one_party": "inbox email sms"},

@@ -1,4 +1,4 @@
-"""A listing that stands still for a while (中止), goes on again (恢复), or ends early (终止).
+"""A listing that stands still (中止), goes on (恢复), ends early (终止), or whose result is void.
 
 Who announces a listing keeps to it: it is not taken back for a change of mind, but on one of few
 grounds, each with its article, or by a decision of an authority or a court that is named with its
@@ -26,6 +26,7 @@ class OrderKind(StrEnum):
     SUSPEND = "suspend"
     RESUME = "resume"
     TERMINATE = "terminate"
+    VOID = "void"
 
 
 class Ground(StrEnum):
@@ -134,6 +135,24 @@ def order_refusals(
     if order.ground not in DECIDED and (order.authority or order.document):
         reason = "不是依决定或者文书的，不填写机关和文书编号"
         refusals.append(Refusal("decision_out_of_place", TERMS, reason))
+    return refusals
+
+
+@under(CIVIL_CODE[509], rule="LA-11")
+def void_refusals(order: Order, *, phase: Phase, undone: bool) -> list[Refusal]:
+    """Why a result is not recorded as void: there is none, or no decision says so.
+
+    Nobody here finds that a buyer lied, bribed or colluded: an authority or a court does.
+    """
+    refusals = []
+    if phase is not Phase.SOLD or undone:
+        refusals.append(Refusal("no_deal", TERMS, "没有可以宣布无效的竞得结果"))
+    if not order.by_supervisor or order.ground not in DECIDED:
+        reason = "竞得结果无效由行政监督部门依主管部门的决定或者人民法院的文书登记"
+        refusals.append(Refusal("ground_not_theirs", TERMS, reason))
+    elif not (order.authority and order.document):
+        reason = "应当写明作出决定的机关和文书编号"
+        refusals.append(Refusal("decision_unnamed", TERMS, reason))
     return refusals
 
 

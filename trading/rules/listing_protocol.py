@@ -68,6 +68,13 @@ class Phase(StrEnum):
     TERMINATED = "terminated"
 
 
+class Undone(StrEnum):
+    """How a deal came to nothing after the listing had ended with it."""
+
+    FELL_THROUGH = "fell_through"
+    VOID = "void"
+
+
 ENDS: Final = frozenset({Phase.SOLD, Phase.UNSOLD, Phase.TERMINATED})
 
 
@@ -393,11 +400,15 @@ def deal_refusals(
 
 
 @under(CIVIL_CODE[509], rule="LA-08")
-def fallen_through_refusals(*, kept: bool) -> list[Refusal]:
-    """Why a deal is signed no more: its winner did not sign in time, and its deposit was kept."""
-    if not kept:
+def undone_refusals(undone: Undone | None) -> list[Refusal]:
+    """Why a deal is signed no more: it came to nothing."""
+    if undone is None:
         return []
-    return [Refusal("fell_through", TERMS, "竞得人逾期未签，出让人（转让人）已不再与其成交")]
+    reasons = {
+        Undone.FELL_THROUGH: "竞得人逾期未签，出让人（转让人）已不再与其成交",
+        Undone.VOID: "竞得结果已经依法宣布无效",
+    }
+    return [Refusal(str(undone), TERMS, reasons[undone])]
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ class ListingReturnCause(StrEnum):
     TERMINATED = "listing_terminated"
     SELLER_SILENT = "listing_seller_silent"
     REST = "listing_rest"
+    VOID = "listing_void"
 
 
 LISTING_CAUSE_NAMES: Final[Mapping[ListingReturnCause, str]] = MappingProxyType(
@@ -62,6 +63,7 @@ LISTING_CAUSE_NAMES: Final[Mapping[ListingReturnCause, str]] = MappingProxyType(
         ListingReturnCause.UNSOLD: "挂牌结束，未成交",
         ListingReturnCause.TERMINATED: "挂牌终止",
         ListingReturnCause.SELLER_SILENT: "出让人（转让人）逾期未签订成交确认书",
+        ListingReturnCause.VOID: "竞得结果无效",
         ListingReturnCause.REST: "超过成交价20%、不产生定金效力的部分",
     }
 )
@@ -73,7 +75,8 @@ class ListingSecurityFacts:
 
     `paid_in_time` arrived before registration ended. `sold` and `terminated` say how the listing
     ended; `signing_due_at` is by when the deal is to be signed, None where no calendar tells.
-    `kept` is what the seller keeps.
+    `kept` is what the seller keeps. `paid_at` is when the last payment came, `void_at` when a
+    winner's result was declared void.
     """
 
     asked: Decimal
@@ -82,6 +85,8 @@ class ListingSecurityFacts:
     given_back: Decimal = Decimal(0)
     kept: Decimal = Decimal(0)
     kept_at: datetime | None = None
+    paid_at: datetime | None = None
+    void_at: datetime | None = None
     ended_at: datetime | None = None
     sold: bool = False
     terminated: bool = False
@@ -99,7 +104,7 @@ class ListingSecurityFacts:
     @property
     def applied(self) -> bool:
         """Whether it is paid towards the price."""
-        return self.won and self.dealt
+        return self.won and self.dealt and self.void_at is None
 
     @property
     def held(self) -> Decimal:
@@ -130,13 +135,16 @@ def listing_return_due(
     """Why and by when a security goes back; None while it must stay, or nothing is there."""
     if facts.ended_at is None or facts.held <= 0:
         return None
-    since = facts.ended_at
+    # What arrives when all is over has its days from then.
+    since = max(facts.ended_at, facts.paid_at or facts.ended_at)
     if facts.terminated:
         cause = ListingReturnCause.TERMINATED
     elif not facts.sold:
         cause = ListingReturnCause.UNSOLD
     elif not facts.won:
         cause = ListingReturnCause.LOST
+    elif facts.void_at is not None:
+        cause, since = ListingReturnCause.VOID, facts.void_at
     elif facts.kept_at is not None:
         cause, since = ListingReturnCause.REST, facts.kept_at
     elif facts.buyer_signed and not facts.seller_signed and facts.signing_is_over(now):
@@ -200,6 +208,8 @@ def keeping_refusals(facts: ListingSecurityFacts, *, now: datetime) -> list[Refu
     if not facts.won:
         return [Refusal("not_the_winner", DEPOSIT, "该竞买人没有竞得")]
     refusals = []
+    if facts.void_at is not None:
+        refusals.append(Refusal("void", DEPOSIT, "竞得结果已经宣布无效"))
     if facts.buyer_signed:
         refusals.append(Refusal("signed_already", DEPOSIT, "竞得人已经签署成交确认书"))
     if not facts.seller_signed:

@@ -857,6 +857,12 @@ _LISTING: Final = (
     ),
     Entry("LA-10", "结果应当在10个工作日内公布", (LAND_GRANT_PROVISIONS[22],), LISTING),
     Entry(
+        "LA-11",
+        "提供虚假文件隐瞒事实，行贿、恶意串通等非法手段竞得的，竞得结果无效",
+        (LAND_GRANT_PROVISIONS[25],),
+        LISTING,
+    ),
+    Entry(
         "LA-12",
         "竞买保证金不得低于出让最低价的20%；合同应当在成交后10个工作日内签订",
         (LAND_SUPPLY_NOTICE[4],),

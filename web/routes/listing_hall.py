@@ -96,7 +96,8 @@ async def get_listings(tx: Act) -> JSONResponse:
             "highest": None if one.highest is None else yuan_text(one.highest),
             "winner": one.winner,
             "suspended": one.suspended,
-            "fell_through": one.fell_through,
+            "undone": None if one.undone is None else str(one.undone),
+            "registered": one.own,
         }
         for one in found
     ]
@@ -183,6 +184,12 @@ async def post_resumption(tx: Act, listing_id: UUID, raw: Signed) -> None:
 async def post_termination(tx: Act, listing_id: UUID, raw: Signed) -> None:
     """End a listing before its time; securities go back to everybody."""
     await interrupting.interrupt(tx, ListingId(listing_id), OrderKind.TERMINATE, raw)
+
+
+@router.post("/api/v1/listings/{listing_id}/voiding", status_code=204)
+async def post_voiding(tx: Act, listing_id: UUID, raw: Signed) -> None:
+    """Record a decision by which the result of a listing is void."""
+    await interrupting.void_result(tx, ListingId(listing_id), raw)
 
 
 @router.get("/api/v1/listings/{listing_id}/securities")
