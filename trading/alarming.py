@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
 from sqlmodel import col
 
 from kernel.access import PLATFORM, Role, by
@@ -22,6 +22,7 @@ from kernel.working_days import beijing_day, end_of_day
 from trading import lots, returning, settling_listings
 from trading.complaining import award_is_void
 from trading.events import DutyOverdue, OwnDutyOverdue
+from trading.made_awards import award_in_force, is_in_force
 from trading.tables import (
     AwardReportRow,
     AwardRow,
@@ -71,14 +72,22 @@ async def alarm(tx: Transaction, lot_id: LotId, duty: Duty) -> bool:
     """Tell of one duty that is overdue; whether it still was, and nobody had told."""
     lot = await lots.lock(tx, lot_id)
     project = await tx.session.get_one(ProjectRow, lot.project_id)
-    award = await tx.session.get_one(AwardRow, lot_id)
+    award = await award_in_force(tx, lot_id)
     found = [one for one in await overdue(tx, quiet_only=True, lot_id=lot_id) if one.duty is duty]
 
-    if not found:
+    if not found or award is None:
         return False
 
     due_at = found[0].due_at
-    tx.session.add(OverdueDutyRow(lot_id=lot_id, duty=duty, due_at=due_at, alarmed_at=tx.now))
+    tx.session.add(
+        OverdueDutyRow(
+            lot_id=lot_id,
+            award_number=award.number,
+            duty=duty,
+            due_at=due_at,
+            alarmed_at=tx.now,
+        )
+    )
 
     tx.record(DutyOverdue(lot_id, duty=duty, due_at=due_at))
     for party in _owed_by(duty, project, award):
@@ -111,23 +120,33 @@ async def overdue(
 ) -> list[Overdue]:
     """Every duty that is overdue now, or only those for which no alarm has rung yet."""
     today = beijing_day(tx.now)
-    lot = col(AwardRow.lot_id)
+    lot, number = col(AwardRow.lot_id), col(AwardRow.number)
     wanted: tuple[tuple[Duty, Any, Any, Any], ...] = (
         (Duty.AWARD_REPORT, AwardReportRow, AwardRow.report_due_on, today),
         (Duty.CONTRACT, ContractRow, AwardRow.contract_due_on, today),
         (Duty.CONTRACT_FILING, ContractFilingRow, ContractRow.file_due_at, tx.now),
     )
     found = []
+
+    def done_for(done: Any) -> ColumnElement[bool]:
+        """That a row says the duty is done; of a contract's filing there is one in a lot."""
+        same = col(done.lot_id) == lot
+        return same if done is ContractFilingRow else and_(same, col(done.award_number) == number)
+
     for duty, done, due, until in wanted:
         query = select(lot, col(due)).select_from(AwardRow)
         if duty is Duty.CONTRACT_FILING:
             query = query.join(ContractRow, col(ContractRow.lot_id) == lot)
-        query = query.outerjoin(done, col(done.lot_id) == lot)
+        query = query.outerjoin(done, done_for(done))
         # A day is over when the next one has begun; an instant when it is reached.
         over = col(due) <= until if duty is Duty.CONTRACT_FILING else col(due) < until
-        query = query.where(over, col(done.lot_id).is_(None))
+        query = query.where(is_in_force(), over, col(done.lot_id).is_(None))
         if quiet_only:
-            rung = (col(OverdueDutyRow.lot_id) == lot) & (col(OverdueDutyRow.duty) == duty)
+            rung = and_(
+                col(OverdueDutyRow.lot_id) == lot,
+                col(OverdueDutyRow.award_number) == number,
+                col(OverdueDutyRow.duty) == duty,
+            )
             query = query.outerjoin(OverdueDutyRow, rung)
             query = query.where(col(OverdueDutyRow.lot_id).is_(None))
         if lot_id is not None:

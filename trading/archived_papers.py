@@ -19,8 +19,11 @@ from kernel.access import Role
 from kernel.store.transaction import Transaction
 from trading.rules.lot_lifecycle import was_closed
 from trading.tables import (
+    AwardAnnulmentRow,
+    AwardRenunciationRow,
     AwardReportRow,
     AwardRow,
+    AwardVoteRow,
     CandidatesRow,
     ComplaintAnswerRow,
     ComplaintBrakeRow,
@@ -117,8 +120,11 @@ PAPERS: Final[Sequence[Paper]] = (
     Paper(OpeningRow, lambda *_: "opening/record.dsse", content=lambda one: one.record_statement),
     Paper(IntentRow, lambda _, number: f"bids/submission-{number}.dsse", S),
     Paper(CandidatesRow, lambda _, number: f"result/candidates-{number}.dsse"),
-    Paper(AwardRow, lambda _, number: f"result/award-{number}.dsse"),
-    Paper(AwardReportRow, lambda _, number: f"result/report-{number}.dsse"),
+    Paper(AwardRow, lambda one, _: f"result/award-{one.number}.dsse"),
+    Paper(AwardRenunciationRow, lambda one, _: f"result/renunciation-{one.award_number}.dsse"),
+    Paper(AwardAnnulmentRow, lambda one, _: f"result/annulment-{one.award_number}.dsse"),
+    Paper(AwardVoteRow, lambda one, number: f"result/vote-{one.award_number}-{number}.dsse"),
+    Paper(AwardReportRow, lambda one, _: f"result/report-{one.award_number}.dsse"),
     Paper(ContractRow, lambda _, number: f"contract/contract-{number}.dsse"),
     Paper(ContractFilingRow, lambda _, number: f"contract/filing-{number}.dsse"),
     Paper(ContractChangeRow, lambda _, number: f"contract/change-{number}.dsse"),

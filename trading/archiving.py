@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlmodel import col
 
 from kernel.access import Role, by
@@ -267,12 +267,17 @@ async def ended_on_day(tx: Transaction, lot: LotRow) -> date | None:
     """
     if LotState(lot.state) not in ENDS:
         return None
-    for table, at in (
+    ways: list[tuple[Any, Any]] = [
         (SettlementRow, SettlementRow.settled_at),
         (ContractRow, ContractRow.signed_at),
-        (AwardRow, AwardRow.awarded_at),
-    ):
-        found = await tx.session.scalar(select(col(at)).where(col(table.lot_id) == lot.id))
+    ]
+    if lot.state == LotState.AWARDED:
+        ways.append((AwardRow, AwardRow.awarded_at))
+    for table, at in ways:
+        # Of several awards the last one counts.
+        found = await tx.session.scalar(
+            select(func.max(col(at))).where(col(table.lot_id) == lot.id)
+        )
         if found is not None:
             return beijing_day(found)
     ended_at = await tx.session.scalar(

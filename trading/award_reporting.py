@@ -26,10 +26,10 @@ from trading.awarding import report_in_force
 from trading.contract_cases import Case, Side, case_of, locked_case, said_by
 from trading.drafting import clean_text
 from trading.events import AwardReported
+from trading.made_awards import awards_of, notice_number
 from trading.rules.agency_scope import AgencyAct
 from trading.rules.award_followup import report_cautions, report_refusals
 from trading.rules.contract_course import Step, step_refusals
-from trading.rules.paper_numbers import PaperKind, PaperNumber
 from trading.tables import AwardReportRow, CandidatesRow, LotRow, NoticeRow, OpenedBidRow
 
 WORDS_MAX: Final = 5000
@@ -92,6 +92,7 @@ async def report_award(tx: Transaction, lot_id: LotId, raw: bytes) -> TakenIn:
     tx.session.add(
         AwardReportRow(
             lot_id=lot_id,
+            award_number=case.award.number,
             digest=statement.digest,
             statement=raw,
             reported_by=tx.actor.person,
@@ -107,13 +108,18 @@ async def report_award(tx: Transaction, lot_id: LotId, raw: bytes) -> TakenIn:
 
 @by(Role.TENDEREE, Role.AGENCY, Role.SUPERVISOR)
 async def award_report(tx: Transaction, lot_id: LotId) -> AwardReport:
-    """The report, for those it went to and those it came from."""
+    """The newest report, for those it went to and those it came from."""
     lot = await tx.session.get(LotRow, lot_id)
     if lot is None:
         raise NotFound("no such lot")
     if tx.actor.role is not Role.SUPERVISOR:
         await lots.owned(tx, lot_id)
-    row = await tx.session.get(AwardReportRow, lot_id)
+    row = await tx.session.scalar(
+        select(AwardReportRow)
+        .where(col(AwardReportRow.lot_id) == lot_id)
+        .order_by(col(AwardReportRow.award_number).desc())
+        .limit(1)
+    )
     if row is None:
         raise NotFound("no report of this award yet")
     said: dict[str, Any] = said_by(row.statement)
@@ -124,7 +130,9 @@ async def _require_due(tx: Transaction, case: Case) -> None:
     refusals = (
         [] if case.award is not None else step_refusals(Step.OFFER, case.course, case.switches)
     )
-    before = await tx.session.get(AwardReportRow, case.lot.id)
+    before = None
+    if case.award is not None:
+        before = await tx.session.get(AwardReportRow, (case.lot.id, case.award.number))
     refusals += report_refusals(reported_before=before is not None, switches=case.switches)
     if refusals:
         raise Refused(refusals)
@@ -179,10 +187,25 @@ async def _paper(tx: Transaction, case: Case) -> dict[str, Any]:
             ],
             "report": b64u(report.row.report_digest),
             "candidates": b64u(published.digest),
-            "award_notice": str(PaperNumber(project.code, lot.number, PaperKind.AWARD_NOTICE)),
+            "award_notice": notice_number(project.code, lot.number, award),
+            "annulled": await _annulled(tx, case),
             "winner": names[award.winner_id],
             "price": yuan_text(award.price),
             "awarded_at": instant_text(award.awarded_at),
         },
         "words": "",
     }
+
+
+async def _annulled(tx: Transaction, case: Case) -> list[dict[str, Any]]:
+    """The awards that fell away before this one, each with its ground and signed annulment."""
+    return [
+        {
+            "award_notice": notice_number(case.project.code, case.lot.number, one.row),
+            "ground": one.annulment.ground,
+            "article": one.annulment.article,
+            "annulment": b64u(one.annulment.digest),
+        }
+        for one in await awards_of(tx, case.lot.id)
+        if one.annulment is not None
+    ]

@@ -25,7 +25,6 @@ from kernel.events import plain
 from kernel.identifiers import LotId, ObjectionId
 from kernel.statute import BIDDING_LAW
 from kernel.store.parties import organisation_names
-from kernel.store.tables import CredentialRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
 from trading import lots, objecting
@@ -33,14 +32,15 @@ from trading.awarding import Report, points_text, report_in_force
 from trading.bound_bids import bound_bids
 from trading.counted_bids import counted_bids
 from trading.handover import READABLE_OUTCOMES, switches_for
+from trading.made_awards import MadeAward, awards_of, is_in_force, notice_number
 from trading.objecting import Objectable
+from trading.rules.award_annulment import AnnulmentGround
 from trading.rules.lot_lifecycle import LotState, was_closed
 from trading.rules.objection_window import (
     OF_PREQUALIFICATION,
     ObjectionKind,
     objection_article,
 )
-from trading.rules.paper_numbers import PaperKind, PaperNumber
 from trading.rules.price_talks import prices_are_read_out
 from trading.rules.procedures import Offers, Procedure, switches_of
 from trading.rules.winner_choice import names_first
@@ -48,6 +48,7 @@ from trading.tables import (
     AwardNoticeRow,
     AwardRow,
     CandidatesRow,
+    ContractRow,
     LotRow,
     ObjectionAnswerRow,
     ObjectionRow,
@@ -119,9 +120,51 @@ class AwardTold:
     cautions: tuple[dict[str, Any], ...]
     digest: bytes
     entry_id: UUID
+    number: int
+    notice_number: str
+    concluded: bool
     minutes: MinutesTold | None = None
     members: tuple[dict[str, Any], ...] = ()
     """Those of a consortium that won, the leading one first."""
+
+    renunciation: RenunciationTold | None = None
+    """For those who tender, the supervisor and the winner, until the award is annulled."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenunciationTold:
+    """That a winner gave its award up, in its own words."""
+
+    words: str
+    renounced_at: datetime
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FallenAward:
+    """An award that fell away, and what made it fall; what this reader may not see is None.
+
+    The files of the evidence are read by those who tender, the supervisor and the winner.
+    """
+
+    lot_id: LotId
+    number: int
+    notice_number: str
+    winner_id: UUID
+    winner: str
+    rank: int
+    price: Decimal
+    awarded_at: datetime
+    annulled_at: datetime
+    ground: AnnulmentGround
+    article: str
+    words: str
+    found_by: str
+    due_on: date | None
+    evidence: tuple[dict[str, str], ...] | None
+    renunciation: RenunciationTold | None
+    digest: bytes
+    entry_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +174,8 @@ class MinutesTold:
     members: tuple[str, ...]
     votes: tuple[tuple[str, str], ...]
     reasons: str
+    signed: tuple[str, ...] = ()
+    """Those who signed their own votes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +226,9 @@ class Result:
     rejected: tuple[FallenBid, ...] = ()
     unopened: tuple[FallenBid, ...] = ()
     award: AwardTold | None = None
+    fallen: tuple[FallenAward, ...] = ()
+    """The awards before, which all fell away, the first one first."""
+
     scored: bool = False
     """Whether bids earned points, and were not ordered by their prices alone."""
 
@@ -276,20 +324,19 @@ class OwnNotice:
     own_rank: int | None
     own_total: Decimal | None
 
-    @property
-    def number(self) -> str:
-        """The number by which the award notice is known and checked."""
-        told = self.result
-        return str(PaperNumber(told.project_code, told.number, PaperKind.AWARD_NOTICE))
+    number: str
+    """The number by which the award notice is known and checked."""
 
+    place: int
+    """Which of the lot's awards it tells of."""
 
-@dataclass(frozen=True, slots=True)
-class SignedResult:
-    """The signed statements of a result, and the keys that check them."""
-
-    candidates: bytes | None
-    award: bytes | None
-    signers: dict[str, bytes]
+    winner: str
+    price: Decimal
+    members: tuple[dict[str, Any], ...]
+    contract_due_on: date
+    digest: bytes
+    fallen: FallenAward | None
+    """What became of that award where it fell away."""
 
 
 # ── results ───────────────────────────────────────────────────────────────────────────────────
@@ -338,6 +385,8 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
         "negotiated": switches.offers is Offers.AGREED,
         "objections": await objections_to(tx, lot_id),
     }
+    made = await awards_of(tx, lot_id)
+    bare["fallen"] = await _fallen(tx, lot, project, made)
     report = await report_in_force(tx, lot_id)
     bare["reported_at"] = report and report.row.taken_at
     published = await tx.session.get(CandidatesRow, (lot_id, report.row.round if report else 0))
@@ -350,12 +399,13 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
     opened = (
         await tx.session.scalars(select(OpenedBidRow).where(col(OpenedBidRow.lot_id) == lot_id))
     ).all()
-    award = await _award(tx, lot_id, report, notice)
+    award = await _award(tx, project, lot, report, notice, made)
+    decided_at = made[-1].row.awarded_at if made else None
     sees_lapses = bare["owned"] or tx.actor.role is Role.SUPERVISOR
     lapsed = {
         bidder: at
         for bidder, at in (await bound_bids(tx, lot)).left.items()
-        if (award is not None and at < award.awarded_at)
+        if (decided_at is not None and at < decided_at)
         or (award is None and (sees_lapses or bidder == own))
     }
     return Result(
@@ -376,13 +426,23 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
 
 
 @by(*ANYONE)
+async def fallen_awards(tx: Transaction, lot_id: LotId) -> tuple[FallenAward, ...]:
+    """The awards of a published lot that fell away, each as far as this reader may see it."""
+    lot = await tx.session.get(LotRow, lot_id)
+    if lot is None or lot.published_at is None:
+        raise NotFound("no such lot")
+    project = await tx.session.get_one(ProjectRow, lot.project_id)
+    return await _fallen(tx, lot, project, await awards_of(tx, lot_id))
+
+
+@by(*ANYONE)
 async def results(tx: Transaction) -> list[ResultLine]:
     """The lots whose result is public, the newest first."""
     rows = await tx.session.execute(
         select(LotRow, ProjectRow, CandidatesRow, AwardRow)
         .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
         .join(CandidatesRow, col(CandidatesRow.lot_id) == col(LotRow.id))
-        .outerjoin(AwardRow, col(AwardRow.lot_id) == col(LotRow.id))
+        .outerjoin(AwardRow, and_(col(AwardRow.lot_id) == col(LotRow.id), is_in_force()))
         .where(col(LotRow.state).in_(TOLD))
         .order_by(col(CandidatesRow.published_at).desc())
         .limit(LIST_MAX)
@@ -413,45 +473,40 @@ async def results(tx: Transaction) -> list[ResultLine]:
     return sorted(lines, key=lambda line: line.at, reverse=True)
 
 
-@by(*ANYONE)
-async def signed_result(tx: Transaction, lot_id: LotId) -> SignedResult:
-    """The statements as they were signed, once they are public; `NotFound` before."""
-    lot = await tx.session.get(LotRow, lot_id)
-    report = await report_in_force(tx, lot_id)
-    if lot is None or report is None or lot.state not in TOLD:
-        raise NotFound("no result yet")
-    published = await tx.session.get(CandidatesRow, (lot_id, report.row.round))
-    award = await tx.session.get(AwardRow, lot_id)
-    statements = [one.statement for one in (published, award) if one is not None]
-    keyids = {
-        signature.keyid
-        for statement in statements
-        for signature in Envelope.from_bytes(statement).signatures
-    }
-    return SignedResult(
-        None if published is None else published.statement,
-        None if award is None else award.statement,
-        await _keys(tx, keyids),
-    )
-
-
 @by(Role.BIDDER)
 async def own_notice(tx: Transaction, lot_id: LotId) -> OwnNotice:
-    """What the acting bidder was told of the award; `NotFound` where it was told nothing."""
-    row = await tx.session.get(AwardNoticeRow, (lot_id, tx.actor.party))
-    if row is None:
+    """What the acting bidder was told of the newest award; `NotFound` where it was told nothing."""
+    notice = await tx.session.scalar(
+        select(AwardNoticeRow)
+        .where(
+            col(AwardNoticeRow.lot_id) == lot_id, col(AwardNoticeRow.bidder_id) == tx.actor.party
+        )
+        .order_by(col(AwardNoticeRow.award_number).desc())
+        .limit(1)
+    )
+    if notice is None:
         raise NotFound("no notice for you")
     seen = await result(tx, lot_id)
+    award = await tx.session.get_one(AwardRow, (lot_id, notice.award_number))
     place = next((one for one in seen.ranking if one.bidder_id == tx.actor.party), None)
-    names = await organisation_names(tx.session, [tx.actor.party])
+    won = next((one for one in seen.ranking if one.bidder_id == award.winner_id), None)
+    names = await organisation_names(tx.session, [tx.actor.party, award.winner_id])
     return OwnNotice(
         seen,
         names[tx.actor.party],
-        row.won,
-        row.noticed_at,
-        row.entry_id,
+        notice.won,
+        notice.noticed_at,
+        notice.entry_id,
         None if place is None else place.rank,
         None if place is None else place.total,
+        notice_number(seen.project_code, seen.number, award),
+        award.number,
+        names[award.winner_id],
+        award.price,
+        () if won is None else won.members,
+        award.contract_due_on,
+        award.digest,
+        next((one for one in seen.fallen if one.number == award.number), None),
     )
 
 
@@ -502,7 +557,7 @@ async def objectable_lots(tx: Transaction) -> tuple[ObjectableLot, ...]:
     rows = await tx.session.execute(
         select(LotRow, ProjectRow)
         .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
-        .outerjoin(AwardRow, col(AwardRow.lot_id) == col(LotRow.id))
+        .outerjoin(AwardRow, and_(col(AwardRow.lot_id) == col(LotRow.id), is_in_force()))
         .where(or_(tendered, called))
         .order_by(col(LotRow.published_at).desc().nulls_first())
         .limit(LIST_MAX)
@@ -684,11 +739,16 @@ async def _unopened(tx: Transaction, opened: Sequence[OpenedBidRow]) -> tuple[Fa
 
 
 async def _award(
-    tx: Transaction, lot_id: LotId, report: Report, notice: dict[str, Any]
+    tx: Transaction,
+    project: ProjectRow,
+    lot: LotRow,
+    report: Report,
+    notice: dict[str, Any],
+    made: Sequence[MadeAward],
 ) -> AwardTold | None:
-    row = await tx.session.get(AwardRow, lot_id)
-    if row is None:
+    if not made or made[-1].annulment is not None:
         return None
+    row = made[-1].row
     names: dict[UUID, str] = {one.bidder_id: one.name for one in report.ranking}
     return AwardTold(
         row.winner_id,
@@ -701,10 +761,56 @@ async def _award(
         tuple({**one, "name": names[UUID(one["bidder"])]} for one in row.set_aside),
         tuple(row.cautions),
         row.digest,
-        await lots.entry_of(tx, lot_id, "AwardPublished"),
+        await lots.entry_of(tx, lot.id, "AwardPublished"),
+        row.number,
+        notice_number(project.code, lot.number, row),
+        await tx.session.get(ContractRow, lot.id) is not None,
         _minutes(row, names),
         _together(notice["ranking"])[str(row.winner_id)],
+        _renunciation(made[-1]) if _is_concerned(tx, project, row) else None,
     )
+
+
+async def _fallen(
+    tx: Transaction, lot: LotRow, project: ProjectRow, made: Sequence[MadeAward]
+) -> tuple[FallenAward, ...]:
+    """Those that fell away, as everybody reads it; the files are for those concerned."""
+    names = await organisation_names(tx.session, {one.row.winner_id for one in made})
+    return tuple(
+        FallenAward(
+            LotId(lot.id),
+            one.row.number,
+            notice_number(project.code, lot.number, one.row),
+            one.row.winner_id,
+            names[one.row.winner_id],
+            one.row.rank,
+            one.row.price,
+            one.row.awarded_at,
+            one.annulment.annulled_at,
+            AnnulmentGround(one.annulment.ground),
+            one.annulment.article,
+            one.annulment.words,
+            one.annulment.found_by,
+            one.annulment.due_on,
+            tuple(one.annulment.evidence) if _is_concerned(tx, project, one.row) else None,
+            _renunciation(one),
+            one.annulment.digest,
+            one.annulment.entry_id,
+        )
+        for one in made
+        if one.annulment is not None
+    )
+
+
+def _is_concerned(tx: Transaction, project: ProjectRow, award: AwardRow) -> bool:
+    """Whether the actor tenders, supervises, or is the winner of this award."""
+    own = tx.actor.role is Role.BIDDER and tx.actor.party_id == award.winner_id
+    return own or lots.owns(tx, project) or tx.actor.role is Role.SUPERVISOR
+
+
+def _renunciation(one: MadeAward) -> RenunciationTold | None:
+    row = one.renunciation
+    return None if row is None else RenunciationTold(row.words, row.renounced_at, row.digest)
 
 
 def _minutes(row: AwardRow, names: dict[UUID, str]) -> MinutesTold | None:
@@ -714,11 +820,5 @@ def _minutes(row: AwardRow, names: dict[UUID, str]) -> MinutesTold | None:
         tuple(row.minutes["members"]),
         tuple((one["member"], names[UUID(one["bidder"])]) for one in row.minutes["votes"]),
         row.minutes["reasons"],
+        tuple(one["member"] for one in row.minutes["votes"] if "signed" in one),
     )
-
-
-async def _keys(tx: Transaction, keyids: Iterable[str]) -> dict[str, bytes]:
-    rows: Sequence[CredentialRow] = (
-        await tx.session.scalars(select(CredentialRow).where(col(CredentialRow.keyid).in_(keyids)))
-    ).all()
-    return {row.keyid: row.public_key for row in rows}

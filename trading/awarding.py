@@ -37,6 +37,7 @@ from trading.events import (
     ResultNoticed,
 )
 from trading.handover import switches_for
+from trading.made_awards import MadeAward, awards_of
 from trading.rules.agency_scope import AgencyAct
 from trading.rules.award_gates import (
     AwardGate,
@@ -53,7 +54,16 @@ from trading.rules.lot_lifecycle import LotMove, LotState, move_refusals
 from trading.rules.objection_window import ObjectionKind
 from trading.rules.price_talks import prices_are_read_out
 from trading.rules.procedures import Offers, Switches
-from trading.rules.split_award import Contender, Minutes, decision_refusals, minutes_in
+from trading.rules.split_award import (
+    Contender,
+    Minutes,
+    Vote,
+    decision_refusals,
+    minutes_in,
+    party_in,
+    signature_refusals,
+    unsigned_cautions,
+)
 from trading.rules.winner_choice import (
     Candidate,
     SetAside,
@@ -65,6 +75,7 @@ from trading.splitting import split_of
 from trading.tables import (
     AwardNoticeRow,
     AwardRow,
+    AwardVoteRow,
     CandidatesRow,
     LotRow,
     OpenedBidRow,
@@ -243,6 +254,9 @@ async def award(tx: Transaction, lot_id: LotId, raw: bytes) -> Award:
     statement = await verified_statement(tx, raw, "award", lot=lot_id, project=lot.project_id)
     report = await report_in_force(tx, lot_id)
     winner_id, set_aside, minutes = _award_in(statement, report)
+    before = await awards_of(tx, lot_id)
+    _require_chain(statement, before)
+    annulled = frozenset(PartyId(one.row.winner_id) for one in before if one.annulment is not None)
     split = split_of(lot)
     switches = await switches_for(tx, lot)
     bidders = [PartyId(bid.bidder_id) for bid in await counted_bids(tx.session, lot_id)]
@@ -253,26 +267,29 @@ async def award(tx: Transaction, lot_id: LotId, raw: bytes) -> Award:
     bars = await _bars(tx, winner_id, switches)
     refusals = move_refusals(LotState(lot.state), LotMove.AWARD, suspended=lot.suspended)
     refusals += _winner_refusals(
-        report, winner_id, set_aside, project, switches, bound, split=split is not None
+        report, winner_id, set_aside, project, switches, bound, annulled, split=split is not None
     )
     refusals += decision_refusals(
         split,
         minutes,
         winner_id,
-        candidates=() if report is None else _contenders(report.candidates),
-        set_aside=set_aside.keys(),
+        candidates=() if report is None else contenders(report.candidates),
+        set_aside=set_aside.keys() | annulled,
         left=set(map(PartyId, bound.left)),
     )
+    round = 0 if report is None else report.row.round
+    refusals += signature_refusals(minutes, await votes_cast(tx, lot_id, round, len(before) + 1))
     refusals += _gate_refusals(gate, bars, switches)
     if refusals or report is None:
         raise Refused(refusals)
-    cautions = award_cautions(gate)
+    cautions = award_cautions(gate) + unsigned_cautions(minutes)
     won = next(one for one in report.candidates if one.bidder_id == winner_id)
 
     await take_part(tx, lot_id)
     due = award_deadlines(beijing_day(tx.now), switches, calendar=tx.settings.calendar)
     row = AwardRow(
         lot_id=lot_id,
+        number=len(before) + 1,
         round=report.row.round,
         bid_id=won.bid_id,
         winner_id=winner_id,
@@ -311,7 +328,8 @@ async def award(tx: Transaction, lot_id: LotId, raw: bytes) -> Award:
             )
         )
     together = (await _together(tx, lot)).get(won.bid_id, [])
-    _tell_everyone(tx, row, won.name, together, losers, report.row.report_digest)
+    lapsed = _lapsed(report, bound)
+    _tell_everyone(tx, row, won.name, together, losers, report.row.report_digest, lapsed)
 
     return Award(
         winner_id,
@@ -365,6 +383,27 @@ async def report_in_force(tx: Transaction, lot_id: UUID) -> Report | None:
     return Report(row, tuple(ranking), tuple(rejected))
 
 
+async def votes_cast(
+    tx: Transaction, lot_id: UUID, round: int, award_number: int
+) -> tuple[Vote, ...]:
+    """The votes that members signed for an award over this report, in the order they were cast."""
+    rows = await tx.session.scalars(
+        select(AwardVoteRow)
+        .where(
+            col(AwardVoteRow.lot_id) == lot_id,
+            col(AwardVoteRow.round) == round,
+            col(AwardVoteRow.award_number) == award_number,
+        )
+        .order_by(col(AwardVoteRow.cast_at), col(AwardVoteRow.member))
+    )
+    return tuple(Vote(one.member, PartyId(one.bidder_id), b64u(one.digest)) for one in rows)
+
+
+def contenders(rows: Sequence[RankedBidRow]) -> tuple[Contender, ...]:
+    """Candidates as the method of a split award chooses among them."""
+    return tuple(Contender(PartyId(one.bidder_id), one.name, one.rank, one.price) for one in rows)
+
+
 def points_text(points: Decimal) -> str:
     """The points without zeros that say nothing, but with two places at least."""
     shown = points.normalize()
@@ -377,10 +416,6 @@ def points_text(points: Decimal) -> str:
 
 def _candidates(rows: Sequence[RankedBidRow]) -> tuple[Candidate, ...]:
     return tuple(Candidate(PartyId(one.bidder_id), one.name, one.rank) for one in rows)
-
-
-def _contenders(rows: Sequence[RankedBidRow]) -> tuple[Contender, ...]:
-    return tuple(Contender(PartyId(one.bidder_id), one.name, one.rank, one.price) for one in rows)
 
 
 async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any]:
@@ -524,26 +559,19 @@ def _award_in(
         one = members(item, {"bidder", "ground", "document"}, optional={"found_by"})
         if one["ground"] not in list(SetAsideGround):
             raise Malformed(f"a candidate is set aside for one of: {', '.join(SetAsideGround)}")
-        passed_over[_party(one["bidder"])] = SetAside(
+        passed_over[party_in(one["bidder"])] = SetAside(
             SetAsideGround(text_of(one["ground"])),
             _short(one["document"]),
             _short(one.get("found_by", "")),
         )
     minutes = minutes_in(told["minutes"]) if "minutes" in told else None
-    return _party(told["winner"]), passed_over, minutes
+    return party_in(told["winner"]), passed_over, minutes
 
 
 def _short(told: object) -> str:
     if not _is_words(told):
         raise Malformed(f"a text of at most {WORDS_MAX} characters was expected")
     return text_of(told)
-
-
-def _party(told: object) -> PartyId:
-    try:
-        return PartyId(UUID(text_of(told)))
-    except ValueError:
-        raise Malformed("an organisation's id was expected") from None
 
 
 async def _bars(tx: Transaction, winner_id: PartyId, switches: Switches) -> list[CitedBar]:
@@ -589,6 +617,7 @@ def _winner_refusals(
     project: ProjectRow,
     switches: Switches,
     bound: BoundBids,
+    annulled: frozenset[PartyId],
     *,
     split: bool,
 ) -> list[Refusal]:
@@ -601,6 +630,7 @@ def _winner_refusals(
         state_funded=project.state_funded,
         all_rejected=report.row.all_rejected,
         lapsed=frozenset(map(PartyId, bound.left)),
+        annulled=annulled,
         split=split,
     )
     return winner_refusals(choice, switches)
@@ -613,6 +643,7 @@ def _tell_everyone(
     together: Sequence[dict[str, Any]],
     losers: Sequence[PartyId],
     report_digest: bytes,
+    lapsed: tuple[dict[str, object], ...],
 ) -> None:
     """The notices and the publication, all of one instant; the winner's notice comes first."""
     won = AwardNoticed(
@@ -637,6 +668,7 @@ def _tell_everyone(
     tx.record(
         AwardPublished(
             row.lot_id,
+            number=row.number,
             winner_id=row.winner_id,
             winner=winner,
             members=tuple(together),
@@ -646,14 +678,39 @@ def _tell_everyone(
             statement_digest=row.digest,
             contract_due_on=row.contract_due_on,
             report_due_on=row.report_due_on,
+            lapsed=lapsed,
         )
     )
+
+
+def _lapsed(report: Report, bound: BoundBids) -> tuple[dict[str, object], ...]:
+    """The candidates whom their bids bind no longer, with what shows it to a stranger."""
+    gone = [(one.bidder_id, bound.lapse_of(one.bidder_id)) for one in report.candidates]
+    return tuple(
+        {
+            "bidder": bidder,
+            "request": lapse.request,
+            "at": lapse.at,
+            "refusal": None if lapse.refusal is None else lapse.refusal.digest,
+        }
+        for bidder, lapse in gone
+        if lapse is not None
+    )
+
+
+def _require_chain(statement: Statement, before: Sequence[MadeAward]) -> None:
+    """Each award after the first names what made the last one fall, so that none can be hidden."""
+    last = before[-1].annulment if before else None
+    due = None if last is None else b64u(last.digest)
+    if statement.payload.get("after") != due:
+        raise BrokenSeal("the award does not follow what became of the last one")
 
 
 def _keep_notice(tx: Transaction, row: AwardRow, bidder_id: PartyId, entry_id: UUID) -> None:
     tx.session.add(
         AwardNoticeRow(
             lot_id=row.lot_id,
+            award_number=row.number,
             bidder_id=bidder_id,
             won=bidder_id == row.winner_id,
             entry_id=entry_id,

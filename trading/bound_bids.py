@@ -18,6 +18,15 @@ from trading.tables import LotRow, ValidityAnswerRow, ValidityRequestRow
 
 
 @dataclass(frozen=True, slots=True)
+class Lapse:
+    """When a bid stopped binding its bidder, over which request, and its refusal if it sent one."""
+
+    at: datetime
+    request: int
+    refusal: ValidityAnswerRow | None
+
+
+@dataclass(frozen=True, slots=True)
 class BoundBids:
     """The requests of a lot in order, the answers by number and bidder, and who has left when."""
 
@@ -39,6 +48,19 @@ class BoundBids:
     def longest_days(self) -> int:
         """The days that were asked for last, or those of the timetable."""
         return self.requests[-1].validity_days if self.requests else self.first_days
+
+    def lapse_of(self, bidder: UUID) -> Lapse | None:
+        """How this bidder's bid stopped binding it; None where it still does."""
+        at = self.left.get(bidder)
+        if at is None:
+            return None
+        answered = [self.answers.get((one.number, bidder)) for one in self.requests]
+        refusal = next((one for one in answered if one is not None and not one.agreed), None)
+        if refusal is not None:
+            return Lapse(at, refusal.number, refusal)
+        promised = self.days_of(bidder)
+        unheard = next(one for one in self.requests if one.validity_days > promised)
+        return Lapse(at, unheard.number, None)
 
     def until(self, lot: LotRow, bidder: UUID) -> datetime:
         """When this bidder's bid stops binding it, where it did not leave before."""

@@ -51,7 +51,8 @@ from trading.events import (
     LotCancelled,
 )
 from trading.handover import switches_for
-from trading.petitions import Petition, petition_in, require_kept, words_in
+from trading.made_awards import award_in_force
+from trading.petitions import Petition, day_in, petition_in, require_kept, words_in
 from trading.prequalification_rounds import lot_phase
 from trading.rules.complaint_course import (
     MOVES,
@@ -567,13 +568,17 @@ async def holding(tx: Transaction, lot: LotRow) -> int:
 
 
 async def award_is_void(tx: Transaction, lot_id: UUID) -> bool:
-    """Whether a decision declared the lot's award void."""
+    """Whether a decision declared the lot's award in force void; one before it is none of it."""
+    award = await award_in_force(tx, lot_id)
+    if award is None:
+        return False
     found = await tx.session.scalar(
         select(col(ComplaintDecisionRow.complaint_id))
         .join(ComplaintRow, col(ComplaintRow.id) == col(ComplaintDecisionRow.complaint_id))
         .where(
             col(ComplaintRow.lot_id) == lot_id,
             col(ComplaintDecisionRow.consequence) == Consequence.AWARD_VOID,
+            col(ComplaintDecisionRow.decided_at) >= award.awarded_at,
         )
         .limit(1)
     )
@@ -625,7 +630,7 @@ def _complaint_in(told: Mapping[str, Any]) -> _Said:
     contact = text_of(told["contact"])
     return _Said(
         ComplaintAbout(text_of(told["about"])),
-        _day(told["known_on"]),
+        day_in(told["known_on"]),
         petition_in(told, blank=True),
         clean_text(contact, at_most=CONTACT_MAX) if contact.strip() else "",
         words_in(told.get("interest", "")),
@@ -651,13 +656,6 @@ def _decision_in(told: Mapping[str, Any]) -> _Decision:
         investigators,
         excluded_days,
     )
-
-
-def _day(told: object) -> date:
-    try:
-        return date.fromisoformat(text_of(told))
-    except ValueError:
-        raise Malformed("a day such as 2026-03-02 was expected") from None
 
 
 def _id(told: object) -> UUID:

@@ -20,6 +20,7 @@ from kernel.store.parties import organisation_name
 from kernel.store.transaction import Transaction
 from trading import lots
 from trading.handover import switches_for
+from trading.made_awards import award_in_force
 from trading.rules.contract_course import Course
 from trading.rules.contract_terms import ContractTerms
 from trading.rules.procedures import Switches
@@ -55,7 +56,7 @@ class Agreed:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A lot from its award on; `offer` is the newest that the tenderee signed."""
+    """A lot from its award in force on; `offer` is the newest that the tenderee signed over it."""
 
     lot: LotRow
     project: ProjectRow
@@ -103,9 +104,11 @@ async def case_of(tx: Transaction, lot: LotRow) -> Case:
     """The lot's case; `NotFound` for a draft."""
     if lot.published_at is None:
         raise NotFound("no such lot")
+    award = await award_in_force(tx, lot.id)
+    number = 0 if award is None else award.number
     offer = await tx.session.scalar(
         select(ContractOfferRow)
-        .where(col(ContractOfferRow.lot_id) == lot.id)
+        .where(col(ContractOfferRow.lot_id) == lot.id, col(ContractOfferRow.award_number) == number)
         .order_by(col(ContractOfferRow.version).desc())
         .limit(1)
     )
@@ -121,7 +124,7 @@ async def case_of(tx: Transaction, lot: LotRow) -> Case:
         lot,
         await tx.session.get_one(ProjectRow, lot.project_id),
         await switches_for(tx, lot),
-        await tx.session.get(AwardRow, lot.id),
+        award,
         offer,
         await tx.session.get(ContractRow, lot.id),
         await tx.session.get(ContractFilingRow, lot.id),

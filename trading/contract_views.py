@@ -25,9 +25,10 @@ from kernel.statute import Regime
 from kernel.store.parties import organisation_names, relying_party
 from kernel.store.tables import CredentialRow, PersonRow
 from kernel.store.transaction import Transaction
-from trading import lots
+from trading import complaining, lots
 from trading.contract_cases import Case, Side, case_of, said_by, terms_in
 from trading.contracting import paper_of
+from trading.made_awards import MadeAward, awarded_by_contract, awards_of, notice_number
 from trading.performing import open_change, period_now
 from trading.rules.contract_course import Step, step_refusals
 from trading.rules.contract_terms import ContractTerms, Settlement, return_dates
@@ -301,11 +302,24 @@ class VerifiedPaper:
     digest: bytes
     entry_id: UUID
     signers: tuple[Signer, ...]
+    fell_at: datetime | None = None
+    """When the award of which it tells fell away."""
+
+    fell_by: str = ""
+    """By which article the award fell away."""
+
+    void: bool = False
+    """Whether a supervisor declared that award void."""
 
     @property
     def holds(self) -> bool:
         """Whether every signature holds."""
         return all(one.holds for one in self.signers)
+
+    @property
+    def in_force(self) -> bool:
+        """Whether what it says still counts."""
+        return self.fell_at is None and not self.void
 
 
 # ── contracts ─────────────────────────────────────────────────────────────────────────────────
@@ -351,7 +365,7 @@ async def contracts(tx: Transaction) -> list[ContractLine]:
     rows = (
         await tx.session.execute(
             select(ContractRow, AwardRow, LotRow, ProjectRow, SettlementRow)
-            .join(AwardRow, col(AwardRow.lot_id) == col(ContractRow.lot_id))
+            .join(AwardRow, awarded_by_contract())
             .join(LotRow, col(LotRow.id) == col(ContractRow.lot_id))
             .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
             .outerjoin(SettlementRow, col(SettlementRow.lot_id) == col(ContractRow.lot_id))
@@ -452,11 +466,11 @@ async def paper_numbered(tx: Transaction, number: str) -> VerifiedPaper | None:
     if lot is None:
         return None
     known = await case_of(tx, lot)
-    found = await _issued(tx, known, read.kind)
-    if found is None or known.award is None:
+    found = await _issued(tx, known, read)
+    if found is None:
         return None
-    issued_at, price, digest, entry_id, statement = found
-    names = await organisation_names(tx.session, [known.project.tenderee_id, known.award.winner_id])
+    award, annulment = found.made.row, found.made.annulment
+    names = await organisation_names(tx.session, [known.project.tenderee_id, award.winner_id])
     return VerifiedPaper(
         str(read),
         read.kind,
@@ -464,28 +478,48 @@ async def paper_numbered(tx: Transaction, number: str) -> VerifiedPaper | None:
         lot.name,
         known.project.name,
         names[known.project.tenderee_id],
-        names[known.award.winner_id],
-        price,
-        issued_at,
-        digest,
-        entry_id,
-        await _signers(tx, statement),
+        names[award.winner_id],
+        found.price,
+        found.at,
+        found.digest,
+        found.entry_id,
+        await _signers(tx, found.statement),
+        None if annulment is None else annulment.annulled_at,
+        "" if annulment is None else annulment.article,
+        award is known.award and await complaining.award_is_void(tx, known.lot.id),
     )
 
 
-async def _issued(
-    tx: Transaction, known: Case, kind: PaperKind
-) -> tuple[datetime, Decimal, bytes, UUID, bytes] | None:
-    award, row, settled = known.award, known.contract, known.settlement
-    match kind:
-        case PaperKind.AWARD_NOTICE if award is not None:
-            entry = await lots.entry_of(tx, known.lot.id, "AwardPublished")
-            return award.awarded_at, award.price, award.digest, entry, award.statement
+@dataclass(frozen=True, slots=True)
+class _Issued:
+    """A paper as it was issued, and the award to which it belongs."""
+
+    made: MadeAward
+    at: datetime
+    price: Decimal
+    digest: bytes
+    entry_id: UUID
+    statement: bytes
+
+
+async def _issued(tx: Transaction, known: Case, read: PaperNumber) -> _Issued | None:
+    row, settled = known.contract, known.settlement
+    place = read.place if row is None or read.kind is PaperKind.AWARD_NOTICE else row.award_number
+    made = next((one for one in await awards_of(tx, known.lot.id) if one.row.number == place), None)
+    if made is None:
+        return None
+    award = made.row
+    match read.kind:
+        case PaperKind.AWARD_NOTICE:
+            entry = await lots.entry_of(tx, known.lot.id, "AwardPublished", at=award.awarded_at)
+            at, price = award.awarded_at, award.price
+            return _Issued(made, at, price, award.digest, entry, award.statement)
         case PaperKind.CONTRACT if row is not None:
-            return row.signed_at, row.price, row.digest, row.entry_id, row.statement
+            at, price = row.signed_at, row.price
+            return _Issued(made, at, price, row.digest, row.entry_id, row.statement)
         case PaperKind.SETTLEMENT if settled is not None:
             at, price = settled.settled_at, settled.settled
-            return at, price, settled.digest, settled.entry_id, settled.statement
+            return _Issued(made, at, price, settled.digest, settled.entry_id, settled.statement)
     return None
 
 
@@ -516,13 +550,13 @@ async def _award_part(tx: Transaction, known: Case, names: dict[UUID, str]) -> A
     award = known.award
     if award is None:
         return None
-    report = await tx.session.get(AwardReportRow, known.lot.id)
+    report = await tx.session.get(AwardReportRow, (known.lot.id, award.number))
     return AwardPart(
         names[award.winner_id],
         award.price,
         award.awarded_at,
         award.digest,
-        str(PaperNumber(known.project.code, known.lot.number, PaperKind.AWARD_NOTICE)),
+        notice_number(known.project.code, known.lot.number, award),
         award.contract_due_on,
         award.report_due_on,
         None if report is None else report.reported_at,

@@ -137,6 +137,7 @@ async def offer_contract(tx: Transaction, lot_id: LotId, raw: bytes) -> Offer:
     refusals += void_award_refusals(void=await complaining.award_is_void(tx, lot_id))
     if refusals:
         raise Refused(refusals)
+    assert case.award is not None
     draft = await _judged(tx, case, statement.payload)
     cautions = contract_cautions(draft, case.switches, calendar=tx.settings.calendar)
 
@@ -146,6 +147,7 @@ async def offer_contract(tx: Transaction, lot_id: LotId, raw: bytes) -> Offer:
         ContractOfferRow(
             lot_id=lot_id,
             version=version,
+            award_number=case.award.number,
             digest=digest,
             statement=raw,
             offered_by=tx.actor.person,
@@ -209,6 +211,7 @@ async def sign_contract(tx: Transaction, lot_id: LotId, raw: bytes) -> Concluded
     tx.session.add(
         ContractRow(
             lot_id=lot_id,
+            award_number=case.award.number,
             number=number,
             version=case.offer.version,
             digest=case.offer.digest,

@@ -580,10 +580,14 @@ class AwardPublished(Event):
     """The award was made and published.
 
     `members` are those of a winning consortium, the leading one first; `report_due_on` is the day
-    by which the supervising department gets its written report.
+    by which the supervising department gets its written report. `number` is its place among the
+    lot's awards, of which all before it fell away. `lapsed` names each candidate whom its bid bound
+    no longer: over which request to be bound longer, since when, and its signed refusal if any.
     """
 
     audience: ClassVar[Audience] = Audience.PUBLIC
+    barrier: ClassVar[bool] = True
+    number: int
     winner_id: UUID
     winner: str
     members: tuple[dict[str, object], ...]
@@ -593,6 +597,54 @@ class AwardPublished(Event):
     statement_digest: bytes
     contract_due_on: date
     report_due_on: date | None
+    lapsed: tuple[dict[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AwardVoteCast(Event):
+    """A member of the award committee voted; for whom is told with the award, and not before."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    award_number: int
+    member: str
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AwardRenounced(Event):
+    """A winner gave its award up; the tenderee has yet to annul it."""
+
+    audience: ClassVar[Audience] = Audience.SUPERVISORS
+    number: int
+    winner_id: UUID
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RenunciationReceived(Event):
+    """A winner gave its award up; told to the tenderee, to its agency, and to the winner itself."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    number: int
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AwardAnnulled(Event):
+    """An award fell away; the next in order may be named, or the lot is tendered again."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    barrier: ClassVar[bool] = True
+    number: int
+    winner_id: UUID
+    winner: str
+    ground: str
+    article: str
+    award_digest: bytes
+    renunciation_digest: bytes | None
+    statement_digest: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The files that an objection or a complaint brings as evidence.
+"""The files that an objection, a complaint or the annulment of an award brings as evidence.
 
 A file is kept before the statement that names it is signed. Until then it is its sender's alone;
 afterwards whoever may read the evidence may read the file, and for everybody else there is none.
@@ -18,7 +18,7 @@ from kernel.errors import NotFound, TooMuch
 from kernel.identifiers import LotId
 from kernel.store.parties import require_verified
 from kernel.store.transaction import Transaction
-from trading import award_views, complaint_views, objecting
+from trading import award_views, complaint_views, lots, objecting
 from trading.drafting import file_name
 from trading.tables import EvidenceFileRow, LotRow
 
@@ -38,15 +38,17 @@ class EvidenceFile:
     content: bytes
 
 
-@by(Role.BIDDER)
+@by(Role.BIDDER, Role.TENDEREE)
 async def keep_evidence(
     tx: Transaction, lot_id: LotId, name: str, content: bytes, *, media_type: str
 ) -> bytes:
-    """Keep a file that an objection or a complaint is going to name; its digest.
+    """Keep a file that an objection, a complaint or an annulment is going to name; its digest.
 
     The same file again changes nothing. `TooMuch` beyond `FILES_MAX` for this lot.
     """
     objecting.require_public(await tx.session.get(LotRow, lot_id))
+    if tx.actor.role is Role.TENDEREE:
+        await lots.owned(tx, lot_id)
     await require_verified(tx)
     name = file_name(name)
     if not content:
@@ -107,5 +109,6 @@ async def _readable(tx: Transaction, lot_id: LotId) -> frozenset[bytes]:
     told = [
         *(one.evidence or () for one in objections),
         *(one.evidence or () for one in complaints),
+        *(one.evidence or () for one in await award_views.fallen_awards(tx, lot_id)),
     ]
     return frozenset(unb64u(item["file"]) for items in told for item in items if "file" in item)

@@ -25,6 +25,7 @@ from kernel.store.parties import organisation_names
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
 from trading.library import HOLDERS, entry_of, own_drawer, states_of
+from trading.made_awards import awarded_by_contract
 from trading.rules.library_entries import (
     REQUIREMENT_CODES,
     EntryState,
@@ -231,7 +232,7 @@ async def performances_here(tx: Transaction, party_id: UUID) -> tuple[Performanc
     rows = (
         await tx.session.execute(
             select(ContractRow, LotRow, ProjectRow, SettlementRow)
-            .join(AwardRow, col(AwardRow.lot_id) == col(ContractRow.lot_id))
+            .join(AwardRow, awarded_by_contract())
             .join(LotRow, col(LotRow.id) == col(ContractRow.lot_id))
             .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
             .outerjoin(SettlementRow, col(SettlementRow.lot_id) == col(ContractRow.lot_id))

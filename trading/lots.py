@@ -8,7 +8,7 @@ its own, so that what they see is what is true while they hold it.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
@@ -77,6 +77,12 @@ async def owned(tx: Transaction, lot_id: UUID) -> tuple[LotRow, ProjectRow]:
     if lot.published_at is None:
         raise NotFound("no such lot")
     raise NotPermitted("the lot is another tenderee's")
+
+
+async def owners_of(tx: Transaction, lot: LotRow) -> list[UUID]:
+    """The tenderee of a lot, and its agency where it has one."""
+    project = await tx.session.get_one(ProjectRow, lot.project_id)
+    return [project.tenderee_id, *([] if project.agency_id is None else [project.agency_id])]
 
 
 def move(tx: Transaction, lot: LotRow, step: LotMove) -> None:
@@ -186,14 +192,19 @@ def unbrake(tx: Transaction, lot: LotRow, *, cause: UUID, reason: str) -> None:
     tx.record(LotResumed(lot.id, cause=cause, reason=reason))
 
 
-async def entry_of(tx: Transaction, lot_id: UUID, kind: str) -> EntryId:
-    """The journal's newest entry of this kind about the lot; `NotFound` where there is none."""
-    entry_id = await tx.session.scalar(
-        select(col(JournalRow.id))
-        .where(col(JournalRow.subject_id) == lot_id, col(JournalRow.kind) == kind)
-        .order_by(col(JournalRow.recorded_at).desc())
-        .limit(1)
+async def entry_of(
+    tx: Transaction, lot_id: UUID, kind: str, *, at: datetime | None = None
+) -> EntryId:
+    """The journal's newest entry of this kind about the lot, or the one that was recorded then.
+
+    `NotFound` where there is none.
+    """
+    query = select(col(JournalRow.id)).where(
+        col(JournalRow.subject_id) == lot_id, col(JournalRow.kind) == kind
     )
+    if at is not None:
+        query = query.where(col(JournalRow.recorded_at) == at)
+    entry_id = await tx.session.scalar(query.order_by(col(JournalRow.recorded_at).desc()).limit(1))
     if entry_id is None:
         raise NotFound(f"no {kind} of this lot")
     return EntryId(entry_id)

@@ -38,6 +38,7 @@ from trading import agency_letters, lots, opening
 from trading.counted_bids import counted_bids
 from trading.events import ObjectionAnswered, ObjectionRaised, ObjectionWithdrawn
 from trading.handover import switches_for
+from trading.made_awards import award_in_force
 from trading.petitions import Petition, petition_in, require_kept, words_in
 from trading.prequalification_rounds import newest_round, qualification
 from trading.rules.agency_scope import AgencyAct
@@ -60,7 +61,6 @@ from trading.rules.objection_window import (
 )
 from trading.rules.procedures import Period, Switches
 from trading.tables import (
-    AwardRow,
     CandidatesRow,
     LotRow,
     ObjectionAnswerRow,
@@ -476,7 +476,7 @@ async def _known_on(
         return await _known_of_prequalification_on(tx, lot, about)
     if about is ObjectionKind.DOCUMENTS:
         return None if lot.documents_until is None else beijing_day(lot.documents_until)
-    award = await tx.session.get(AwardRow, lot.id)
+    award = await award_in_force(tx, lot.id)
     if award is None:
         return None
     published_on = beijing_day(award.awarded_at)

@@ -6,8 +6,9 @@ asked, and on what it rests. A piece of evidence may name a file that its sender
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 from kernel.crypto.digests import Malformed, b64u, list_of, members, text_of, unb64u
@@ -66,21 +67,38 @@ def petition_in(payload: Mapping[str, Any], *, blank: bool = False) -> Petition:
 
     `blank` lets request and grounds be empty, for where a rule with its article says so.
     """
-    items = list_of(payload["evidence"], at_most=EVIDENCE_MAX)
     return Petition(
         _words(payload["request"], blank=blank),
         _words(payload["grounds"], blank=blank),
-        tuple(_evidence_in(item) for item in items),
+        evidence_in(payload["evidence"]),
     )
+
+
+def evidence_in(told: object) -> tuple[Evidence, ...]:
+    """The pieces of evidence that a statement lists; `Malformed` where they are none."""
+    return tuple(_evidence_in(item) for item in list_of(told, at_most=EVIDENCE_MAX))
 
 
 async def require_kept(tx: Transaction, lot_id: LotId, petition: Petition) -> None:
     """`Malformed` where a petition names a file that its sender has not kept for this lot."""
-    for one in petition.evidence:
+    await require_files_kept(tx, lot_id, petition.evidence)
+
+
+async def require_files_kept(tx: Transaction, lot_id: LotId, evidence: Sequence[Evidence]) -> None:
+    """`Malformed` where a piece of evidence is a file that its sender has not kept for this lot."""
+    for one in evidence:
         if one.file is None:
             continue
         if await tx.session.get(EvidenceFileRow, (lot_id, tx.actor.party, one.file)) is None:
             raise Malformed("a file of the evidence was not sent", code="evidence_unknown")
+
+
+def day_in(told: object) -> date:
+    """A day as a statement writes it, or `Malformed`."""
+    try:
+        return date.fromisoformat(text_of(told))
+    except ValueError:
+        raise Malformed("a day such as 2026-03-02 was expected") from None
 
 
 def words_in(value: object) -> str:

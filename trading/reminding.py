@@ -31,6 +31,7 @@ from trading.events import (
     ReleaseWindowEnding,
     SharesAwaited,
 )
+from trading.made_awards import award_in_force, is_in_force
 from trading.objecting import still_open
 from trading.opening import waits_for_shares
 from trading.rules.lot_lifecycle import LotState
@@ -42,7 +43,6 @@ from trading.tables import (
     LotRow,
     ObjectionRow,
     OpeningRow,
-    ProjectRow,
     ReleaseRow,
     ReminderRow,
     ShareRow,
@@ -190,6 +190,7 @@ async def _contracts_due(tx: Transaction, lot_id: LotId | None) -> list[Moment]:
         select(col(AwardRow.lot_id), col(AwardRow.contract_due_on))
         .outerjoin(ContractRow, col(ContractRow.lot_id) == col(AwardRow.lot_id))
         .where(
+            is_in_force(),
             col(ContractRow.lot_id).is_(None),
             col(AwardRow.contract_due_on) >= beijing_day(tx.now),
             col(AwardRow.contract_due_on) <= beijing_day(_horizon(tx, Reminder.CONTRACT)),
@@ -246,7 +247,7 @@ async def _tell_of_publicity(tx: Transaction, lot: LotRow, moment: Moment) -> No
 
 
 async def _tell_of_answer(tx: Transaction, lot: LotRow, moment: Moment) -> None:
-    for party in await _owners(tx, lot):
+    for party in await lots.owners_of(tx, lot):
         tx.record(
             AnswerFallingDue(
                 lot.id,
@@ -258,15 +259,10 @@ async def _tell_of_answer(tx: Transaction, lot: LotRow, moment: Moment) -> None:
 
 
 async def _tell_of_contract(tx: Transaction, lot: LotRow, moment: Moment) -> None:
-    award = await tx.session.get_one(AwardRow, lot.id)
-    for party in [*await _owners(tx, lot), award.winner_id]:
+    award = await award_in_force(tx, lot.id)
+    assert award is not None
+    for party in [*await lots.owners_of(tx, lot), award.winner_id]:
         tx.record(ContractFallingDue(lot.id, addressee_id=party, due_at=moment.due_at))
-
-
-async def _owners(tx: Transaction, lot: LotRow) -> list[UUID]:
-    """The tenderee, and its agency where it has one."""
-    project = await tx.session.get_one(ProjectRow, lot.project_id)
-    return [project.tenderee_id, *([] if project.agency_id is None else [project.agency_id])]
 
 
 Telling = Callable[[Transaction, LotRow, Moment], Awaitable[None]]

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col
 
@@ -23,6 +23,8 @@ from kernel.refusals import Caution
 from kernel.store.tables import JournalRow
 from kernel.store.transaction import Transaction
 from trading.bound_bids import BoundBids, bound_bids
+from trading.made_awards import awards_of
+from trading.rules.award_annulment import AnnulmentGround, forfeits_security
 from trading.rules.award_gates import VALIDITY_ARTICLE
 from trading.rules.decryption_outcome import Decryption
 from trading.rules.lot_lifecycle import LotState, was_closed, was_opened
@@ -50,8 +52,11 @@ from trading.tables import (
     TalkLeaveRow,
 )
 
-ENDINGS: Final = ("LotFailed", "LotCancelled", "AwardVoided")
+ENDINGS: Final = ("LotFailed", "LotCancelled")
 """The entries with which a lot comes to nothing, so that securities go back to everybody."""
+
+VOIDED: Final = "AwardVoided"
+"""Another, unless the award was annulled and the next in order named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,20 +174,35 @@ class _Course:
 
     ended_at: datetime | None
     award: AwardRow | None
+    refused: frozenset[UUID]
     contract_at: datetime | None
     bound: BoundBids
     left_talks: Mapping[UUID, datetime]
 
 
 async def _course(tx: Transaction, lot: LotRow) -> _Course:
+    made = await awards_of(tx, lot.id)
+    award = made[-1].row if made and made[-1].annulment is None else None
+    ended: ColumnElement[bool] = col(JournalRow.kind).in_(ENDINGS)
+    if award is not None:
+        voided = and_(
+            col(JournalRow.kind) == VOIDED, col(JournalRow.recorded_at) >= award.awarded_at
+        )
+        ended = or_(ended, voided)
     ended_at = await tx.session.scalar(
         select(func.min(col(JournalRow.recorded_at))).where(
-            col(JournalRow.subject_id) == lot.id, col(JournalRow.kind).in_(ENDINGS)
+            col(JournalRow.subject_id) == lot.id, ended
         )
     )
     return _Course(
         ended_at,
-        await tx.session.get(AwardRow, lot.id),
+        award,
+        frozenset(
+            one.row.winner_id
+            for one in made
+            if one.annulment is not None
+            and forfeits_security(AnnulmentGround(one.annulment.ground))
+        ),
         await tx.session.scalar(
             select(col(ContractRow.signed_at)).where(col(ContractRow.lot_id) == lot.id)
         ),
@@ -279,6 +299,7 @@ def _standing(
         awarded_at=None if award is None else award.awarded_at,
         contract_at=whole.contract_at,
         won=award is not None and award.winner_id == bidder,
+        award_refused=bidder in whole.refused,
     )
     due = return_due(facts, switches, calendar=tx.settings.calendar)
     return Standing(

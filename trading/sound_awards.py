@@ -1,9 +1,10 @@
 """Whether what is stored of reports, objections, awards and contracts agrees with the journal.
 
 A report accounts for exactly the bids that were opened; an objection that waits holds its lot; an
-award has one winner, and all who bid were told of it at its very moment; where it was split from
-the evaluation the method is the notice's and the choice the one it makes; a contract costs what was
-awarded, and bears two signatures, as each of its changes does.
+award has one winner, and all who bid were told of it at its very moment; another follows only where
+it was annulled, as was signed and told; where it was split from the evaluation the method is the
+notice's, the choice the one it makes, and each vote that was signed is in the minutes; a contract
+costs what was awarded, and bears two signatures, as each of its changes does.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from kernel.crypto.digests import sha256
+from kernel.crypto.digests import b64u, sha256
 from kernel.crypto.signing import Envelope
 from kernel.identifiers import PartyId
 from kernel.store.journal import records_by_id
 from trading.counted_bids import counted_bids
+from trading.rules.award_annulment import AnnulmentGround
 from trading.rules.split_award import Contender, decision_refusals, minutes_in, split_in
 
 REPORTED = ("evaluated", "candidates_published", "cleared_for_award", "awarded")
@@ -52,21 +54,42 @@ _OBJECTIONS = text(
 )
 _BRAKES = text("SELECT id FROM trading.lot WHERE suspended <> (brakes <> CAST('{}' AS jsonb))")
 _AWARDS = text(
-    "SELECT l.id, a.winner_id, a.awarded_at, r.bidder_id AS candidate FROM trading.lot l"
-    " LEFT JOIN trading.award a ON a.lot_id = l.id"
+    "SELECT l.id, l.state, a.number, a.winner_id, a.awarded_at, r.bidder_id AS candidate,"
+    " n.lot_id IS NOT NULL AS annulled, row_number() OVER in_order AS place,"
+    " lead(a.number) OVER in_order AS next,"
+    " EXISTS (SELECT 1 FROM trading.award o WHERE o.lot_id = a.lot_id"
+    "  AND o.winner_id = a.winner_id AND o.number < a.number) AS won_before"
+    " FROM trading.lot l LEFT JOIN trading.award a ON a.lot_id = l.id"
+    " LEFT JOIN trading.award_annulment n ON (n.lot_id, n.award_number) = (a.lot_id, a.number)"
     " LEFT JOIN trading.ranked_bid r ON r.lot_id = a.lot_id AND r.round = a.round"
     "  AND r.bidder_id = a.winner_id AND r.candidate"
     " WHERE l.state = 'awarded' OR a.lot_id IS NOT NULL"
+    " WINDOW in_order AS (PARTITION BY l.id ORDER BY a.number) ORDER BY l.id, a.number"
+)
+_ANNULMENTS = text(
+    "SELECT n.lot_id, n.award_number, n.ground, n.digest, n.statement, n.entry_id,"
+    " a.digest AS award, a.winner_id, w.digest AS renunciation FROM trading.award_annulment n"
+    " JOIN trading.award a ON (a.lot_id, a.number) = (n.lot_id, n.award_number)"
+    " LEFT JOIN trading.award_renunciation w"
+    " ON (w.lot_id, w.award_number) = (n.lot_id, n.award_number)"
+)
+_VOTES = text(
+    "SELECT v.lot_id, v.award_number, v.member, v.bidder_id, v.digest, v.statement, a.minutes"
+    " FROM trading.award_vote v LEFT JOIN trading.award a ON (a.lot_id, a.number, a.round) ="
+    " (v.lot_id, v.award_number, v.round)"
 )
 _NOTICES = text(
-    "SELECT bidder_id, won, entry_id, noticed_at FROM trading.award_notice WHERE lot_id = :lot"
+    "SELECT bidder_id, won, entry_id, noticed_at FROM trading.award_notice"
+    " WHERE lot_id = :lot AND award_number = :number"
 )
 _METHODS = text(
     "SELECT l.id FROM trading.lot l JOIN trading.notice n ON n.lot_id = l.id"
     " WHERE n.kind = 'tender' AND n.body -> 'award_method' IS DISTINCT FROM l.award_method"
 )
 _DECISIONS = text(
-    "SELECT l.id, l.award_method, a.minutes, a.winner_id, a.round, a.set_aside"
+    "SELECT l.id, l.award_method, a.minutes, a.winner_id, a.round, a.set_aside,"
+    " (SELECT array_agg(o.winner_id) FROM trading.award o WHERE o.lot_id = a.lot_id"
+    "  AND o.number < a.number) AS fallen"
     " FROM trading.award a JOIN trading.lot l ON l.id = a.lot_id"
     " WHERE l.award_method IS NOT NULL OR a.minutes IS NOT NULL"
 )
@@ -77,7 +100,7 @@ _CANDIDATES = text(
 _CONTRACTS = text(
     "SELECT c.lot_id, c.statement, c.entry_id, c.digest, c.price = a.price AS as_awarded,"
     " s.awarded = a.price AS settled_so FROM trading.contract c"
-    " JOIN trading.award a ON a.lot_id = c.lot_id"
+    " JOIN trading.award a ON (a.lot_id, a.number) = (c.lot_id, c.award_number)"
     " LEFT JOIN trading.settlement s ON s.lot_id = c.lot_id"
 )
 _CHANGES = text("SELECT lot_id, number, statement, digest FROM trading.contract_change")
@@ -89,7 +112,9 @@ async def award_faults(connection: AsyncConnection) -> list[str]:
         *await _reports(connection),
         *await _objections(connection),
         *await _awards(connection),
+        *await _annulments(connection),
         *await _decisions(connection),
+        *await _votes(connection),
         *await _contracts(connection),
     ]
 
@@ -123,9 +148,17 @@ async def _awards(connection: AsyncConnection) -> list[str]:
         if award.winner_id is None:
             faults.append(f"lot {award.id} is awarded to nobody")
             continue
+        if award.number != award.place or (award.next is not None) > award.annulled:
+            faults.append(f"the awards of lot {award.id} do not follow one another")
+        if award.next is None and award.annulled == (award.state == "awarded"):
+            faults.append(f"lot {award.id} stands elsewhere than its last award says")
+        if award.won_before:
+            faults.append(f"lot {award.id} went again to one whose award fell away")
         if award.candidate is None:
             faults.append(f"lot {award.id} is awarded to somebody who was not recommended")
-        notices = (await connection.execute(_NOTICES, {"lot": award.id})).all()
+        notices = (
+            await connection.execute(_NOTICES, {"lot": award.id, "number": award.number})
+        ).all()
         async with AsyncSession(connection, join_transaction_mode="create_savepoint") as session:
             bidders = {bid.bidder_id for bid in await counted_bids(session, award.id)}
         if {row.bidder_id for row in notices} != bidders:
@@ -140,6 +173,51 @@ async def _awards(connection: AsyncConnection) -> list[str]:
         }
         if kinds != due or any(row.won != (row.bidder_id == award.winner_id) for row in notices):
             faults.append(f"the journal tells the award of lot {award.id} otherwise")
+    return faults
+
+
+async def _annulments(connection: AsyncConnection) -> list[str]:
+    """Annulments that say otherwise than was signed, or than the journal tells."""
+    faults = []
+    rows = (await connection.execute(_ANNULMENTS)).all()
+    records = await records_by_id(connection, [row.entry_id for row in rows])
+    for row in rows:
+        what = f"the annulment of award {row.award_number} of lot {row.lot_id}"
+        said = json.loads(Envelope.from_bytes(row.statement).payload)
+        gave_up = None
+        if row.ground == AnnulmentGround.GAVE_UP:
+            gave_up = row.renunciation and b64u(row.renunciation)
+            if gave_up is None:
+                faults.append(f"{what} names a renunciation that nobody signed")
+        signed = {"award": b64u(row.award), "ground": row.ground, "lot": str(row.lot_id)}
+        if row.digest != sha256(row.statement) or not signed.items() <= said.items():
+            faults.append(f"{what} is not what was signed")
+        facts = {
+            "number": row.award_number,
+            "winner_id": str(row.winner_id),
+            "ground": row.ground,
+            "award_digest": b64u(row.award),
+            "renunciation_digest": gave_up,
+            "statement_digest": b64u(row.digest),
+        }
+        told = json.loads(records[row.entry_id]) if row.entry_id in records else {"facts": {}}
+        if told.get("kind") != "AwardAnnulled" or not facts.items() <= told["facts"].items():
+            faults.append(f"the journal tells {what} otherwise")
+    return faults
+
+
+async def _votes(connection: AsyncConnection) -> list[str]:
+    """Votes that are not what was signed, or that the minutes of their award tell otherwise."""
+    faults = []
+    for row in await connection.execute(_VOTES):
+        what = f"the vote of {row.member} on award {row.award_number} of lot {row.lot_id}"
+        said = json.loads(Envelope.from_bytes(row.statement).payload)
+        signed = {"member": row.member, "bidder": str(row.bidder_id), "lot": str(row.lot_id)}
+        if row.digest != sha256(row.statement) or not signed.items() <= said.items():
+            faults.append(f"{what} is not what was signed")
+        due = {"member": row.member, "bidder": str(row.bidder_id), "signed": b64u(row.digest)}
+        if row.minutes is not None and due not in row.minutes["votes"]:
+            faults.append(f"{what} is not in the minutes")
     return faults
 
 
@@ -159,7 +237,10 @@ async def _decisions(connection: AsyncConnection) -> list[str]:
             candidates=[
                 Contender(PartyId(one.bidder_id), one.name, one.rank, one.price) for one in found
             ],
-            set_aside={PartyId(UUID(one["bidder"])) for one in row.set_aside},
+            set_aside={
+                *(PartyId(UUID(one["bidder"])) for one in row.set_aside),
+                *map(PartyId, row.fallen or ()),
+            },
             left=() if minutes is None else minutes.left,
         )
         faults += [f"the award of lot {row.id} is not as decided: {one.code}" for one in refusals]

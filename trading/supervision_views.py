@@ -7,13 +7,13 @@ presence (招标投标法 22). What is overdue comes from times that stand in th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import case, func, select
+from sqlalchemy import and_, case, func, select
 from sqlmodel import col
 
 from kernel.access import Role, by
@@ -21,6 +21,7 @@ from kernel.identifiers import LotId
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
 from trading.alarming import Duty, overdue
+from trading.made_awards import is_in_force
 from trading.objecting import still_open
 from trading.returning import overdue_returns
 from trading.rules.lot_lifecycle import ENDS, LotState, was_closed
@@ -112,7 +113,7 @@ async def oversight(tx: Transaction) -> Oversight:
         await tx.session.execute(
             select(LotRow, ProjectRow, AwardRow)
             .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
-            .outerjoin(AwardRow, col(AwardRow.lot_id) == col(LotRow.id))
+            .outerjoin(AwardRow, and_(col(AwardRow.lot_id) == col(LotRow.id), is_in_force()))
             .where(col(LotRow.published_at).is_not(None))
             .order_by(
                 case((col(LotRow.state).in_(ENDS), 1), else_=0), col(LotRow.published_at).desc()
@@ -143,7 +144,7 @@ async def oversight(tx: Transaction) -> Oversight:
             progress.get(lot.id),
             len(waiting.get(lot.id, ())),
             sum(due_at <= tx.now for due_at in waiting.get(lot.id, ())),
-            None if lot.id in reported else _report_due(award, tx.now),
+            _report_due(award, reported, tx.now),
             tuple(duties.get(lot.id, ())),
         )
         for lot, project, award in rows
@@ -152,19 +153,23 @@ async def oversight(tx: Transaction) -> Oversight:
     return Oversight(tuple(ordered), dict(Counter(str(lot.state) for lot in found)))
 
 
-def _report_due(award: AwardRow | None, now: datetime) -> date | None:
+def _report_due(
+    award: AwardRow | None, reported: Collection[tuple[UUID, int]], now: datetime
+) -> date | None:
     """The day by which the written report on the award is due, while that day lies ahead."""
-    if award is None or award.report_due_on is None or award.report_due_on < beijing_day(now):
+    if award is None or (award.lot_id, award.number) in reported or award.report_due_on is None:
         return None
-    return award.report_due_on
+    return award.report_due_on if award.report_due_on >= beijing_day(now) else None
 
 
-async def _reported(tx: Transaction, lot_ids: Sequence[UUID]) -> set[UUID]:
-    """Those lots whose award was reported in writing."""
-    found = await tx.session.scalars(
-        select(col(AwardReportRow.lot_id)).where(col(AwardReportRow.lot_id).in_(lot_ids))
+async def _reported(tx: Transaction, lot_ids: Sequence[UUID]) -> set[tuple[UUID, int]]:
+    """Those awards that were reported in writing, by lot and number."""
+    found = await tx.session.execute(
+        select(col(AwardReportRow.lot_id), col(AwardReportRow.award_number)).where(
+            col(AwardReportRow.lot_id).in_(lot_ids)
+        )
     )
-    return set(found)
+    return {(lot, number) for lot, number in found.all()}
 
 
 async def _overdue_duties(tx: Transaction) -> dict[UUID, list[Duty]]:

@@ -155,6 +155,7 @@ INSERT INTO trading.lawful_move (came_from, went_to) VALUES
   ('candidates_published', 'in_evaluation'),
   ('cleared_for_award', 'awarded'),
   ('cleared_for_award', 'in_evaluation'),
+  ('awarded', 'cleared_for_award'),
   ('draft', 'cancelled'),
   ('open', 'cancelled'),
   ('closed', 'cancelled'),
@@ -791,15 +792,20 @@ class ObjectionAnswerRow(Row, table=True):
 
 
 class AwardRow(Row, table=True):
-    """A lot's award: whose, at what price, on whose signature, and what is due by when after it.
+    """An award of a lot: whose, at what price, on whose signature, and what is due after it.
 
+    A lot has one, and another with the next `number` where one fell away; none is ever deleted.
     `set_aside` names candidates ranked before the winner, each with its ground and document.
     `minutes` say who decided and why where the award was split from the evaluation, else None.
     """
 
     __tablename__ = "award"
-    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    __table_args__ = (
+        CheckConstraint("number > 0", name="numbered_from_one"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
     lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    number: int = Field(primary_key=True)
     round: int
     bid_id: UUID = Field(unique=True, foreign_key="trading.opened_bid.bid_id")
     winner_id: UUID = Field(foreign_key="kernel.organisation.id", index=True)
@@ -820,12 +826,85 @@ class AwardNoticeRow(Row, table=True):
     """What one bidder was told of an award, and the journal's entry that told it."""
 
     __tablename__ = "award_notice"
-    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
-    lot_id: UUID = Field(primary_key=True, foreign_key="trading.award.lot_id")
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["lot_id", "award_number"], ["trading.award.lot_id", "trading.award.number"]
+        ),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True)
+    award_number: int = Field(primary_key=True)
     bidder_id: UUID = Field(primary_key=True, foreign_key="kernel.organisation.id")
     won: bool
     entry_id: UUID = Field(unique=True)
     noticed_at: datetime = Field(sa_type=Instant)
+
+
+class AwardRenunciationRow(Row, table=True):
+    """That a winner gave its award up, in its own signed words."""
+
+    __tablename__ = "award_renunciation"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["lot_id", "award_number"], ["trading.award.lot_id", "trading.award.number"]
+        ),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True)
+    award_number: int = Field(primary_key=True)
+    words: str
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    renounced_by: UUID = Field(foreign_key="kernel.person.id")
+    renounced_at: datetime = Field(sa_type=Instant)
+
+
+class AwardAnnulmentRow(Row, table=True):
+    """That an award fell away: on which ground and article, with what evidence, on whose signature.
+
+    `found_by` is the authority that found an illegal act; `due_on` by which day the documents asked
+    for the performance security.
+    """
+
+    __tablename__ = "award_annulment"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["lot_id", "award_number"], ["trading.award.lot_id", "trading.award.number"]
+        ),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True)
+    award_number: int = Field(primary_key=True)
+    ground: str
+    article: str
+    words: str
+    evidence: list[dict[str, str]] = Field(sa_type=JSONB)
+    found_by: str
+    due_on: date | None = None
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    annulled_by: UUID = Field(foreign_key="kernel.person.id")
+    annulled_at: datetime = Field(sa_type=Instant)
+    entry_id: UUID = Field(unique=True)
+
+
+class AwardVoteRow(Row, table=True):
+    """How a member of the award committee voted, on its own signature; nobody changes a vote.
+
+    `award_number` is that of the award for which the committee votes.
+    """
+
+    __tablename__ = "award_vote"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    round: int = Field(primary_key=True)
+    award_number: int = Field(primary_key=True)
+    person_id: UUID = Field(primary_key=True, foreign_key="kernel.person.id")
+    member: str
+    bidder_id: UUID = Field(foreign_key="kernel.organisation.id")
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    cast_at: datetime = Field(sa_type=Instant)
 
 
 # ── listings (挂牌竞价) ─────────────────────────────────────────────────────────────────────────
@@ -1278,8 +1357,14 @@ class AwardReportRow(Row, table=True):
     """The written report on a tender and its award, as the supervising department got it."""
 
     __tablename__ = "award_report"
-    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
-    lot_id: UUID = Field(primary_key=True, foreign_key="trading.award.lot_id")
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["lot_id", "award_number"], ["trading.award.lot_id", "trading.award.number"]
+        ),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True)
+    award_number: int = Field(primary_key=True)
     digest: bytes = Field(unique=True)
     statement: bytes
     reported_by: UUID = Field(foreign_key="kernel.person.id")
@@ -1294,9 +1379,15 @@ class ContractOfferRow(Row, table=True):
     """
 
     __tablename__ = "contract_offer"
-    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
-    lot_id: UUID = Field(primary_key=True, foreign_key="trading.award.lot_id")
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["lot_id", "award_number"], ["trading.award.lot_id", "trading.award.number"]
+        ),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True)
     version: int = Field(primary_key=True)
+    award_number: int
     digest: bytes = Field(unique=True)
     statement: bytes
     offered_by: UUID = Field(foreign_key="kernel.person.id")
@@ -1310,8 +1401,14 @@ class ContractRow(Row, table=True):
     """
 
     __tablename__ = "contract"
-    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
-    lot_id: UUID = Field(primary_key=True, foreign_key="trading.award.lot_id")
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["lot_id", "award_number"], ["trading.award.lot_id", "trading.award.number"]
+        ),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True)
+    award_number: int
     number: str = Field(unique=True)
     version: int
     digest: bytes = Field(unique=True)
@@ -1433,8 +1530,14 @@ class OverdueDutyRow(Row, table=True):
     """A duty that was not done in its days, and when the alarm rang; it rings once."""
 
     __tablename__ = "overdue_duty"
-    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
-    lot_id: UUID = Field(primary_key=True, foreign_key="trading.award.lot_id")
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["lot_id", "award_number"], ["trading.award.lot_id", "trading.award.number"]
+        ),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True)
+    award_number: int = Field(primary_key=True)
     duty: str = Field(primary_key=True)
     due_at: datetime = Field(sa_type=Instant)
     alarmed_at: datetime = Field(sa_type=Instant)

@@ -110,7 +110,12 @@ FORMS: Final[Mapping[str, Form]] = {
     "objection": _says("lot about request grounds evidence signed_at", "project interest"),
     "answer": _says("lot objection words signed_at", "project"),
     "objection-withdrawal": _says("lot objection reason signed_at", "project"),
-    "award": _says("lot winner signed_at", "project report set_aside minutes"),
+    "award": _says("lot winner signed_at", "project report after set_aside minutes"),
+    "award-vote": _says("lot report member bidder signed_at", "project"),
+    "award-renunciation": _says("lot award words signed_at", "project"),
+    "award-annulment": _says(
+        "lot award ground words evidence signed_at", "project found_by due_on renunciation"
+    ),
     # the contract; both sides sign the very same words
     "award-report": _says("project lot award content words signed_at", ""),
     "contract": _says(

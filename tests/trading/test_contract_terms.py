@@ -22,12 +22,10 @@ from trading.rules.contract_terms import (
     ContractDraft,
     ContractTerms,
     Settlement,
-    Unwilling,
     change_refusals,
     contract_cautions,
     contract_due_at,
     contract_refusals,
-    forfeits_award,
     payment_cautions,
     publication_dates,
     return_dates,
@@ -149,17 +147,6 @@ def test_a_return_is_late_from_the_end_of_its_last_day() -> None:
         awarded_at=signed, signed_at=signed, switches=TENDERING, calendar=STATE_CALENDAR
     )
     assert at("2026-06-08T23:59:59") < told.winner <= at("2026-06-09T00:00:00")
-
-
-@pytest.mark.refuses("AW-16")
-@pytest.mark.parametrize("ground", Unwilling)
-def test_an_unwilling_winner_loses_the_award(ground: Unwilling) -> None:
-    assert forfeits_award(ground)
-
-
-@pytest.mark.accepts("AW-16")
-def test_a_willing_one_does_not() -> None:
-    assert not forfeits_award(None)
 
 
 @pytest.mark.accepts("AW-15")

@@ -76,8 +76,10 @@ def test_every_state_reaches_an_end(state: LotState) -> None:
 
 
 @pytest.mark.parametrize("state", sorted(ENDS))
-def test_nothing_leaves_an_end(state: LotState) -> None:
-    assert not [move for (here, move) in LAWFUL_MOVES if here is state]
+def test_nothing_leaves_an_end_but_an_award_that_falls_away(state: LotState) -> None:
+    """Regulation 55; Government Procurement Regulation 49."""
+    leaving = [move for (here, move) in LAWFUL_MOVES if here is state]
+    assert leaving == ([LotMove.ANNUL_AWARD] if state is LotState.AWARDED else [])
 
 
 def test_every_state_and_every_move_has_a_use() -> None:
@@ -95,7 +97,7 @@ def test_a_lot_closes_before_it_opens_and_opens_before_it_is_judged() -> None:
     assert into[LotState.OPENING] == {LotState.CLOSED}
     assert into[LotState.OPENED] == {LotState.OPENING}
     assert into[LotState.AWARDED] == {LotState.CLEARED_FOR_AWARD}
-    assert into[LotState.CLEARED_FOR_AWARD] == {LotState.CANDIDATES_PUBLISHED}
+    assert into[LotState.CLEARED_FOR_AWARD] == {LotState.CANDIDATES_PUBLISHED, LotState.AWARDED}
 
 
 def test_every_state_and_move_is_named_in_chinese() -> None:

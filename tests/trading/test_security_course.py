@@ -318,3 +318,23 @@ def test_it_may_not_be_kept_on_a_ground_that_the_record_does_not_show() -> None:
     signed = replace(SIGNED, won=True)
     assert codes(replace(REFUSED, facts=signed)) == ["concluded_already"]
     assert codes(REFUSED, PROCUREMENT) == ["ground_unknown"]
+
+
+def test_whoever_lost_the_award_by_not_signing_gets_nothing_back_and_others_do() -> None:
+    """Regulation 74, AW-16; procurement keeps nothing on this ground."""
+    lost = replace(AWARDED, award_refused=True)
+    assert due(lost) is None
+    assert due(replace(SIGNED, award_refused=True)) is None
+    assert due(replace(lost, ended_at=at("2026-05-02T10:00:00"))) is None
+    back = due(SIGNED)
+    assert back is not None
+    assert back.cause is ReturnCause.CONTRACT
+    giving = GivingBack(lost, None, at("2026-05-02T10:00:00"), Decimal(1))
+    assert [one.code for one in return_refusals(giving, TENDERING)] == ["award_refused"]
+    found = due(lost, PROCUREMENT)
+    assert found is not None
+    assert found.cause is ReturnCause.LOST
+    assert forfeiture_refusals(replace(REFUSED, facts=lost), TENDERING) == []
+    # The next winner's contract changes nothing for the one that lost the award.
+    later = replace(SIGNED, award_refused=True)
+    assert forfeiture_refusals(replace(REFUSED, facts=later), TENDERING) == []

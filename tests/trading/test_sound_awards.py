@@ -60,6 +60,7 @@ async def test_a_notice_too_many_is_found(store: Store, evaluated: Evaluated) ->
         store,
         AwardNoticeRow(
             lot_id=evaluated.hall.lot_id,
+            award_number=1,
             bidder_id=(await a_bidder(store)).party,
             won=True,
             entry_id=random_id(),

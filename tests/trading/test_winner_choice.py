@@ -124,6 +124,25 @@ def test_the_winner_is_the_first_in_rank_who_is_not_set_aside(
     assert (codes(choice) == []) is (bool(left) and chosen == left[0])
 
 
+@pytest.mark.accepts("AW-23")
+@pytest.mark.refuses("AW-23")
+def test_whose_award_fell_away_is_out_and_the_next_in_order_steps_up() -> None:
+    """Regulation 55; Government Procurement Regulation 49."""
+    again = replace(FIRST, annulled=frozenset({A}))
+    for switches in (MANDATORY, VOLUNTARY, PROCUREMENT):
+        assert codes(again, switches) == ["award_annulled"]
+        assert codes(replace(again, chosen=B), switches) == []
+    for switches, article in (
+        (MANDATORY, BIDDING_REGULATION[55]),
+        (PROCUREMENT, PROCUREMENT_REGULATION[43]),
+    ):
+        found = winner_refusals(replace(again, chosen=C), switches)
+        assert [(one.code, one.article) for one in found] == [("not_first", article)]
+        assert found[0].facts["passed_over"] == "2"
+    assert codes(replace(again, chosen=C, annulled=frozenset({A, B}))) == []
+    assert codes(replace(again, chosen=C, lapsed=frozenset({B}))) == []
+
+
 def test_a_bid_that_binds_nobody_any_more_cannot_win_and_is_passed_over_without_a_ground() -> None:
     gone = replace(FIRST, lapsed=frozenset({A}))
     assert codes(gone) == ["bid_lapsed"]

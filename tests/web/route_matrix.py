@@ -497,12 +497,20 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/lots/{lot_id}/candidates": Allowed(*OWNERS, statement="notice"),
     "POST /api/v1/lots/{lot_id}/award": Allowed(Role.TENDEREE, statement="award"),
     "GET /api/v1/lots/{lot_id}/award": ANYONE,
+    "POST /api/v1/lots/{lot_id}/award/votes": Allowed(Role.TENDEREE, statement="award-vote"),
+    "GET /api/v1/lots/{lot_id}/award/votes": Allowed(Role.TENDEREE),
+    "POST /api/v1/lots/{lot_id}/award/renunciation": Allowed(
+        Role.BIDDER, statement="award-renunciation"
+    ),
+    "POST /api/v1/lots/{lot_id}/award/annulment": Allowed(
+        Role.TENDEREE, statement="award-annulment"
+    ),
     "GET /awards": ANYONE,
     "GET /awards/{lot_id}": ANYONE,
     "GET /awards/{lot_id}/board": ANYONE,
     "GET /awards/{lot_id}/notice": Allowed(Role.BIDDER),
     "POST /api/v1/lots/{lot_id}/objections": Allowed(Role.BIDDER, statement="objection"),
-    "PUT /api/v1/lots/{lot_id}/evidence/{name}": Allowed(Role.BIDDER),
+    "PUT /api/v1/lots/{lot_id}/evidence/{name}": Allowed(Role.BIDDER, Role.TENDEREE),
     "GET /api/v1/lots/{lot_id}/evidence/{digest}": ANYONE,
     "GET /api/v1/lots/{lot_id}/objections": ANYONE,
     "POST /api/v1/lots/{lot_id}/objections/{objection_id}/answer": Allowed(

@@ -39,7 +39,7 @@ from tests.kept_stores import WITNESSES, witnessed
 from tests.sealed_bids import a_bidder
 from tests.tampering import tampered
 from tests.web.tender_house import page
-from trading import award_views, opening_views
+from trading import award_views, opening_views, signed_results
 from web.app import create_app
 from web.log_proofs import proofs_of
 from web.verifying.award_papers import check_decision, verify
@@ -93,23 +93,12 @@ async def papers_of(
     lot = evaluated.hall.lot_id
     folder.mkdir()
     async with transaction(store, actor=PUBLIC) as tx:
-        seen = await award_views.result(tx, lot)
-        signed = await award_views.signed_result(tx, lot)
+        signed = await signed_results.signed_result(tx, lot)
         opening = await opening_views.published_record(tx, lot)
-        assert seen.award is not None
-        assert seen.candidates_entry is not None
-        proofs = await proofs_of(
-            tx,
-            {
-                "close": opening.entries["close"],
-                "candidates": seen.candidates_entry,
-                "award": seen.award.entry_id,
-            },
-        )
-    assert signed.candidates is not None
-    assert signed.award is not None
-    (folder / "candidates.dsse").write_bytes(signed.candidates)
-    (folder / "award.dsse").write_bytes(signed.award)
+        assert signed.entries["close"] == opening.entries["close"]
+        proofs = await proofs_of(tx, signed.entries)
+    for name, paper in signed.papers.items():
+        (folder / f"{name}.dsse").write_bytes(paper)
     (folder / "policy.json").write_bytes(Envelope.from_bytes(opening.policy).payload)
     for name, proof in proofs.items():
         (folder / f"{name}.tlog-proof").write_text(proof)

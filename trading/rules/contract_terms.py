@@ -69,14 +69,6 @@ CHANGE_NAMES: Final[Mapping[ChangeReason, str]] = MappingProxyType(
 )
 
 
-class Unwilling(StrEnum):
-    """Why a winner loses the award after the notice (条例 74)."""
-
-    REFUSES = "refuses"
-    ADDS_TERMS = "adds_terms"
-    NO_PERFORMANCE_SECURITY = "no_performance_security"
-
-
 @dataclass(frozen=True, slots=True)
 class ContractTerms:
     """The main terms: what, for how much, of which quality, until when. Amounts are in yuan."""
@@ -210,12 +202,6 @@ def return_dates(
         return ReturnDates(after_contract, after_contract, period.article)
     after_award = end_of_day(period.ends_on(beijing_day(awarded_at), calendar=calendar))
     return ReturnDates(after_award, after_contract, period.article)
-
-
-@under(BIDDING_REGULATION[74], rule="AW-16")
-def forfeits_award(ground: Unwilling | None) -> bool:
-    """Whether the winner loses the award and its bid security."""
-    return ground is not None
 
 
 @dataclass(frozen=True, slots=True)

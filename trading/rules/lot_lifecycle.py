@@ -65,6 +65,7 @@ class LotMove(StrEnum):
     PUBLISH_CANDIDATES = "publish_candidates"
     END_STANDSTILL = "end_standstill"
     AWARD = "award"
+    ANNUL_AWARD = "annul_award"
     RETURN_TO_EVALUATION = "return_to_evaluation"
     CANCEL = "cancel"
 
@@ -89,6 +90,8 @@ LAWFUL_MOVES: Final[Mapping[tuple[LotState, LotMove], tuple[LotState, Article]]]
         (S.CANDIDATES_PUBLISHED, M.RETURN_TO_EVALUATION): (S.IN_EVALUATION, REG[56]),
         (S.CLEARED_FOR_AWARD, M.AWARD): (S.AWARDED, LAW[45]),
         (S.CLEARED_FOR_AWARD, M.RETURN_TO_EVALUATION): (S.IN_EVALUATION, REG[56]),
+        # The next in order may be named then, or the lot ended and tendered again.
+        (S.AWARDED, M.ANNUL_AWARD): (S.CLEARED_FOR_AWARD, REG[55]),
         (S.DRAFT, M.CANCEL): (S.CANCELLED, REG[31]),
         (S.OPEN, M.CANCEL): (S.CANCELLED, REG[31]),
         (S.CLOSED, M.CANCEL): (S.CANCELLED, REG[31]),
@@ -117,6 +120,7 @@ PROCUREMENT_ARTICLES: Final[Mapping[LotMove, Article]] = MappingProxyType(
         M.PUBLISH_CANDIDATES: PROCUREMENT_TENDER_MEASURES[68],
         M.END_STANDSTILL: PROCUREMENT_TENDER_MEASURES[68],
         M.AWARD: PROCUREMENT_REGULATION[43],
+        M.ANNUL_AWARD: PROCUREMENT_REGULATION[49],
         M.RETURN_TO_EVALUATION: PROCUREMENT_TENDER_MEASURES[64],
         M.CANCEL: PROCUREMENT_TENDER_MEASURES[29],
     }
@@ -124,6 +128,7 @@ PROCUREMENT_ARTICLES: Final[Mapping[LotMove, Article]] = MappingProxyType(
 """The article each move stands on in government procurement, which moves the same way."""
 
 ENDS: Final = frozenset({S.AWARDED, S.FAILED, S.CANCELLED})
+"""Where a lot stays for good; only an award that falls away is left again."""
 
 UNBRAKED: Final = ENDS | {S.DRAFT, S.CLOSING}
 """Where there is no brake: ends; a draft, which is no procedure yet unless its bidders are being
@@ -162,6 +167,7 @@ MOVE_NAMES: Final[Mapping[LotMove, str]] = MappingProxyType(
         M.PUBLISH_CANDIDATES: "公示中标候选人",
         M.END_STANDSTILL: "结束公示",
         M.AWARD: "定标",
+        M.ANNUL_AWARD: "取消中标资格",
         M.RETURN_TO_EVALUATION: "退回评标委员会",
         M.CANCEL: "终止招标",
     }

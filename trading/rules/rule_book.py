@@ -592,6 +592,13 @@ _AWARD: Final = (
         MANDATORY,
         warns=True,
     ),
+    Entry(
+        "AW-23",
+        "供应商拒绝签订合同的，可以按照候选人名单排序确定下一候选人，也可以重新采购；"
+        "中标无效而尚未签订合同的，从合格候选人中另行确定",
+        (GPR[49], GPR[71]),
+        PROCUREMENT,
+    ),
 )
 
 _REDRESS: Final = (

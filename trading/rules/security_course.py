@@ -130,6 +130,8 @@ class SecurityFacts:
     awarded_at: datetime | None = None
     contract_at: datetime | None = None
     won: bool = False
+    award_refused: bool = False
+    """That its award fell away because it would not sign, or owed the performance security."""
 
     @property
     def held(self) -> Decimal:
@@ -174,14 +176,15 @@ class ReturnDue:
     PROCUREMENT_TENDER_MEASURES[29],
     PROCUREMENT_TENDER_MEASURES[38],
     E_BIDDING_MEASURES[31],
-    rule=("BI-04", "AW-12", "AW-13", "NO-21"),
+    BIDDING_REGULATION[74],
+    rule=("BI-04", "AW-12", "AW-13", "AW-16", "NO-21"),
 )
 def return_due(facts: SecurityFacts, switches: Switches, *, calendar: Calendar) -> ReturnDue | None:
     """Why and by when a security goes back; None while it must stay, or nothing is there.
 
     What happens first to the bid alone comes before what ends the lot for everybody.
     """
-    if not facts.anything_held:
+    if not facts.anything_held or _is_lost(facts, switches):
         return None
     after_withdrawal = switches.security_return_after_withdrawal
     after_contract = switches.security_return_after_contract
@@ -365,7 +368,8 @@ class GivingBack:
     BIDDING_REGULATION[57],
     PROCUREMENT_TENDER_MEASURES[23],
     PROCUREMENT_TENDER_MEASURES[38],
-    rule=("AW-12", "AW-13", "NO-21"),
+    BIDDING_REGULATION[74],
+    rule=("AW-12", "AW-13", "AW-16", "NO-21"),
 )
 def return_refusals(giving: GivingBack, switches: Switches) -> list[Refusal]:
     """Why a security may not be recorded as given back like this.
@@ -379,6 +383,9 @@ def return_refusals(giving: GivingBack, switches: Switches) -> list[Refusal]:
     last = switches.security_return_after_contract.article
     if not facts.anything_held:
         return [Refusal("nothing_held", last, "没有尚未退还的投标保证金")]
+    if _is_lost(facts, switches):
+        reason = "中标人因不订立合同等原因被取消中标资格，投标保证金不予退还"
+        return [Refusal("award_refused", BIDDING_REGULATION[74], reason)]
     early = facts.awarded_at is not None and not facts.won
     if due is None and (giving.sealed or not early):
         reason = "投标保证金有效期与投标有效期一致，尚未到退还的时候"
@@ -474,11 +481,16 @@ def forfeiture_refusals(forfeiture: Forfeiture, switches: Switches) -> list[Refu
             if procurement:
                 reason = "政府采购中不得以此为由不退还投标保证金"
                 refusals.append(Refusal("ground_unknown", article, reason))
-            elif not facts.won:
+            elif not (facts.won or facts.award_refused):
                 refusals.append(Refusal("not_the_winner", article, "该投标人不是中标人"))
-            elif facts.contract_at is not None:
+            elif facts.won and facts.contract_at is not None:
                 refusals.append(Refusal("concluded_already", article, "合同已经双方签名"))
     return refusals
+
+
+def _is_lost(facts: SecurityFacts, switches: Switches) -> bool:
+    """Whether the law keeps the security of whoever lost the award; procurement's does not."""
+    return facts.award_refused and switches.regime is not Regime.PROCUREMENT
 
 
 def forfeiture_article(ground: ForfeitureGround, switches: Switches) -> Article:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -21,7 +21,15 @@ from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
-from kernel.crypto.digests import Malformed, count_of, list_of, members, text_of
+from kernel.crypto.digests import (
+    Malformed,
+    b64u,
+    count_of,
+    list_of,
+    members,
+    text_of,
+    unb64u,
+)
 from kernel.identifiers import PartyId
 from kernel.refusals import Caution, Refusal
 from kernel.statute import (
@@ -192,22 +200,36 @@ class Contender:
 class Minutes:
     """What is written down of the decision (定标报告): who decided, each one's vote, the reasons.
 
-    `left` are the candidates whom their bids bind no longer, so that nobody chose them.
+    `left` are the candidates whom their bids bind no longer, so that nobody chose them; `signed`
+    the digests of the votes that members signed themselves.
     """
 
     members: tuple[str, ...]
     votes: Mapping[str, PartyId]
     reasons: str
     left: frozenset[PartyId] = frozenset()
+    signed: Mapping[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """The minutes as the award states them."""
         return {
             "members": list(self.members),
-            "votes": [{"member": who, "bidder": str(whom)} for who, whom in self.votes.items()],
+            "votes": [
+                {"member": who, "bidder": str(whom)}
+                | ({"signed": self.signed[who]} if who in self.signed else {})
+                for who, whom in self.votes.items()
+            ],
             "reasons": self.reasons,
             "left": sorted(str(one) for one in self.left),
         }
+
+
+def party_in(told: object) -> PartyId:
+    """The organisation that a statement names by its id, or `Malformed`."""
+    try:
+        return PartyId(UUID(text_of(told)))
+    except ValueError:
+        raise Malformed("an organisation's id was expected") from None
 
 
 def minutes_in(told: object) -> Minutes:
@@ -215,17 +237,20 @@ def minutes_in(told: object) -> Minutes:
     said = members(told, {"members", "votes", "reasons"}, optional={"left"})
     names = tuple(_name(one) for one in list_of(said["members"], at_most=DECIDERS_MAX))
     votes: dict[str, PartyId] = {}
+    signed: dict[str, str] = {}
     for item in list_of(said["votes"], at_most=DECIDERS_MAX):
-        one = members(item, {"member", "bidder"})
+        one = members(item, {"member", "bidder"}, optional={"signed"})
         who = _name(one["member"])
         if who in votes:
             raise Malformed("a member votes once")
-        votes[who] = _party(one["bidder"])
-    left = frozenset(_party(one) for one in list_of(said.get("left", []), at_most=DECIDERS_MAX))
+        votes[who] = party_in(one["bidder"])
+        if "signed" in one:
+            signed[who] = b64u(unb64u(one["signed"], 32))
+    left = frozenset(party_in(one) for one in list_of(said.get("left", []), at_most=DECIDERS_MAX))
     reasons = text_of(said["reasons"])
     if len(reasons) > FACTORS_MAX:
         raise Malformed(f"reasons have at most {FACTORS_MAX} characters")
-    return Minutes(names, votes, reasons, left)
+    return Minutes(names, votes, reasons, left, signed)
 
 
 def counted(split: SplitAward, minutes: Minutes, contenders: Sequence[Contender]) -> PartyId | None:
@@ -288,6 +313,69 @@ def decision_refusals(
     return refusals
 
 
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A member's vote, signed by nobody else; `digest` is that of the signed statement."""
+
+    member: str
+    chosen: PartyId
+    digest: str
+
+
+@under(BIDDING_LAW[40], rule="AW-20")
+def vote_refusals(
+    split: SplitAward | None,
+    vote: Vote,
+    *,
+    cast: Collection[Vote],
+    candidates: Sequence[Contender],
+    gone: Collection[PartyId],
+) -> list[Refusal]:
+    """Why a member's vote is not taken: nobody votes here, or the member has, or for such a one."""
+    article = BIDDING_LAW[40]
+    if split is None or split.method is not DecisionMethod.VOTE:
+        reason = "招标文件载明的定标方法不是票决，不进行投票"
+        return [Refusal("no_vote", article, reason)]
+    refusals = []
+    if vote.member in {one.member for one in cast}:
+        refusals.append(Refusal("voted_already", article, "该成员已经投票，不得更改"))
+    elif len(cast) >= split.members:
+        reason = f"招标文件载明定标委员会由{split.members}人组成，各成员均已投票"
+        refusals.append(Refusal("other_committee", article, reason))
+    if vote.chosen not in {one.party_id for one in candidates} - set(gone):
+        refusals.append(_vote_for_other())
+    return refusals
+
+
+@under(BIDDING_LAW[40], rule="AW-20")
+def signature_refusals(minutes: Minutes | None, cast: Collection[Vote]) -> list[Refusal]:
+    """Why minutes do not agree with the votes that members signed, each of which they must name."""
+    told = {} if minutes is None else minutes.signed
+    votes = {} if minutes is None else minutes.votes
+    due = {one.member: one.digest for one in cast}
+    wrong = [one.member for one in cast if votes.get(one.member) != one.chosen]
+    wrong += [who for who in told.keys() | due.keys() if told.get(who) != due.get(who)]
+    return [
+        Refusal(
+            "not_as_signed",
+            BIDDING_LAW[40],
+            f"定标报告所载{who}的投票应当与其本人签名的投票一致",
+            {"member": who},
+        )
+        for who in dict.fromkeys(wrong)
+    ]
+
+
+@under(BIDDING_LAW[40], rule="AW-20", severity=Severity.WARN)
+def unsigned_cautions(minutes: Minutes | None) -> list[Caution]:
+    """Votes that rest on the tenderee's word alone, because their members did not sign them."""
+    told = [] if minutes is None else [who for who in minutes.votes if who not in minutes.signed]
+    if not told:
+        return []
+    reason = f"以下成员的投票没有本人签名，仅有招标人记载：{'、'.join(told)}"
+    return [Caution("votes_unsigned", BIDDING_LAW[40], reason)]
+
+
 def _committee_refusals(split: SplitAward, minutes: Minutes) -> list[Refusal]:
     """The members are as many as was published, and each another."""
     due = split.members if split.is_seated else len(minutes.members)
@@ -305,16 +393,13 @@ def _vote_refusals(minutes: Minutes, may_win: Collection[PartyId]) -> list[Refus
         reason = "定标委员会的每名成员应当且只能投一票"
         refusals.append(Refusal("votes_missing", BIDDING_LAW[40], reason))
     if not set(minutes.votes.values()) <= set(may_win):
-        reason = "只能投票给符合中标条件的中标候选人"
-        refusals.append(Refusal("vote_for_other", BIDDING_LAW[40], reason))
+        refusals.append(_vote_for_other())
     return refusals
 
 
-def _party(told: object) -> PartyId:
-    try:
-        return PartyId(UUID(text_of(told)))
-    except ValueError:
-        raise Malformed("an organisation's id was expected") from None
+def _vote_for_other() -> Refusal:
+    reason = "只能投票给符合中标条件的中标候选人"
+    return Refusal("vote_for_other", BIDDING_LAW[40], reason)
 
 
 def _name(told: object) -> str:

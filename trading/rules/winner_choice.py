@@ -22,6 +22,7 @@ from kernel.statute import (
     CIVIL_CODE,
     PROCUREMENT_REGULATION,
     PROCUREMENT_TENDER_MEASURES,
+    Article,
     under,
 )
 from trading.rules.procedures import Switches, Winner
@@ -82,6 +83,8 @@ class WinnerChoice:
     all_rejected: bool = False
     lapsed: frozenset[PartyId] = frozenset()
     """Those whose bids stopped binding them because they did not agree to a longer validity."""
+    annulled: frozenset[PartyId] = frozenset()
+    """Those to whom the lot was awarded before, and whose award fell away."""
     split: bool = False
 
 
@@ -124,6 +127,9 @@ def winner_refusals(choice: WinnerChoice, switches: Switches) -> list[Refusal]:
         ground = GROUND_NAMES[choice.set_aside[chosen.party_id].ground]
         reason = f"{chosen.name}{ground}，不符合中标条件"
         refusals.append(Refusal("set_aside", switches.winner_article, reason))
+    if chosen.party_id in choice.annulled:
+        reason = f"{chosen.name}的中标资格已被取消，不得再次确定为中标人"
+        refusals.append(Refusal("award_annulled", switches.winner_article, reason))
     if chosen.party_id in choice.lapsed:
         reason = f"{chosen.name}未同意延长投标有效期，其投标已经失效"
         refusals.append(Refusal("bid_lapsed", CIVIL_CODE[478], reason))
@@ -139,12 +145,24 @@ def winner_refusals(choice: WinnerChoice, switches: Switches) -> list[Refusal]:
 @under(BIDDING_REGULATION[55], rule="AW-04")
 def set_aside_refusals(set_aside: SetAside) -> list[Refusal]:
     """Why a candidate may not be set aside like this: nothing shows it, or nobody found it."""
-    article = BIDDING_REGULATION[55]
+    return proof_refusals(
+        GROUND_NAMES[set_aside.ground],
+        BIDDING_REGULATION[55],
+        document=set_aside.document,
+        found_by=set_aside.found_by,
+        by_authority=set_aside.ground is SetAsideGround.ILLEGAL_ACT_FOUND,
+    )
+
+
+def proof_refusals(
+    ground: str, article: Article, *, document: str, found_by: str, by_authority: bool
+) -> list[Refusal]:
+    """Why a ground that is named so is not shown: no document says it, or no authority found it."""
     refusals = []
-    if not set_aside.document.strip():
-        reason = f"应当载明证明“{GROUND_NAMES[set_aside.ground]}”的文件"
+    if not document.strip():
+        reason = f"应当载明证明“{ground}”的文件"
         refusals.append(Refusal("no_document", article, reason))
-    if set_aside.ground is SetAsideGround.ILLEGAL_ACT_FOUND and not set_aside.found_by.strip():
+    if by_authority and not found_by.strip():
         reason = "影响中标结果的违法行为应当由有关机关查实，应当载明查实机关"
         refusals.append(Refusal("not_found_by_authority", article, reason))
     return refusals
@@ -155,7 +173,7 @@ def _passed_over(choice: WinnerChoice, chosen: Candidate, switches: Switches) ->
     for better in sorted(choice.candidates, key=lambda one: one.rank):
         if better.rank >= chosen.rank:
             break
-        if better.party_id in choice.lapsed:
+        if better.party_id in choice.lapsed | choice.annulled:
             continue
         set_aside = choice.set_aside.get(better.party_id)
         if set_aside is None:

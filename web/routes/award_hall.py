@@ -13,13 +13,26 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from expert_pool import draw_history
 from kernel.access import Role
 from kernel.crypto.digests import b64, b64u, instant_text
+from kernel.events import plain
 from kernel.identifiers import LotId
 from kernel.money import yuan_text
 from kernel.store.transaction import Transaction
-from trading import award_views, awarding, complaint_views, handover
+from kernel.working_days import beijing_day
+from trading import (
+    annulling,
+    award_views,
+    awarding,
+    complaint_views,
+    handover,
+    signed_results,
+    voting,
+)
 from trading.award_views import Result
+from trading.rules.award_annulment import ANNULMENT_NAMES, FORFEITING, annulment_grounds
 from trading.rules.lot_lifecycle import LotState
+from trading.rules.procedures import switches_of
 from trading.rules.winner_choice import GROUND_NAMES
+from trading.voting import VotesTold
 from web.pages import render
 from web.request_scope import Act, ActRoute, Signed
 
@@ -74,18 +87,46 @@ async def make_award(tx: Act, lot_id: UUID, raw: Signed) -> dict[str, Any]:
     }
 
 
+@router.post("/api/v1/lots/{lot_id}/award/votes", status_code=204)
+async def post_vote(tx: Act, lot_id: UUID, raw: Signed) -> None:
+    """Vote as a member of the award committee; a vote stands."""
+    await voting.cast_vote(tx, LotId(lot_id), raw)
+
+
+@router.get("/api/v1/lots/{lot_id}/award/votes")
+async def get_votes(tx: Act, lot_id: UUID) -> JSONResponse:
+    """Who has voted, and for whom once the reader may know; null where nobody votes."""
+    return JSONResponse({"vote": plain(await voting.votes(tx, LotId(lot_id)))}, headers=NO_STORE)
+
+
+@router.post("/api/v1/lots/{lot_id}/award/renunciation", status_code=204)
+async def post_renunciation(tx: Act, lot_id: UUID, raw: Signed) -> None:
+    """Give an own award up; the tenderee then annuls it."""
+    await annulling.renounce_award(tx, LotId(lot_id), raw)
+
+
+@router.post("/api/v1/lots/{lot_id}/award/annulment", status_code=201)
+async def post_annulment(tx: Act, lot_id: UUID, raw: Signed) -> dict[str, Any]:
+    """Annul the award; the next in order may be named, or the lot is tendered again."""
+    done = await annulling.annul_award(tx, LotId(lot_id), raw)
+    return {
+        "id": str(lot_id),
+        "number": done.number,
+        "article": done.article,
+        "digest": b64u(done.digest),
+        "annulled_at": instant_text(done.annulled_at),
+    }
+
+
 @router.get("/api/v1/lots/{lot_id}/award")
 async def get_award(tx: Act, lot_id: UUID) -> JSONResponse:
     """The result as far as it is public, with the signed papers and the keys that check them."""
     seen = await award_views.result(tx, LotId(lot_id))
     told = seen.plain()
     if seen.told:
-        papers = await award_views.signed_result(tx, LotId(lot_id))
-        told["statements"] = {
-            name: b64(statement)
-            for name, statement in (("candidates", papers.candidates), ("award", papers.award))
-            if statement is not None
-        }
+        papers = await signed_results.signed_result(tx, LotId(lot_id))
+        told["statements"] = {name: b64(paper) for name, paper in papers.papers.items()}
+        told["entries"] = {name: str(entry) for name, entry in papers.entries.items()}
         told["signers"] = {keyid: b64u(key) for keyid, key in papers.signers.items()}
     return JSONResponse(told, headers=NO_STORE)
 
@@ -134,6 +175,10 @@ async def _rendered(request: Request, tx: Transaction, lot_id: UUID, template: s
         objectable=await award_views.objectable(tx, LotId(lot_id)),
         complaints=await complaint_views.complaints_about(tx, LotId(lot_id)),
         award_void=await complaint_views.void_award(tx, LotId(lot_id)),
+        annulment_names=ANNULMENT_NAMES,
+        annulment_grounds=annulment_grounds(switches_of(seen.procedure, on=beijing_day(tx.now))),
+        forfeiting=FORFEITING,
+        vote=await _vote(tx, seen),
         now=tx.now,
         live_view=f"{lot_id}/public",
     )
@@ -152,6 +197,14 @@ async def _left(tx: Transaction, seen: Result) -> list[str]:
     if not deciding or seen.state is not LotState.CLEARED_FOR_AWARD:
         return []
     return [str(one) for one in await awarding.candidates_left(tx, seen.lot_id)]
+
+
+async def _vote(tx: Transaction, seen: Result) -> VotesTold | None:
+    """How far the vote is, for the tenderee's people while the award waits for it."""
+    deciding = seen.owned and tx.actor.role is Role.TENDEREE
+    if not deciding or seen.state is not LotState.CLEARED_FOR_AWARD:
+        return None
+    return await voting.votes(tx, seen.lot_id)
 
 
 def _steps(seen: Result) -> list[dict[str, Any]]:

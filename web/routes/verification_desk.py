@@ -25,7 +25,9 @@ async def verify_paper(tx: Act, number: Number) -> JSONResponse:
     if found is None:
         raise NotFound("no paper with this number was issued here")
     told: Any = plain(found)
-    return JSONResponse({**told, "holds": found.holds}, headers=NO_STORE)
+    return JSONResponse(
+        {**told, "holds": found.holds, "in_force": found.in_force}, headers=NO_STORE
+    )
 
 
 @router.get("/verify", response_class=HTMLResponse, include_in_schema=False)

@@ -1,4 +1,5 @@
-// An objection or a complaint, filled in part by part: it checks itself before it is signed.
+// An objection, a complaint or the annulment of an award, filled in part by part: what names where
+// to ask checks itself before it is signed.
 //
 //   <form action="…" data-petition="complaint" data-check="/api/v1/lots/…/complaint-checks"
 //         data-payload='{"lot": "…"}' data-then="…">
@@ -32,8 +33,16 @@ function evidence(form) {
     .filter(({ title }) => title !== "");
 }
 
+// Whoever annuls an award that was given up names the statement that gave it up.
+function renounced(form) {
+  const ground = form.querySelector("[data-renunciation]");
+  if (ground?.value !== "gave_up") return {};
+  return { renunciation: ground.dataset.renunciation };
+}
+
 function said(form) {
-  const payload = { ...JSON.parse(form.dataset.payload), evidence: evidence(form) };
+  const fixed = JSON.parse(form.dataset.payload);
+  const payload = { ...fixed, ...renounced(form), evidence: evidence(form) };
   for (const field of form.elements) {
     if (!field.name || field.tagName === "BUTTON") continue;
     if (field.type === "checkbox") payload[field.name] = field.checked;
@@ -94,7 +103,9 @@ async function check(form) {
   }
 }
 
+// A form without `data-check` is judged when it is sent, and not before.
 function soon(form) {
+  if (form.dataset.check === undefined) return;
   clearTimeout(rests.get(form));
   rests.set(form, setTimeout(() => check(form), REST_MS));
 }

@@ -33,6 +33,7 @@ function award(form) {
     });
   }
   const said = { lot: form.dataset.lot, winner, report: form.dataset.report };
+  if (form.dataset.after) said.after = form.dataset.after;
   if (set_aside.length) said.set_aside = set_aside;
   const written = form.querySelector("[data-minutes]");
   if (written) said.minutes = minutes(written, form.elements.reasons.value.trim());
@@ -47,7 +48,8 @@ function minutes(written, reasons) {
     const member = line.querySelector("input").value.trim();
     const vote = line.querySelector("select");
     members.push(member);
-    if (vote) votes.push({ member, bidder: vote.value });
+    const { signed } = line.dataset;
+    if (vote) votes.push({ member, bidder: vote.value, ...(signed ? { signed } : {}) });
   }
   return { members, votes, reasons, left: JSON.parse(written.dataset.left) };
 }
