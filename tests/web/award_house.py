@@ -1,15 +1,26 @@
-"""The platform under an address of its own, for the last half of a tender."""
+"""The platform under an address of its own for the last half of a tender, and an award's papers."""
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+from kernel.access import PUBLIC
+from kernel.crypto.digests import b64u
+from kernel.crypto.notes import LogSigner
+from kernel.crypto.signing import Envelope
+from kernel.identifiers import LotId
 from kernel.settings import Settings
-from kernel.store.transaction import Store
+from kernel.store import founding
+from kernel.store.transaction import Store, transaction
+from tests.kept_stores import WITNESSES
 from tests.web.browser import served
+from trading import opening_views, signed_results
 from web.app import create_app
+from web.log_proofs import proofs_of
 
 
 @asynccontextmanager
@@ -20,3 +31,27 @@ async def open_award_house(store: Store, settings: Settings) -> AsyncIterator[st
     app = create_app(store, settings.model_copy(update={"origin": origin}))
     async with served(app, lifespan="on", listener=listener) as address:
         yield address
+
+
+async def award_folder(store: Store, settings: Settings, lot: LotId, folder: Path) -> LogSigner:
+    """Write what a stranger needs to check a lot's award; the key with which the log signs."""
+    folder.mkdir()
+    async with transaction(store, actor=PUBLIC) as tx:
+        signed = await signed_results.signed_result(tx, lot)
+        opening = await opening_views.published_record(tx, lot)
+        assert signed.entries["close"] == opening.entries["close"]
+        proofs = await proofs_of(tx, signed.entries)
+    for name, paper in signed.papers.items():
+        (folder / f"{name}.dsse").write_bytes(paper)
+    (folder / "policy.json").write_bytes(Envelope.from_bytes(opening.policy).payload)
+    for name, proof in proofs.items():
+        (folder / f"{name}.tlog-proof").write_text(proof)
+    signer = founding.read_keys(settings).log_signer
+    keys = {
+        "log": signer.vkey,
+        "witnesses": [one.vkey for one in WITNESSES],
+        "quorum": 2,
+        "signers": {keyid: b64u(key) for keyid, key in signed.signers.items()},
+    }
+    (folder / "keys.json").write_text(json.dumps(keys))
+    return signer

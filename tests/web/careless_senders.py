@@ -62,6 +62,9 @@ AFTER_THE_AWARD = frozenset(
 )
 """What is signed between an award and the settlement of its contract."""
 
+WHEN_A_WINNER_FAILS = frozenset({"award-vote", "award-renunciation", "award-annulment"})
+"""What is signed where a committee votes on an award, and where one falls away."""
+
 BEFORE_THE_BIDS = frozenset(
     {
         *("prequalification", "prequalification-addendum", "application"),

@@ -105,6 +105,7 @@ async def test_the_committee_votes_in_the_browser_and_everybody_reads_its_minute
         "members": list(MEMBERS),
         "votes": [[who, second.organisation] for who in MEMBERS],
         "reasons": REASONS,
+        "signed": [],
     }
     assert json.dumps(VOTE.plain()["factors"]) in json.dumps(told["award_method"])
     read = (await stranger.read(f"/awards/{lot_id}")).decode()

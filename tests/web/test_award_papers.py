@@ -24,7 +24,6 @@ from kernel.crypto.receipts import leaf_data, verify_proof, write_proof
 from kernel.crypto.signing import Envelope
 from kernel.errors import BrokenSeal
 from kernel.settings import Settings
-from kernel.store import founding
 from kernel.store.transaction import Store, transaction
 from tests.archives import archived
 from tests.awards import (
@@ -38,10 +37,10 @@ from tests.awards import (
 from tests.kept_stores import WITNESSES, witnessed
 from tests.sealed_bids import a_bidder
 from tests.tampering import tampered
+from tests.web.award_house import award_folder
 from tests.web.tender_house import page
-from trading import award_views, opening_views, signed_results
+from trading import award_views, opening_views
 from web.app import create_app
-from web.log_proofs import proofs_of
 from web.verifying.award_papers import check_decision, verify
 from web.verifying.draw_transcript import TrustedLog
 
@@ -91,25 +90,7 @@ async def papers_of(
     await awarded(evaluated, evaluated.ranked[0], now=done.until + timedelta(hours=1))
     await tick()
     lot = evaluated.hall.lot_id
-    folder.mkdir()
-    async with transaction(store, actor=PUBLIC) as tx:
-        signed = await signed_results.signed_result(tx, lot)
-        opening = await opening_views.published_record(tx, lot)
-        assert signed.entries["close"] == opening.entries["close"]
-        proofs = await proofs_of(tx, signed.entries)
-    for name, paper in signed.papers.items():
-        (folder / f"{name}.dsse").write_bytes(paper)
-    (folder / "policy.json").write_bytes(Envelope.from_bytes(opening.policy).payload)
-    for name, proof in proofs.items():
-        (folder / f"{name}.tlog-proof").write_text(proof)
-    signer = founding.read_keys(settings).log_signer
-    keys = {
-        "log": signer.vkey,
-        "witnesses": KEYS,
-        "quorum": 2,
-        "signers": {keyid: b64u(key) for keyid, key in signed.signers.items()},
-    }
-    (folder / "keys.json").write_text(json.dumps(keys))
+    signer = await award_folder(store, settings, lot, folder)
     return Papers(folder, evaluated, signer)
 
 

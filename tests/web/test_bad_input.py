@@ -41,6 +41,7 @@ from tests.web.careless_senders import (
     SIGNED_FOR_ONE_SUPPLIER,
     SIGNED_IN_TALKS,
     SIGNED_ON_THE_WAY,
+    WHEN_A_WINNER_FAILS,
     CarelessSenders,
 )
 from tests.web.every_route import Cast, a_cast, path_names, path_of, query_names, routes_of
@@ -212,7 +213,7 @@ async def test_what_is_signed_and_spoilt_is_refused_and_leaves_nothing(
     elsewhere = SIGNED_ON_THE_WAY | SIGNED_FOR_A_LISTING | AFTER_THE_AWARD
     elsewhere |= BESIDE_A_TENDER | FOR_AN_ARCHIVE | SIGNED_AFTER_THE_CLOSE
     elsewhere |= BEFORE_THE_BIDS | SEALED_IN_BIDS | SIGNED_IN_TALKS
-    elsewhere |= SIGNED_FOR_ONE_SUPPLIER
+    elsewhere |= SIGNED_FOR_ONE_SUPPLIER | WHEN_A_WINNER_FAILS
     assert set(careless.spoilt) | elsewhere == set(FORMS)
     assert min(careless.spoilt.values()) > 8
 
