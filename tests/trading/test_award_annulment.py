@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -87,9 +88,9 @@ def test_an_award_falls_away_on_each_ground_that_is_shown(ground: AnnulmentGroun
     ],
 )
 def test_a_winner_keeps_the_award_while_its_ground_is_not_shown(
-    changes: dict[str, object], code: str
+    changes: dict[str, Any], code: str
 ) -> None:
-    assert codes(replace(ANNULMENT, **changes)) == [code]  # type: ignore[arg-type]
+    assert codes(replace(ANNULMENT, **changes)) == [code]
 
 
 def test_every_ground_against_it_is_given_at_once() -> None:
@@ -134,9 +135,14 @@ def test_one_whom_no_such_blame_meets_keeps_it() -> None:
 def test_an_award_is_given_up_once_with_a_reason_and_before_the_contract(
     switches: Switches,
 ) -> None:
-    def found(**facts: object) -> list[str]:
-        given = {"renounced": False, "annulled": False, "concluded": False, "words": "资金困难"}
-        told = renunciation_refusals(**{**given, **facts}, switches=switches)  # type: ignore[arg-type]
+    def found(**facts: Any) -> list[str]:
+        given: dict[str, Any] = {
+            "renounced": False,
+            "annulled": False,
+            "concluded": False,
+            "words": "资金困难",
+        }
+        told = renunciation_refusals(**{**given, **facts}, switches=switches)
         return [one.code for one in told]
 
     assert found() == []

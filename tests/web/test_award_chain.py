@@ -311,7 +311,7 @@ def lapses(
 
 def test_a_bid_lapses_by_a_refusal_or_by_silence_to_the_end_of_what_was_asked() -> None:
     lapses(LAPSE).check_lapses(CANDIDATES)
-    lapses(SILENT, at=SILENT["at"]).check_lapses(CANDIDATES)
+    lapses(SILENT, at=str(SILENT["at"])).check_lapses(CANDIDATES)
     assert "A never answered" in " ".join(lapses(SILENT).warnings(CANDIDATES)).replace("that ", "")
 
 

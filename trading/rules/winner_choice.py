@@ -154,6 +154,7 @@ def set_aside_refusals(set_aside: SetAside) -> list[Refusal]:
     )
 
 
+@under(BIDDING_REGULATION[55], rule="AW-04")
 def proof_refusals(
     ground: str, article: Article, *, document: str, found_by: str, by_authority: bool
 ) -> list[Refusal]:
