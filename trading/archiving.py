@@ -342,7 +342,7 @@ async def _called_for(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
 
 
 async def _files_sent(tx: Transaction, lot: LotRow) -> list[tuple[str, bytes]]:
-    """The files that objections, complaints and answers in talks name, each known by its digest."""
+    """The files that objections, complaints, answers in talks and annulments name, by digest."""
     return [
         (f"files/{one.digest.hex()}/{one.name}", await tx.documents.read(one.digest))
         for one in await rows_about(tx, EvidenceFileRow, lot.id)
