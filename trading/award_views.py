@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
@@ -138,6 +139,15 @@ class RenunciationTold:
     words: str
     renounced_at: datetime
     digest: bytes
+
+
+class LastAward(StrEnum):
+    """What has become of the newest award of a lot."""
+
+    NONE = "none"
+    IN_FORCE = "in_force"
+    RENOUNCED = "renounced"
+    ANNULLED = "annulled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,6 +433,18 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
         unopened=await _unopened(tx, opened),
         award=award,
     )
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def last_award(tx: Transaction, lot_id: LotId) -> LastAward:
+    """What has become of the newest award of an own lot."""
+    await lots.owned(tx, lot_id)
+    made = await awards_of(tx, lot_id)
+    if not made:
+        return LastAward.NONE
+    if made[-1].annulment is not None:
+        return LastAward.ANNULLED
+    return LastAward.IN_FORCE if made[-1].renunciation is None else LastAward.RENOUNCED
 
 
 @by(*ANYONE)

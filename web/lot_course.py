@@ -26,7 +26,7 @@ from kernel.store.tables import MembershipRow, OrganisationRow, PersonRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import BEIJING
 from trading import award_views, handover
-from trading.award_views import ObjectionTold
+from trading.award_views import LastAward, ObjectionTold
 from trading.handover import LotBrief
 from trading.notice_board import Notice
 from trading.rules.lot_lifecycle import LotState
@@ -56,6 +56,8 @@ class Step(StrEnum):
     PUBLISH_CANDIDATES = "publish_candidates"
     AWAIT_STANDSTILL = "await_standstill"
     AWARD = "award"
+    AWARD_NEXT = "award_next"
+    ANNUL_AWARD = "annul_award"
     SEE_AWARD = "see_award"
     ENDED = "ended"
 
@@ -91,6 +93,9 @@ class Course:
     objections: tuple[ObjectionTold, ...]
     """Those that wait for the owners' answer, the first due first."""
 
+    last_award: LastAward = LastAward.NONE
+    """What has become of the newest award."""
+
     @property
     def draw(self) -> DrawLine | None:
         """The lot's newest draw."""
@@ -121,9 +126,11 @@ class Course:
             case LotState.CANDIDATES_PUBLISHED:
                 return [Step.AWAIT_STANDSTILL]
             case LotState.CLEARED_FOR_AWARD:
-                return [Step.AWARD]
+                fell = self.last_award is LastAward.ANNULLED
+                return [Step.AWARD_NEXT if fell else Step.AWARD]
             case LotState.AWARDED:
-                return [Step.SEE_AWARD]
+                given_up = self.last_award is LastAward.RENOUNCED
+                return [Step.ANNUL_AWARD] if given_up else [Step.SEE_AWARD]
             case LotState.FAILED | LotState.CANCELLED:
                 return [Step.ENDED]
 
@@ -155,6 +162,7 @@ async def course_of(tx: Transaction, found: Notice) -> Course:
         await draw_history.draws_of_lot(tx, lot_id),
         await committee_views.own_committee(tx, lot_id) if closed else None,
         tuple(sorted(waiting, key=lambda one: one.answer_due_at)),
+        await award_views.last_award(tx, lot_id),
     )
 
 

@@ -260,6 +260,19 @@ async def test_candidates_and_award_are_signed_in_the_browser(
             await expect(shown.get_by_role("heading", level=1)).to_contain_text("中标结果")
             winner = evaluated.ranked[0].player.organisation
             await expect(shown.get_by_text(winner).first).to_be_visible()
+        # The winner gives up, and the tenderee annuls what was given up.
+        async with signed_in(store, chromium, address, evaluated.ranked[0].player) as shown:
+            await shown.goto(f"{address}/awards/{lot_id}/notice")
+            await shown.get_by_text("放弃中标", exact=True).click()
+            await shown.get_by_label("理由").fill("资金困难，无力履约。")
+            await shown.get_by_role("button", name="签名并放弃中标").click()
+            await expect(shown.get_by_text("您已声明放弃中标")).to_be_visible()
+        async with signed_in(store, chromium, address, tenderee) as shown:
+            await shown.goto(f"{address}/awards/{lot_id}")
+            await shown.get_by_label("事实和理由").fill("中标人签名声明放弃中标。")
+            await shown.get_by_role("button", name="签名并取消中标资格").click()
+            await expect(shown.get_by_text("已取消的中标资格")).to_be_visible()
+            await expect(shown.get_by_role("radio")).to_have_count(2)
 
 
 @pytest.mark.browser

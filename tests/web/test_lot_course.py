@@ -36,6 +36,7 @@ from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page, token_of
 from tests.web.whole_house import chosen, fixed, forms_of, names_in, open_whole_house
 from trading import handover
+from trading.award_views import LastAward
 from trading.rules.lot_lifecycle import LAWFUL_MOVES, LotMove, LotState
 from trading.tables import LotRow
 from web.client import Problem
@@ -106,6 +107,16 @@ def test_each_state_has_its_next_step(
 ) -> None:
     draws = () if draw is None else (a_line(draw),)
     assert list(Course(state, None, draws, committee, ()).steps) == steps
+
+
+def test_an_award_that_is_given_up_or_annulled_asks_for_what_comes_then() -> None:
+    """Regulation 55: the next in order, or another tender."""
+    for state, last, step in (
+        (LotState.AWARDED, LastAward.IN_FORCE, Step.SEE_AWARD),
+        (LotState.AWARDED, LastAward.RENOUNCED, Step.ANNUL_AWARD),
+        (LotState.CLEARED_FOR_AWARD, LastAward.ANNULLED, Step.AWARD_NEXT),
+    ):
+        assert Course(state, None, (), None, (), last).steps == (step,)
 
 
 @pytest.mark.parametrize("state", list(LotState))

@@ -219,6 +219,7 @@ def _steps(seen: Result) -> list[dict[str, Any]]:
         {"key": "reported", "at": seen.reported_at, "done": seen.state in REPORTED},
         {"key": "candidates", "at": seen.candidates_at, "done": seen.told},
         {"key": "standstill", "at": seen.candidates_until, "done": over is not None},
+        *_fallen(seen),
         {"key": "awarded", "at": award and award.awarded_at, "done": award is not None},
     ]
     if seen.state in (LotState.FAILED, LotState.CANCELLED):
@@ -228,3 +229,9 @@ def _steps(seen: Result) -> list[dict[str, Any]]:
     if coming is not None:
         coming["current"] = True
     return steps
+
+
+def _fallen(seen: Result) -> list[dict[str, Any]]:
+    """The awards that were made and fell away."""
+    steps = [(("awarded", one.awarded_at), ("annulled", one.annulled_at)) for one in seen.fallen]
+    return [{"key": key, "at": at, "done": True} for pair in steps for key, at in pair]
