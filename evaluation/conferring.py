@@ -17,7 +17,7 @@ from kernel.identifiers import BidId, CommitteeId
 from kernel.refusals import Caution
 from kernel.store.transaction import Transaction
 from trading import handover
-from trading.handover import TalksTold
+from trading.handover import RefiledFile, TalksTold
 
 
 @by(Role.EXPERT, Role.OWNER_REPRESENTATIVE)
@@ -52,6 +52,14 @@ async def call_last_prices(
     file = await committees.lock(tx, committee_id)
     await committees.at_work(tx, file)
     return await handover.call_last_prices(tx, file.lot_id, due_at, await rejected_of(tx, file))
+
+
+@by(Role.EXPERT, Role.OWNER_REPRESENTATIVE)
+async def refiled(tx: Transaction, committee_id: CommitteeId, digest: str) -> RefiledFile:
+    """A file of a response that was handed in anew; `Refused` unless all members are seated."""
+    file = await committees.hold(tx, committee_id)
+    await committees.at_work(tx, file)
+    return await handover.refiled(tx, file.lot_id, digest)
 
 
 async def rejected_of(tx: Transaction, file: CommitteeFile) -> frozenset[UUID]:

@@ -365,6 +365,8 @@ async def published_record(tx: Transaction, lot_id: LotId) -> PublishedEvaluatio
     }
     if priced is not None:
         entries["called"] = priced.call_entry
+        for number, (suspended, resumed) in enumerate(priced.pauses, 1):
+            entries |= {f"suspended/{number}": suspended, f"resumed/{number}": resumed}
         entries |= {f"priced/{one.bid_id}": one.entry_id for one in priced.prices}
         entries |= {f"opened/{one.bid_id}": one.opening_entry for one in priced.prices}
     assert report.handed_back_entry is not None

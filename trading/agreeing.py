@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlmodel import col
 
 from kernel.access import Role, by
-from kernel.crypto.digests import b64, canonical, sha256
+from kernel.crypto.digests import Malformed, b64, canonical, members, sha256, text_of
 from kernel.crypto.signing import Envelope
 from kernel.errors import NotFound, Outrun, Refused
 from kernel.identifiers import BidId, LotId, PartyId
@@ -26,20 +26,26 @@ from kernel.statute import PROCUREMENT_LAW
 from kernel.store.parties import Statement, organisation_names, take_part, verified_statement
 from kernel.store.tables import MembershipRow, PersonRow
 from kernel.store.transaction import Transaction
-from trading import agency_letters, lots, objecting, sole_sourcing
-from trading.events import PriceAgreed, PriceOffered, ReportTaken
+from trading import agency_letters, lots, objecting, sole_sourcing, tendering
+from trading.drafting import clean_text
+from trading.events import LotFailed, PriceAgreed, PriceOffered, ReportTaken, TalksFailed
 from trading.handover import PUBLISHED, READABLE_OUTCOMES, switches_for
 from trading.rules.agency_scope import AgencyAct
 from trading.rules.lot_lifecycle import LotMove, LotState, move_refusals
 from trading.rules.objection_window import ObjectionKind
 from trading.rules.single_source import (
+    FAILURES,
+    WORDS_MAX,
+    FailureGround,
     agreement_cautions,
     agreement_in,
     agreement_refusals,
+    failure_refusals,
     signature_refusals,
 )
 from trading.tables import (
     LotRow,
+    NoticeRow,
     OpenedBidRow,
     PriceAgreementRow,
     PriceSignatureRow,
@@ -47,6 +53,11 @@ from trading.tables import (
     RankedBidRow,
     TakenReportRow,
 )
+
+NO_AGREEMENT: Final = "no_agreement"
+"""What kind of notice it is that ends talks with the only supplier without a price."""
+
+FAILURE_TITLE: Final = "单一来源采购终止公告"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +196,47 @@ async def accept_price(tx: Transaction, lot_id: LotId, raw: bytes) -> SignedPric
         raise Outrun("another record is the newest one")
 
     return await _signed(tx, lot, row, statement, raw, for_supplier=True)
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def end_without_price(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
+    """End the talks with the only supplier without a price, by a notice that says why.
+
+    The lot fails and may be put up anew. The same notice again is the same act.
+    """
+    lot = await lots.lock(tx, lot_id)
+    _, project = await lots.owned(tx, lot_id)
+    await agency_letters.require_scope(tx, project, AgencyAct.RESULT, lot_id)
+    await _supplier(tx, lot)
+    statement = await verified_statement(tx, raw, "notice", lot=lot_id, project=lot.project_id)
+    known = await tx.session.scalar(
+        select(col(NoticeRow.number)).where(
+            col(NoticeRow.lot_id) == lot_id, col(NoticeRow.digest) == _digest(raw)
+        )
+    )
+    if known is not None:
+        return
+    said = members(
+        statement.payload,
+        ("v", "kind", "project", "lot", "ground", "reason"),
+        optional=("signed_at",),
+    )
+    ground = _ground_in(said["ground"])
+    words = text_of(said["reason"])
+    reason = clean_text(words, at_most=WORDS_MAX) if words.strip() else ""
+    if said["kind"] != NO_AGREEMENT:
+        raise Malformed("a notice that no price was agreed was expected", code="wrong_statement")
+
+    refusals = move_refusals(LotState(lot.state), LotMove.REJECT_ALL_BIDS, suspended=lot.suspended)
+    refusals += failure_refusals(reason=reason, concluded=await _concluded(tx, lot_id))
+    if refusals:
+        raise Refused(refusals)
+
+    await tendering.keep_notice(tx, lot, statement, kind=NO_AGREEMENT, title=FAILURE_TITLE)
+
+    tx.record(TalksFailed(lot_id, ground, reason, statement.digest))
+    tx.record(LotFailed(lot_id, NO_AGREEMENT, FAILURES[ground], str(PROCUREMENT_LAW[39])))
+    lots.move(tx, lot, LotMove.REJECT_ALL_BIDS)
 
 
 @by(Role.TENDEREE, Role.AGENCY, Role.BIDDER, Role.SUPERVISOR)
@@ -433,6 +485,13 @@ def _is_due(tx: Transaction, told: AgreementTold, supplier: UUID) -> bool:
     if tx.actor.party == supplier:
         return told.supplier_signed_at is None
     return any(one.person_id == tx.actor.person and one.signed_at is None for one in told.group)
+
+
+def _ground_in(value: object) -> FailureGround:
+    try:
+        return FailureGround(text_of(value))
+    except ValueError:
+        raise Malformed(f"a ground is one of {', '.join(FailureGround)}", code="ground") from None
 
 
 def _sides(project: ProjectRow, supplier: UUID) -> list[UUID]:

@@ -491,6 +491,16 @@ class PriceAgreed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TalksFailed(Event):
+    """The purchaser ended the talks with the only supplier without a price, by a signed notice."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    ground: str
+    reason: str
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ReportTaken(Event):
     """The committee's signed report was taken over and moved the lot.
 

@@ -81,7 +81,8 @@ from trading.tables import (
 from trading.talk_records import TalkFile, switches_then, talk_file
 
 TalksTold = talking.TalksTold
-talks_of, talk_with = talking.talks_of, talking.talk_with
+RefiledFile = talking.RefiledFile
+talks_of, talk_with, refiled = talking.talks_of, talking.talk_with, talking.refiled
 change_demand, call_last_prices = talking.change_demand, talking.call_last_prices
 # The group's side of talks stands in a file of its own; this is the door to it.
 
@@ -202,9 +203,13 @@ class ProvenPrice:
 
 @dataclass(frozen=True, slots=True)
 class LastPrices:
-    """The last prices of a lot, and the entry of the call that asked for them."""
+    """The last prices of a lot, and the entry of the call that asked for them.
+
+    `pauses` are the entries by which the lot stood still and went on before the last of them came.
+    """
 
     call_entry: UUID
+    pauses: tuple[tuple[UUID, UUID], ...]
     prices: tuple[ProvenPrice, ...]
 
 
@@ -569,6 +574,12 @@ async def last_prices(tx: Transaction, lot_id: LotId) -> LastPrices | None:
     entries: dict[UUID | None, UUID] = {party: entry_id for party, entry_id in rows}
     return LastPrices(
         talks.call.entry_id,
+        tuple(
+            (one.suspended_entry, one.resumed_entry)
+            for one in talks.pauses
+            if one.resumed_entry is not None
+            and any(one.pause.since < price.handed_in_at for price in talks.handed_in.values())
+        ),
         tuple(
             ProvenPrice(
                 BidId(talks.bids[bidder]),

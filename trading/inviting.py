@@ -38,6 +38,7 @@ from trading.rules.invited_bidders import (
     guest_refusals,
     invitation_refusals,
     invited_commitment,
+    refusing_article,
     uninvited_refusals,
 )
 from trading.rules.lot_lifecycle import was_opened
@@ -130,10 +131,10 @@ async def name_invited(tx: Transaction, lot_id: UUID, said: InvitationList) -> t
         sole = await tx.session.get(SoleSupplierRow, lot.id)
         if sole is None or said.listed != (sole.supplier_id,):
             reason = "单一来源采购只邀请公告载明的唯一供应商"
-            raise Refused([Refusal("not_the_only_supplier", demands.article, reason)])
+            raise Refused([Refusal("not_the_only_supplier", refusing_article(switches), reason)])
     if standing is not None and standing.seed is not None:
         reason = "被邀请的供应商已经随机抽取产生，不得重新抽取"
-        raise Refused([Refusal("already_drawn", demands.article, reason)])
+        raise Refused([Refusal("already_drawn", refusing_article(switches), reason)])
     count = len(said.listed)
     if demands.drawn and said.count is not None:
         count = min(said.count, count)

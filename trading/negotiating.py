@@ -7,16 +7,18 @@ counts as having left. What others say or ask for is never shown here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlmodel import col
 
 from kernel.access import Role, by
-from kernel.crypto.digests import Malformed, count_of, text_of, unb64u
+from kernel.crypto.digests import Malformed, b64u, count_of, list_of, members, text_of, unb64u
 from kernel.errors import NotFound, Refused
 from kernel.identifiers import EntryId, LotId
 from kernel.money import parse_yuan
@@ -25,8 +27,9 @@ from kernel.store.parties import live_keys, take_part, verified_statement
 from kernel.store.tables import PlatformRow
 from kernel.store.transaction import Transaction
 from trading import lots
-from trading.drafting import clean_text
+from trading.drafting import clean_text, file_name
 from trading.events import LastPriceHandedIn, LastPriceOpened, SupplierLeft, TalkAnswered
+from trading.petitions import require_files
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.price_talks import (
     SALT_SIZE,
@@ -35,6 +38,7 @@ from trading.rules.price_talks import (
     leave_refusals,
     open_refusals,
     price_commitment,
+    refiling_refusals,
     reply_refusals,
 )
 from trading.rules.procedures import TALKED
@@ -49,6 +53,9 @@ from trading.tables import (
 )
 from trading.talk_records import OPENED, TalkFile, talk_file
 from trading.talking import WORDS_MAX, ChangeTold, TalkTold, changes_in, talks_with
+
+FILES_MAX: Final = 20
+"""How many files of a response one answer may bring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,7 @@ class OwnTalks:
     asked: bool
     due_at: datetime | None
     window_until: datetime | None
+    suspended: bool
     seq: int
     commitment: bytes | None
     handed_in_at: datetime | None
@@ -122,8 +130,9 @@ async def own_talks(tx: Transaction, lot_id: LotId) -> OwnTalks:
         tuple(one for one in changes_in(file) if left is None or one.confirmed_at <= left.left_at),
         None if left is None else left.left_at,
         asked,
-        None if file.call is None or not asked else file.call.due_at,
-        None if file.call is None or not asked else file.call.window_until,
+        None if file.times is None or not asked else file.times.due_at,
+        None if file.times is None or not asked else file.times.window_until,
+        file.lot.suspended,
         0 if handed_in is None else handed_in.seq,
         None if handed_in is None else handed_in.commitment,
         None if handed_in is None else handed_in.handed_in_at,
@@ -135,7 +144,10 @@ async def own_talks(tx: Transaction, lot_id: LotId) -> OwnTalks:
 
 @by(Role.BIDDER)
 async def answer_talk(tx: Transaction, lot_id: LotId, talk_id: UUID, raw: bytes) -> None:
-    """Answer what the group put to the acting supplier; its words count as its response."""
+    """Answer what the group put to the acting supplier; its words count as its response.
+
+    Once the demand was changed it may bring files of the response anew, which were sent before.
+    """
     file = await _own_file(tx, lot_id, alone=True)
     statement = await verified_statement(
         tx, raw, "talk-answer", lot=lot_id, project=file.lot.project_id, talk=talk_id
@@ -146,12 +158,16 @@ async def answer_talk(tx: Transaction, lot_id: LotId, talk_id: UUID, raw: bytes)
     if talk is None:
         raise NotFound("no such talk with you")
     words = clean_text(statement.payload["words"], at_most=WORDS_MAX)
+    files = _files_in(statement.payload)
+    await require_files(tx, lot_id, list(files.values()))
     known = file.answers.get(talk_id)
     if known is not None and known.digest == statement.digest:
         return
 
-    refusals = reply_refusals(file.phase, answered=known is not None, article=file.article)
+    refusals = file.still
+    refusals += reply_refusals(file.phase, answered=known is not None, article=file.article)
     refusals += leave_refusals(file.phase, left=tx.actor.party in file.left, article=file.article)
+    refusals += refiling_refusals(files=len(files), changes=len(file.changes), article=file.article)
     if refusals:
         raise Refused(refusals)
 
@@ -160,6 +176,7 @@ async def answer_talk(tx: Transaction, lot_id: LotId, talk_id: UUID, raw: bytes)
         TalkAnswerRow(
             talk_id=talk_id,
             words=words,
+            files=[{"name": name, "file": b64u(digest)} for name, digest in files.items()],
             digest=statement.digest,
             statement=raw,
             answered_by=tx.actor.person,
@@ -212,7 +229,7 @@ async def hand_in_last_price(tx: Transaction, lot_id: LotId, raw: bytes) -> Hand
     before = file.handed_in.get(tx.actor.party)
     if before is not None and before.digest == statement.digest:
         return _handed_in(before)
-    if file.call is None or tx.actor.party not in file.asked:
+    if file.times is None or tx.actor.party not in file.asked:
         raise NotFound("no last price of yours was asked for")
     said = statement.payload
     seq = 1 if before is None else before.seq + 1
@@ -222,7 +239,8 @@ async def hand_in_last_price(tx: Transaction, lot_id: LotId, raw: bytes) -> Hand
         raise Malformed("a last price follows every change of the demand", code="changes")
     commitment = unb64u(text_of(said["commitment"]), 32)
 
-    refusals = hand_in_refusals(file.phase, left=tx.actor.party in file.left, article=file.article)
+    refusals = file.still
+    refusals += hand_in_refusals(file.phase, left=tx.actor.party in file.left, article=file.article)
     if refusals:
         raise Refused(refusals)
 
@@ -237,7 +255,7 @@ async def hand_in_last_price(tx: Transaction, lot_id: LotId, raw: bytes) -> Hand
             commitment=commitment,
             statement_digest=statement.digest,
             received_at=tx.now,
-            deadline=file.call.due_at,
+            deadline=file.times.due_at,
             demo=platform.demo,
         )
     )
@@ -281,7 +299,7 @@ async def open_last_price(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
     found = price_commitment(lot_id, tx.actor.party, salt, price)
 
     fits = count_of(said["seq"]) == mine.seq and found == mine.commitment
-    refusals = open_refusals(file.phase, fits=fits, article=file.article)
+    refusals = file.still + open_refusals(file.phase, fits=fits, article=file.article)
     if refusals:
         raise Refused(refusals)
 
@@ -324,6 +342,15 @@ async def _own_file(tx: Transaction, lot_id: LotId, *, alone: bool = False) -> T
     if file is None or not began or tx.actor.party not in file.bids:
         raise NotFound("no talks with you about this lot")
     return file
+
+
+def _files_in(payload: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files that an answer names, by name; none where it names none."""
+    files = {}
+    for item in list_of(payload.get("files", []), at_most=FILES_MAX):
+        told = members(item, ("name", "file"))
+        files[file_name(text_of(told["name"]))] = unb64u(text_of(told["file"]), 32)
+    return files
 
 
 def _handed_in(row: LastPriceRow) -> HandedIn:

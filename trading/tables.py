@@ -763,7 +763,7 @@ class ObjectionRow(Row, table=True):
 
 
 class EvidenceFileRow(Row, table=True):
-    """A file that an organisation keeps for what it objects to or complains of about a lot."""
+    """A file that an organisation keeps for an objection, a complaint or an answer in talks."""
 
     __tablename__ = "evidence_file"
     __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
@@ -2226,12 +2226,15 @@ class TalkRow(Row, table=True):
 
 
 class TalkAnswerRow(Row, table=True):
-    """What the supplier signed in reply, its response to a changed demand included."""
+    """What the supplier signed in reply, with the files of its response to a changed demand."""
 
     __tablename__ = "talk_answer"
     __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
     talk_id: UUID = Field(primary_key=True, foreign_key="trading.talk.id")
     words: str
+    files: list[dict[str, str]] = Field(
+        default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": "[]"}
+    )
     digest: bytes = Field(unique=True)
     statement: bytes
     answered_by: UUID = Field(foreign_key="kernel.person.id")

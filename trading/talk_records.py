@@ -8,25 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlmodel import col
 
-from kernel.statute import Article
+from kernel.refusals import Refusal
+from kernel.statute import CONSULTATION_MEASURES, NON_TENDER_MEASURES, Article
+from kernel.store.tables import JournalRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
 from trading.rules.decryption_outcome import Decryption
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.price_talks import (
+    Pause,
     PriceCall,
     TalkPhase,
+    after_pauses,
     holds_talks,
     lie_open,
     phase_of,
+    standstill_refusals,
     talks_article,
 )
 from trading.rules.procedures import Procedure, Switches, switches_of
@@ -52,6 +59,15 @@ ALLOW_TWO: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class ProvenPause:
+    """A pause, and the entries that say when it began and ended; None while it has not."""
+
+    pause: Pause
+    suspended_entry: UUID
+    resumed_entry: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class TalkFile:
     """The talks of one lot; `bids` are the opened first responses, by their suppliers."""
 
@@ -68,6 +84,15 @@ class TalkFile:
     call: LastPriceCallRow | None
     handed_in: Mapping[UUID, LastPriceRow]
     opened: Mapping[UUID, LastPriceOpeningRow]
+    times: PriceCall | None = None
+    """The call with its times as they hold now, what stood still not counted."""
+
+    pauses: tuple[ProvenPause, ...] = ()
+
+    @property
+    def still(self) -> list[Refusal]:
+        """Why nothing may be done in these talks now: the lot is suspended."""
+        return standstill_refusals(suspended=self.lot.suspended, article=self.article)
 
     @property
     def article(self) -> Article:
@@ -92,6 +117,26 @@ class TalkFile:
             *(self.handed_in[bidder].digest for bidder in sorted(self.handed_in)),
             *(self.opened[bidder].digest for bidder in sorted(self.opened)),
         )
+
+    @property
+    def refiling_article(self) -> Article:
+        """What asks suppliers for their responses anew once the demand was changed, from memory."""
+        scored = self.switches.scored
+        return CONSULTATION_MEASURES[20] if scored else NON_TENDER_MEASURES[32]
+
+    def not_refiled(self, remaining: frozenset[UUID]) -> frozenset[UUID]:
+        """Who of these handed in no files since the demand was last changed."""
+        if not self.changes:
+            return frozenset()
+        changed_at = self.changes[-1].confirmed_at
+        refiled = {
+            one.bidder_id
+            for one in self.talks
+            if (answer := self.answers.get(one.id)) is not None
+            and answer.files
+            and answer.answered_at >= changed_at
+        }
+        return remaining - refiled
 
     def talked(self, remaining: frozenset[UUID]) -> dict[UUID, int]:
         """How often the group talked with each of these suppliers."""
@@ -152,6 +197,10 @@ async def talk_file(tx: Transaction, lot: LotRow) -> TalkFile | None:
         select(LastPriceOpeningRow).where(col(LastPriceOpeningRow.lot_id) == lot.id)
     )
     call = await tx.session.get(LastPriceCallRow, lot.id)
+    pauses = () if call is None else await pauses_since(tx.session, lot.id, call.called_at)
+    times = None
+    if call is not None:
+        times = after_pauses(call_of(call), [one.pause for one in pauses], now=tx.now)
     gone = {one.bidder_id: one for one in left}
     handed_in = {one.bidder_id: one for one in newest}
     opened = {one.bidder_id: one for one in openings}
@@ -163,7 +212,7 @@ async def talk_file(tx: Transaction, lot: LotRow) -> TalkFile | None:
             tx.now,
             in_evaluation=lot.state == LotState.IN_EVALUATION,
             reported=LotState.IN_EVALUATION in lot.path,
-            call=None if call is None else call_of(call),
+            call=times,
             handed_in=handed_in.keys() - gone.keys(),
             opened=opened,
         ),
@@ -176,7 +225,33 @@ async def talk_file(tx: Transaction, lot: LotRow) -> TalkFile | None:
         call,
         handed_in,
         opened,
+        times,
+        pauses,
     )
+
+
+async def pauses_since(
+    line: AsyncSession | AsyncConnection, lot_id: UUID, since: datetime
+) -> tuple[ProvenPause, ...]:
+    """The times since then in which the lot stood still, as the journal tells them."""
+    rows = await line.execute(
+        select(col(JournalRow.id), col(JournalRow.kind), col(JournalRow.recorded_at))
+        .where(
+            col(JournalRow.subject_id) == lot_id,
+            col(JournalRow.kind).in_(["LotSuspended", "LotResumed"]),
+            col(JournalRow.recorded_at) >= since,
+        )
+        .order_by(col(JournalRow.recorded_at), col(JournalRow.kind).desc())
+    )
+    pauses: list[ProvenPause] = []
+    for entry_id, kind, at in rows:
+        if kind == "LotSuspended":
+            pauses.append(ProvenPause(Pause(at, None), entry_id, None))
+        elif pauses:
+            begun = pauses[-1]
+            ended = Pause(begun.pause.since, at)
+            pauses[-1] = ProvenPause(ended, begun.suspended_entry, entry_id)
+    return tuple(pauses)
 
 
 def call_of(row: LastPriceCallRow) -> PriceCall:

@@ -15,7 +15,7 @@ from typing import Final
 from uuid import UUID
 
 from kernel.access import Role, by
-from kernel.crypto.digests import sha256
+from kernel.crypto.digests import sha256, unb64u
 from kernel.errors import NotFound, Refused
 from kernel.identifiers import BidId, LotId
 from kernel.randomness import random_id
@@ -25,7 +25,7 @@ from kernel.store.parties import organisation_names
 from kernel.store.transaction import Transaction
 from trading import lots
 from trading.drafting import clean_text
-from trading.events import DemandChanged, LastPricesCalled, SupplierAddressed, TalkHeld
+from trading.events import BidsRead, DemandChanged, LastPricesCalled, SupplierAddressed, TalkHeld
 from trading.rules.price_talks import (
     OPENING_WINDOW,
     TalkPhase,
@@ -42,7 +42,10 @@ WORDS_MAX: Final = 5000
 
 @dataclass(frozen=True, slots=True)
 class TalkTold:
-    """One talk: what the group put to the supplier in which turn, and what it answered."""
+    """One talk: what the group put to the supplier in which turn, and what it answered.
+
+    `files` are those of its response that it handed in anew, by name and digest.
+    """
 
     id: UUID
     turn: int
@@ -50,6 +53,7 @@ class TalkTold:
     held_at: datetime
     answer: str | None
     answered_at: datetime | None
+    files: tuple[dict[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,14 @@ class ChangeTold:
     number: int
     words: str
     confirmed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RefiledFile:
+    """A file of a response that was handed in anew: its name and its bytes."""
+
+    name: str
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +128,29 @@ async def talks_of(tx: Transaction, lot_id: LotId, rejected: Collection[UUID]) -
         file.phase,
         tuple(told),
         changes_in(file),
-        None if file.call is None else file.call.due_at,
-        None if file.call is None else file.call.window_until,
+        None if file.times is None else file.times.due_at,
+        None if file.times is None else file.times.window_until,
         tuple(talk_cautions(file.talked(_remaining(file, rejected)))),
     )
+
+
+@by(Role.EXPERT, Role.OWNER_REPRESENTATIVE)
+async def refiled(tx: Transaction, lot_id: LotId, digest: str) -> RefiledFile:
+    """A file that a supplier handed in anew in the talks; `NotFound` for any other."""
+    file = await _file(tx, lot_id)
+    wanted = unb64u(digest, 32)
+    named = {
+        unb64u(told["file"], 32): told["name"]
+        for answer in file.answers.values()
+        for told in answer.files
+    }
+    name = named.get(wanted)
+    if name is None:
+        raise NotFound("no such file in these talks")
+
+    tx.record(BidsRead(lot_id, reader=str(tx.actor.role), file=name))
+
+    return RefiledFile(name, await tx.documents.read(wanted))
 
 
 @by(Role.EXPERT, Role.OWNER_REPRESENTATIVE)
@@ -135,7 +166,8 @@ async def talk_with(
     said = clean_text(words, at_most=WORDS_MAX)
 
     remaining = _remaining(file, rejected)
-    refusals = talk_refusals(file.phase, remains=bidder in remaining, article=file.article)
+    refusals = file.still
+    refusals += talk_refusals(file.phase, remains=bidder in remaining, article=file.article)
     if refusals:
         raise Refused(refusals)
 
@@ -167,7 +199,7 @@ async def change_demand(
     file = await _file(tx, lot_id)
     said = clean_text(words, at_most=WORDS_MAX)
 
-    refusals = talk_refusals(file.phase, remains=True, article=file.article)
+    refusals = file.still + talk_refusals(file.phase, remains=True, article=file.article)
     if refusals:
         raise Refused(refusals)
 
@@ -203,7 +235,7 @@ async def call_last_prices(
     waiting = [
         one for one in file.talks if one.bidder_id in remaining and one.id not in file.answers
     ]
-    refusals = call_refusals(
+    refusals = file.still + call_refusals(
         file.phase,
         talked=talked,
         unanswered=len(waiting),
@@ -213,7 +245,11 @@ async def call_last_prices(
     if refusals:
         raise Refused(refusals)
     cautions = call_cautions(
-        talked, ground_allows_two=file.allows_two, article=file.switches.quorum_article
+        talked,
+        ground_allows_two=file.allows_two,
+        article=file.switches.quorum_article,
+        not_refiled=len(file.not_refiled(remaining)),
+        refiling=file.refiling_article,
     )
 
     window_until = due_at + OPENING_WINDOW
@@ -247,6 +283,25 @@ async def call_last_prices(
     return tuple(cautions)
 
 
+@by(Role.PLATFORM)
+async def tell_moved_deadline(tx: Transaction, lot_id: LotId) -> None:
+    """Tell who was asked for a last price by when it is due, once a suspension has moved that."""
+    lot = await lots.hold(tx, lot_id)
+    file = await talk_file(tx, lot)
+    if file is None or file.times is None or file.phase is not TalkPhase.PRICING:
+        return
+    for bidder in sorted(file.asked - file.gone):
+        tx.record(
+            SupplierAddressed(
+                lot_id,
+                addressee_id=bidder,
+                about="last_price",
+                number=len(file.pauses) + 1,
+                due_at=file.times.due_at,
+            )
+        )
+
+
 # ── for the neighbours in this package ────────────────────────────────────────────────────────
 
 
@@ -264,6 +319,7 @@ def talks_with(file: TalkFile, bidder: UUID) -> tuple[TalkTold, ...]:
                     one.held_at,
                     None if answer is None else answer.words,
                     None if answer is None else answer.answered_at,
+                    () if answer is None else tuple(answer.files),
                 )
             )
     return tuple(told)

@@ -83,7 +83,7 @@ from trading.rules.changed_terms import (
 )
 from trading.rules.document_changes import Change, change_refusals, changes_in, changes_object
 from trading.rules.document_offer import DocumentRequest, offer_refusals
-from trading.rules.invited_bidders import invitation_refusals
+from trading.rules.invited_bidders import invitation_cautions, invitation_refusals
 from trading.rules.key_custody import Custody, custody_refusals, key_refusals
 from trading.rules.lot_lifecycle import LotMove, LotState, move_refusals
 from trading.rules.notice_contents import (
@@ -413,6 +413,7 @@ async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow, judge: Sche
         (
             *cataloguing.catalogue_cautions(tx, scope),
             *splitting.split_cautions(lot, project, switches),
+            *invitation_cautions(invitation, switches),
             *sole_supplier_cautions(sole, switches, ground=scope.method_ground),
             *unusual,
         ),

@@ -68,6 +68,7 @@ from web.opening_commands import custody_app, opening_app
 from web.rehearsal import playing
 from web.routes.statute_wall import rules_told
 from web.seat_commands import seat_app
+from web.talk_commands import last_price_app
 from web.terminal_words import shown, web_address
 from web.verifying.offline_checks import verify_app
 
@@ -96,6 +97,7 @@ main = typer.Typer(
 main.add_typer(verify_app, name="verify")
 main.add_typer(opening_app, name="opening")
 main.add_typer(custody_app, name="custody")
+main.add_typer(last_price_app, name="last-price")
 main.add_typer(draw_app, name="draw")
 main.add_typer(seat_app, name="seat")
 

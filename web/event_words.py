@@ -77,6 +77,7 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "BidderInvited": Words("发出投标邀请书", "Invitation sent"),
         "PriceAgreed": Words("商定成交价格", "Price agreed with the only supplier"),
         "PriceOffered": Words("提出协商情况记录", "Record of a price waits for signatures"),
+        "TalksFailed": Words("未商定价格，终止采购", "No price agreed; talks ended"),
         "SoleSupplierNamed": Words("确定唯一供应商", "The only supplier named"),
         "InviteesNamed": Words("确定邀请名单", "Invitees named"),
         "DocumentsTaken": Words("获取招标（采购）文件", "Documents taken"),

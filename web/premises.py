@@ -298,7 +298,12 @@ async def opened(
 def new_key_file(path: os.PathLike[str]) -> PrivateKey:
     """A new P-256 key in a file that only this user can read."""
     key = PrivateKey.generate()
+    new_private_file(path, key.to_pem())
+    return key
+
+
+def new_private_file(path: os.PathLike[str], content: bytes) -> None:
+    """A new file that only this user can read; `FileExistsError` where there is one already."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(key.to_pem())
-    return key
+        file.write(content)

@@ -25,7 +25,8 @@ from kernel.identifiers import LotId, PersonId
 from kernel.store.events import ConsentWithdrawn
 from kernel.store.journal import Entry, last_place, read_after
 from kernel.store.transaction import Store, Transaction, transaction
-from trading.events import LotMoved
+from trading import talking
+from trading.events import LotMoved, LotResumed
 from trading.rules.lot_lifecycle import LotMove, LotState
 from web.notifications import TOLD_OF
 from web.posting import post_notifications
@@ -60,9 +61,15 @@ async def forget_health(tx: Transaction, entry: Entry) -> None:
         await enrolling.forget_health(tx, PersonId(entry.subject_id))
 
 
+async def tell_moved_deadline(tx: Transaction, entry: Entry) -> None:
+    """Whoever is to name a last price hears by when, once its lot goes on after a suspension."""
+    await talking.tell_moved_deadline(tx, LotId(entry.subject_id))
+
+
 REACTIONS: Final[Mapping[type[Event], Sequence[Reaction]]] = {
     **dict.fromkeys(TOLD_OF, (post_notifications,)),
     LotMoved: (end_draws, reopen_evaluation, post_notifications),
+    LotResumed: (tell_moved_deadline, post_notifications),
     PersonBarred: (replace_barred_members,),
     ConsentWithdrawn: (forget_health,),
 }

@@ -61,7 +61,7 @@ FORMS: Final[Mapping[str, Form]] = {
         "project lot version suite envelopes officials escrow log witnesses quorum"
     ),
     # One that publishes says everything; one that ends a tender gives its reason instead.
-    "notice": _says("kind project lot", f"{_TENDER_NOTICE} reason promises signed_at"),
+    "notice": _says("kind project lot", f"{_TENDER_NOTICE} reason promises ground signed_at"),
     "clarification": _says(
         "project lot number title text may_affect_bids",
         "changes_object documents changes terms answers signed_at",
@@ -97,7 +97,7 @@ FORMS: Final[Mapping[str, Form]] = {
         "unannounced",
     ),
     # talks and last prices
-    "talk-answer": _says("lot talk words signed_at", "project"),
+    "talk-answer": _says("lot talk words signed_at", "project files"),
     "talk-leave": _says("lot signed_at", "project"),
     "last-price": _says("lot seq changes commitment signed_at", "project"),
     "last-price-opening": _says("lot seq price salt signed_at", "project"),

@@ -21,8 +21,8 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from kernel.access import Role
-from kernel.crypto.digests import b64u, instant_text, parse_instant, unb64
+from kernel.access import PLATFORM, Role
+from kernel.crypto.digests import Malformed, b64u, instant_text, parse_instant, sha256, unb64
 from kernel.identifiers import LotId
 from kernel.settings import Settings
 from kernel.store.database import OWNER
@@ -48,14 +48,16 @@ from tests.walked_tenders import (
 )
 from tests.web.careless_senders import SIGNED_IN_TALKS, CarelessSenders
 from tests.web.tender_house import client_of
-from trading import handover
+from trading import handover, lots
 from trading.rules.price_talks import SETTLING, price_commitment
 from trading.sound_talks import talk_faults
-from web import opening_work
+from web import opening_work, talk_work
 from web.client import Client, Problem
 from web.rehearsal.act_publication import a_lot, a_plan
 from web.seat_work import SeatWork
 from web.verifying import opening_record
+from web.verifying.archive_package import read_package
+from web.verifying.archive_package import verify as verify_archive
 from web.verifying.evaluation_record import verify
 
 FIRST = ("500000.00", "530000.00", "480000.00")
@@ -135,6 +137,7 @@ class Talks:
     journey: Journey
     suppliers: Sequence[Player]
     salts: dict[UUID, bytes] = field(default_factory=dict)
+    seals: list[bytes] = field(default_factory=list)
 
     @property
     def path(self) -> str:
@@ -150,15 +153,22 @@ class Talks:
     async def group_page(self, group: Client, path: str) -> str:
         return (await group.read(f"/evaluation/{path.rsplit('/', maxsplit=1)[-1]}/talks")).decode()
 
-    async def answer_all(self, who: Player, words: str) -> None:
+    async def answer_all(self, who: Player, words: str, **files: Any) -> None:
         for talk in (await self.told(who))["talks"]:
             if talk["answer"] is None:
                 await self.journey.act(
                     who,
                     f"{self.path}/talks/{talk['id']}/answer",
                     "talk-answer",
-                    {"lot": self.journey.lot, "talk": talk["id"], "words": words},
+                    {"lot": self.journey.lot, "talk": talk["id"], "words": words, **files},
                 )
+
+    async def refiled(self, who: Player, words: str) -> dict[str, str]:
+        """A file of its response that a supplier sends anew; how an answer names it."""
+        line, name = await self.journey.line(who), "响应文件.txt"
+        path = f"{self.path}/evidence/{name}"
+        await line.put_file(path, words.encode(), media_type="text/plain")
+        return {"name": name, "file": b64u(sha256(words.encode()))}
 
     async def hand_in(self, who: Player, price: str, *, seq: int = 1, changes: int = 1) -> Any:
         salt = self.salts[who.person] = bytes([seq]) * 31 + who.person.bytes[:1]
@@ -186,7 +196,7 @@ class Talks:
         ids = {one["first_price"]: one["bid_id"] for one in seen["suppliers"]}
         due_at = await self._talk(path, group, representative, [ids[one] for one in FIRST])
 
-        await self._price(path, group, due_at)
+        due_at = await self._price(path, group, due_at)
         with pytest.raises(Problem) as refused:
             await works[0].commit()
         assert refused.value.codes == {"last_prices_due"}
@@ -207,7 +217,15 @@ class Talks:
             assert [one["words"] for one in told["changes"]] == ["交货期改为30日"]
             others = {*FIRST} - {FIRST[number]}
             assert none_of(str(told), figures(*others))
-            await self.answer_all(who, f"30日内交货，方案{number}")
+            file = await self.refiled(who, f"改为30日交货的方案{number}")
+            await self.answer_all(who, f"30日内交货，方案{number}", files=[file])
+        content = await group.read(f"{path}/talks/files/{file['file']}")
+        assert content.decode() == f"改为30日交货的方案{number}"
+        for line in (group, await self.journey.line(self.suppliers[0])):
+            with pytest.raises(Problem) as refused:
+                await line.read(f"{path}/talks/files/{b64u(sha256(b'another'))}")
+            assert refused.value.status in (403, 404)
+        assert "响应文件.txt" in await self.group_page(group, path)
         assert "确认并通知全部供应商" in await self.group_page(representative, path)
         assert "确认并通知全部供应商" not in await self.group_page(group, path)
         leaving = self.suppliers[2]
@@ -221,9 +239,31 @@ class Talks:
         assert refused.value.codes == {"price_named"}
         return due_at
 
-    async def _price(self, path: str, group: Any, due_at: datetime) -> None:
+    async def _stand_still(self, *, suspended: bool) -> None:
+        """The lot is suspended, or goes on; as an order or a decision has it."""
+        async with transaction(self.journey.store, actor=PLATFORM) as tx:
+            lot = await lots.lock(tx, UUID(self.journey.lot))
+            act = lots.suspend if suspended else lots.resume
+            act(tx, lot, cause=UUID(int=7), reason="核查")
+        await self.journey.tick()
+
+    async def _price(self, path: str, group: Any, due_at: datetime) -> datetime:
         first, second, left = self.suppliers
         await self.hand_in(first, "999999.00")
+        await self._stand_still(suspended=True)
+        with pytest.raises(Problem) as refused:
+            await self.hand_in(second, "1.00")
+        assert refused.value.codes == {"lot_suspended"}
+        assert "最后报价的时间也停止计算" in await self.page(second)
+        await self.journey.at(due_at + timedelta(minutes=1))
+        with pytest.raises(Problem) as refused:
+            await group.get(f"{path}/talks")
+        assert refused.value.codes == {"suspended"}
+        assert (await self.told(second))["phase"] == "pricing"
+        await self._stand_still(suspended=False)
+        moved = parse_instant((await self.told(first))["due_at"])
+        assert moved > due_at + timedelta(minutes=1)
+        due_at = moved
         await self.hand_in(first, LAST[0], seq=2)
         with pytest.raises(Problem) as refused:
             await self.hand_in(left, "1.00")
@@ -236,12 +276,16 @@ class Talks:
         assert none_of(str(seen) + await self.group_page(group, path), figures(*LAST))
         assert "密封并签名提交" in await self.page(second)
         assert "本单位已退出" in await self.page(left)
-        await self.hand_in(second, LAST[1])
+        line = await self.journey.line(second)
+        done = await talk_work.seal_last_price(
+            line, self.journey.lot, Decimal(LAST[1]), keep=self.seals.append
+        )
+        assert done["seq"] == 1
         await self.journey.at(due_at)
         with pytest.raises(Problem) as refused:
             await self.hand_in(second, "1.00", seq=2)
         assert refused.value.codes == {"late"}
-        self.salts[second.person] = bytes([1]) * 31 + second.person.bytes[:1]
+        return due_at
 
     async def _open(self, path: str, group: Any, due_at: datetime) -> None:
         first, second, _ = self.suppliers
@@ -256,7 +300,10 @@ class Talks:
         shown = await self.page(second)
         assert "签名并公开最后报价" in shown
         assert none_of(shown, figures(*LAST, FIRST[0], FIRST[2]))
-        await self.open(second, LAST[1])
+        line, (seal,) = await self.journey.line(second), self.seals
+        with pytest.raises(Malformed):
+            await talk_work.open_last_price(line, str(second.party), seal)
+        assert await talk_work.open_last_price(line, self.journey.lot, seal) == LAST[1]
         seen = await group.get(f"{path}/talks")
         assert seen["phase"] == "open"
         assert not none_of(await self.group_page(group, path), figures(LAST[1]))
@@ -298,6 +345,7 @@ def spoilt(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
     first, second = sorted(one for one in proofs if one.startswith("priced/"))[:2]
     proofs[first], proofs[second] = proofs[second], proofs[first]
     yield {**record, "proofs": proofs}
+    yield {**record, "proofs": {k: v for k, v in proofs.items() if not k.endswith("ed/1")}}
     early = f"opened/{prices[0]['bid']}"
     yield {**record, "proofs": {**record["proofs"], early: record["proofs"]["called"]}}
 
@@ -391,6 +439,21 @@ async def test_a_negotiation_goes_to_the_lowest_last_price(
     assert none_of(lost, figures(*FIRST, LAST[0]))
     await (await journey.line(tenderee)).read(f"/contracts/{journey.lot}")
     await journey.tick()
+    package = journey.folder / "archive.zip"
+    keeper = await journey.line(journey.cast.supervisor)
+    package.write_bytes(await keeper.read(f"{path}/archive"))
+    kept = verify_archive(package)
+    assert [one for one in kept.checks if not one.passed] == []
+    talked = {one for one in read_package(package) if one.startswith("talks/")}
+    for number, who in enumerate(suppliers):
+        own = {
+            f"talks/{who.party}/{one}.dsse" for one in ("last-price-1", "last-price-2", "opening")
+        }
+        assert len(own & talked) == (0 if number == 2 else 2)
+        assert f"talks/{who.party}/turn-1.txt" in talked
+    assert {"talks/change-1.txt", f"talks/{suppliers[2].party}/leaving.dsse"} <= talked
+    assert len([one for one in talked if one.startswith("talks/answers/")]) == 3
+    assert len([one for one in read_package(package) if one.startswith("files/")]) == 3
     await sound()
     async with (
         role_lines.lent(OWNER, database.name, pool_size=1) as owner,

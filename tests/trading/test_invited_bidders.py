@@ -1,5 +1,6 @@
 """Who is invited to bid: Bidding Law 17; Government Procurement Law 31, 40; Procurement Tender
-Measures 14."""
+Measures 14; and, from memory, Competitive Consultation Measures 6.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +9,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from kernel.statute import CONSULTATION_MEASURES, PROCUREMENT_LAW
 from kernel.working_days import BEIJING
 from trading.rules.invited_bidders import (
+    NOBODY,
     Invited,
     Source,
+    invitation_cautions,
     invitation_refusals,
     uninvited_refusals,
 )
@@ -20,6 +24,7 @@ from trading.rules.procedures import Procedure, switches_of
 NOON = datetime(2026, 3, 2, 12, tzinfo=BEIJING)
 TENDER = switches_of(Procedure.INVITED_TENDER_MANDATORY, on=NOON.date())
 PROCUREMENT = switches_of(Procedure.PROCUREMENT_INVITED_TENDER, on=NOON.date())
+CONSULTATION = switches_of(Procedure.COMPETITIVE_CONSULTATION, on=NOON.date())
 OPEN = switches_of(Procedure.OPEN_TENDER_MANDATORY, on=NOON.date())
 
 CHOSEN = Invited(3, Source.CHOSEN, 3, False, 0, "", (NOON, NOON, NOON))
@@ -59,6 +64,29 @@ def test_procurement_draws_from_twice_as_many_before_two_witnesses() -> None:
 )
 def test_each_demand_of_procurement_is_asked(spoilt: Invited, code: str) -> None:
     assert [one.code for one in invitation_refusals(spoilt, PROCUREMENT)] == [code]
+
+
+@pytest.mark.accepts("NB-02")
+def test_a_consultation_invites_by_name_whom_a_register_or_a_recommendation_names() -> None:
+    for source in (Source.LIST, Source.RECOMMENDATION):
+        named = replace(CHOSEN, source=source)
+        assert invitation_refusals(named, CONSULTATION) == []
+        assert invitation_cautions(named, CONSULTATION) == []
+    assert invitation_cautions(NOBODY, CONSULTATION) == []  # a notice to everybody will do
+    assert invitation_cautions(replace(CHOSEN, count=2), TENDER) == []
+
+
+@pytest.mark.refuses("NB-02")
+def test_what_is_known_of_a_consultation_from_memory_warns_and_never_refuses() -> None:
+    two = replace(CHOSEN, count=2)
+    assert invitation_refusals(two, CONSULTATION) == []
+    found = [(one.code, one.article) for one in invitation_cautions(two, CONSULTATION)]
+    assert found == [
+        ("too_few_invited", CONSULTATION_MEASURES[6]),
+        ("chosen_directly", CONSULTATION_MEASURES[6]),
+    ]
+    (uninvited,) = uninvited_refusals(invited=False, switches=CONSULTATION)
+    assert uninvited.article == PROCUREMENT_LAW[3]
 
 
 def test_nothing_is_asked_where_anybody_may_bid() -> None:

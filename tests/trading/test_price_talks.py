@@ -1,5 +1,5 @@
 """Talks and last prices: Government Procurement Law 3, 38; and, from memory, Non-tender Procurement
-Measures 31, 33, Competitive Consultation Measures 21.
+Measures 31, 32, 33, Competitive Consultation Measures 20, 21.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from trading.rules.price_talks import (
     SALT_SIZE,
     SETTLING,
     TIME_TO_PRICE_MIN,
+    Pause,
     PriceCall,
     TalkPhase,
+    after_pauses,
     call_cautions,
     call_refusals,
     evaluation_waits,
@@ -33,7 +35,9 @@ from trading.rules.price_talks import (
     phase_of,
     price_commitment,
     prices_are_read_out,
+    refiling_refusals,
     reply_refusals,
+    standstill_refusals,
     talk_cautions,
     talk_refusals,
     talks_article,
@@ -147,6 +151,45 @@ def test_who_left_or_answered_is_out_of_the_talks() -> None:
     ]
 
 
+def at_minute(number: int) -> datetime:
+    return DUE + timedelta(minutes=number)
+
+
+@pytest.mark.accepts("NB-10")
+def test_a_suspension_stops_the_clock_of_what_lies_before_it_and_of_nothing_else() -> None:
+    before, inside = Pause(at_minute(-10), at_minute(20)), Pause(at_minute(40), at_minute(45))
+    now = at_minute(50)
+    once = after_pauses(CALL, [before], now=now)
+    assert once.due_at == at_minute(30)
+    assert once.window_until == at_minute(30) + OPENING_WINDOW
+    twice = after_pauses(CALL, [before, inside], now=now)
+    assert (twice.due_at, twice.window_until) == (at_minute(30), at_minute(65))
+    assert after_pauses(CALL, [Pause(CALL.window_until, now)], now=now) == CALL
+
+
+@given(st.timedeltas(timedelta(0), timedelta(days=3)))
+def test_while_it_lasts_as_much_time_is_left_as_when_it_began(after: timedelta) -> None:
+    begun = at_minute(-10)
+    for now in (begun + after, begun + after + BRIEF):
+        left = after_pauses(CALL, [Pause(begun, None)], now=now).due_at - now
+        assert left == DUE - begun
+    assert standstill_refusals(suspended=False, article=ARTICLE) == []
+
+
+@pytest.mark.refuses("NB-10")
+def test_nobody_talks_or_prices_while_the_lot_stands_still() -> None:
+    (refusal,) = standstill_refusals(suspended=True, article=ARTICLE)
+    assert (refusal.code, refusal.article) == ("lot_suspended", ARTICLE)
+
+
+@pytest.mark.refuses("NB-10")
+def test_a_response_comes_anew_only_where_the_demand_was_changed() -> None:
+    for files, changes in ((0, 0), (0, 1), (2, 1)):
+        assert refiling_refusals(files=files, changes=changes, article=ARTICLE) == []
+    (refusal,) = refiling_refusals(files=1, changes=0, article=ARTICLE)
+    assert refusal.code == "nothing_changed"
+
+
 def called(phase: TalkPhase = TALKING, **changes: object) -> list[str]:
     facts: dict[str, object] = {
         "talked": {A: 1, B: 1, C: 1},
@@ -220,3 +263,6 @@ def test_unequal_chances_and_too_few_last_prices_are_warned_of() -> None:
     for talked, two in (({A: 1, B: 1}, False), ({A: 1}, True)):
         (few,) = call_cautions(talked, ground_allows_two=two, article=ARTICLE)
         assert few.code == "too_few_last_prices"
+    equal = dict.fromkeys((A, B, C), 1)
+    (waits,) = call_cautions(equal, ground_allows_two=False, article=ARTICLE, not_refiled=2)
+    assert (waits.code, waits.article) == ("not_refiled", NON_TENDER_MEASURES[32])

@@ -46,7 +46,7 @@ PROCUREMENT = of(Procedure.PROCUREMENT_OPEN_TENDER)
 WARNED_OF = {
     Procedure.COMPETITIVE_CONSULTATION: {
         *("bidding_period", "notice_period", "documents_period", "clarification_period"),
-        *("committee", "quorum_article"),
+        *("committee", "quorum_article", "invitation"),
     },
     Procedure.COMPETITIVE_NEGOTIATION: {
         *("bidding_period", "documents_period", "clarification_period"),
@@ -141,6 +141,7 @@ def test_only_who_is_invited_may_bid_where_the_method_says_so() -> None:
         Procedure.PROCUREMENT_INVITED_TENDER,
         Procedure.REQUEST_FOR_QUOTATIONS,
         Procedure.COMPETITIVE_NEGOTIATION,
+        Procedure.COMPETITIVE_CONSULTATION,
         Procedure.SINGLE_SOURCE,
     }
     drawn = of(Procedure.PROCUREMENT_INVITED_TENDER).invitation

@@ -27,6 +27,7 @@ from trading.rules.single_source import (
     agreement_cautions,
     agreement_in,
     agreement_refusals,
+    failure_refusals,
     publicity_switches,
     signature_refusals,
     sole_supplier_cautions,
@@ -186,3 +187,17 @@ def test_an_agreement_in_another_form_is_none(changes: dict[str, object]) -> Non
     assert agreement_in(said).price == Decimal(480)
     with pytest.raises(Malformed):
         agreement_in({**said, **changes})
+
+
+@pytest.mark.accepts("NB-15")
+def test_talks_that_come_to_no_price_end_by_a_notice_that_says_why() -> None:
+    assert failure_refusals(reason="供应商不接受预算内的价格。", concluded=False) == []
+
+
+@pytest.mark.refuses("NB-15")
+def test_an_agreed_price_is_no_failure_and_a_failure_has_a_reason() -> None:
+    found = failure_refusals(reason=" ", concluded=True)
+    assert [(one.code, one.article) for one in found] == [
+        ("already_agreed", PROCUREMENT_LAW[39]),
+        ("no_reason", PROCUREMENT_LAW[42]),
+    ]

@@ -187,6 +187,7 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/lots/{lot_id}/price-agreement/acceptance": Allowed(
         Role.BIDDER, statement="price-agreement"
     ),
+    "POST /api/v1/lots/{lot_id}/price-agreement/failure": Allowed(*OWNERS, statement="notice"),
     "GET /api/v1/lots/{lot_id}/price-agreement": Allowed(*OWNERS, Role.BIDDER, Role.SUPERVISOR),
     "GET /lots/{lot_id}/price-agreement": Allowed(*OWNERS, Role.BIDDER, Role.SUPERVISOR),
     "POST /api/v1/lots/{lot_id}/invited": Allowed(*OWNERS, body={"source": "chosen"}),
@@ -542,6 +543,7 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/committees/{committee_id}/last-price-call": Allowed(
         *MEMBERS, body={"due_at": "2026-09-01T10:00:00Z"}
     ),
+    "GET /api/v1/committees/{committee_id}/talks/files/{digest}": Allowed(*MEMBERS),
     "GET /evaluation/{committee_id}/talks": Allowed(*MEMBERS),
     "GET /api/v1/lots/{lot_id}/talks": Allowed(Role.BIDDER),
     "POST /api/v1/lots/{lot_id}/talks/{talk_id}/answer": Allowed(

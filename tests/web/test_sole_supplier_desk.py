@@ -17,27 +17,34 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel.access import Role
+from kernel.crypto.digests import Malformed
 from kernel.errors import Refused
 from kernel.settings import Settings
 from kernel.store.transaction import Store, transaction
 from tests.awards import a_sheet, a_zip, handed_over, objection_statement, record_signed
 from tests.opened_lots import a_hall, an_entry, everything_opened, released, window_ended
 from tests.sealed_bids import Tender, a_bidder
-from tests.tenders import NOW, a_cast, a_draft, a_plan, a_player, a_project, published
+from tests.tenders import NOW, a_cast, a_draft, a_plan, a_player, a_project, published, signed
 from tests.web.award_house import open_award_house
 from tests.web.browser import assert_holds_everywhere, chromium
 from tests.web.careless_senders import SIGNED_FOR_ONE_SUPPLIER, CarelessSenders
 from tests.web.tender_house import client_of, page, signed_in
-from trading import awarding, objecting
+from trading import agreeing, awarding, notice_board, objecting
 from trading.cataloguing import CatalogueFacts
 from trading.rules.notice_contents import WorkKind
 from trading.rules.procedures import Procedure
 from trading.rules.procurement_methods import MethodGround
 from trading.sound_agreements import agreement_faults
+from trading.tables import LotRow
 from web.app import create_app
 from web.client import Problem
 
 __all__ = ["chromium"]
+
+
+class TurnedBackError(Exception):
+    """What was done is undone, and the story goes on as if it had not been."""
+
 
 OFFER, AGREED = "500000.00", "468000.00"
 GROUNDS = "设备的控制软件为该单位专有，其他单位不能维护。"
@@ -140,6 +147,33 @@ async def test_a_price_is_agreed_with_the_only_supplier_and_awarded_to_it(
             await (await client_of(house, who)).get(f"{lot}/price-agreement")
         assert hidden.value.status == 404
 
+    failure = {
+        "v": "ebid-notice/1",
+        "kind": "no_agreement",
+        "project": str(project_id),
+        "lot": str(lot_id),
+        "ground": "no_price",
+        "reason": "供应商不接受预算内的价格。",
+    }
+
+    async def failed(**changes: str) -> None:
+        raw = signed(cast.agency, "notice", {**failure, **changes})
+        async with transaction(store, actor=cast.agency.actor) as tx:
+            await agreeing.end_without_price(tx, lot_id, raw)
+            await agreeing.end_without_price(tx, lot_id, raw)
+            ended = await tx.session.get_one(LotRow, lot_id)
+            told = await notice_board.notice(tx, lot_id)
+            assert (ended.state, told.papers[-1].kind) == ("failed", "no_agreement")
+            raise TurnedBackError
+
+    with pytest.raises(TurnedBackError):
+        await failed()
+    with pytest.raises(Refused, match="应当说明终止采购活动的原因"):
+        await failed(reason="")
+    for spoilt in ({"ground": "no_luck"}, {"kind": "cancellation"}):
+        with pytest.raises(Malformed):
+            await failed(**spoilt)
+
     async with open_award_house(store, settings) as address:
         async with signed_in(
             store, chromium, address, cast.agency, expected="409 (Conflict)"
@@ -171,6 +205,11 @@ async def test_a_price_is_agreed_with_the_only_supplier_and_awarded_to_it(
         done = await client.post_statement(f"{lot}/price-agreement", "price-agreement", body)
         assert done["concluded"] is (one is group[-1])
     assert set(careless.spoilt) == SIGNED_FOR_ONE_SUPPLIER
+    with pytest.raises(Problem) as refused:
+        told = {name: words for name, words in failure.items() if name != "v"}
+        agent = await client_of(house, cast.agency)
+        await agent.post_statement(f"{lot}/price-agreement/failure", "notice", told)
+    assert refused.value.codes == {"no_such_move", "already_agreed"}
 
     agent, tenderee = await client_of(house, cast.agency), await client_of(house, cast.tenderee)
     proposed = await agent.get(f"{lot}/candidates/draft")

@@ -16,14 +16,17 @@ from typing import Final
 from uuid import UUID
 
 from kernel.crypto.digests import canonical, labelled
-from kernel.refusals import Refusal
+from kernel.refusals import Caution, Refusal
 from kernel.statute import (
     BIDDING_LAW,
+    CONSULTATION_MEASURES,
     PROCUREMENT_LAW,
     PROCUREMENT_TENDER_MEASURES,
+    Article,
+    Severity,
     under,
 )
-from trading.rules.procedures import Offers, Switches
+from trading.rules.procedures import Invitation, Offers, Switches
 
 
 class Source(StrEnum):
@@ -93,7 +96,7 @@ NOBODY: Final = Invited(0, Source.CHOSEN, 0, False, 0, "", ())
 )
 def guest_refusals(guests: Sequence[Guest], switches: Switches) -> list[Refusal]:
     """Every ground on which one of these cannot be asked to bid, or nobody can."""
-    demands = switches.invitation
+    demands, article = switches.invitation, refusing_article(switches)
     if demands is None:
         reason = "公开进行的项目面向所有符合条件的单位，不发出投标邀请书"
         return [Refusal("open_to_all", switches.principle, reason)]
@@ -101,12 +104,12 @@ def guest_refusals(guests: Sequence[Guest], switches: Switches) -> list[Refusal]
     for one in guests:
         if one.is_own_side or not one.is_bidder:
             reason = f"{one.name}不是可以投标的单位"
-            refusals.append(Refusal("not_a_bidder", demands.article, reason))
+            refusals.append(Refusal("not_a_bidder", article, reason))
         elif not one.is_verified:
             reason = f"{one.name}的注册信息尚未核验，其能力、资信无从确认"
-            refusals.append(Refusal("guest_unverified", demands.article, reason))
+            refusals.append(Refusal("guest_unverified", article, reason))
     if len({one.party_id for one in guests}) != len(guests):
-        refusals.append(Refusal("guest_twice", demands.article, "同一单位列入了两次"))
+        refusals.append(Refusal("guest_twice", article, "同一单位列入了两次"))
     return refusals
 
 
@@ -122,12 +125,10 @@ def invitation_refusals(invited: Invited, switches: Switches) -> list[Refusal]:
     demands = switches.invitation
     if demands is None or (demands.or_notice and invited == NOBODY):
         return []
-    article = demands.article
+    article = refusing_article(switches)
     refusals = []
-    if invited.count < demands.invited_min:
-        reason = f"应当向{demands.invited_min}个以上具备能力的单位发出投标邀请书"
-        facts = {"invited": str(invited.count)}
-        refusals.append(Refusal("too_few_invited", article, reason, facts))
+    if invited.count < demands.invited_min and demands.binds:
+        refusals.append(Refusal("too_few_invited", article, *_too_few(invited, demands)))
     if switches.offers is Offers.AGREED and invited.count > 1:
         reason = "单一来源采购只有一个供应商"
         refusals.append(Refusal("more_than_one", article, reason))
@@ -150,6 +151,32 @@ def invitation_refusals(invited: Invited, switches: Switches) -> list[Refusal]:
     return refusals
 
 
+@under(CONSULTATION_MEASURES[6], rule="NB-02", severity=Severity.WARN)
+def invitation_cautions(invited: Invited, switches: Switches) -> list[Caution]:
+    """What is doubtful of the invited where the text that asks for them is known from memory."""
+    demands = switches.invitation
+    if demands is None or demands.binds or invited == NOBODY:
+        return []
+    cautions = []
+    if invited.count < demands.invited_min:
+        cautions.append(Caution("too_few_invited", demands.article, *_too_few(invited, demands)))
+    if invited.source is Source.CHOSEN:
+        reason = "受邀供应商应当从供应商库中抽取，或者由采购人和评审专家分别书面推荐，请核对"
+        cautions.append(Caution("chosen_directly", demands.article, reason))
+    return cautions
+
+
+def _too_few(invited: Invited, demands: Invitation) -> tuple[str, dict[str, str]]:
+    reason = f"应当向{demands.invited_min}个以上具备能力的单位发出投标邀请书"
+    return reason, {"invited": str(invited.count)}
+
+
+def refusing_article(switches: Switches) -> Article:
+    """By what an invitation is refused: what asks for it, where that text was read."""
+    demands = switches.invitation
+    return demands.article if demands is not None and demands.binds else switches.principle
+
+
 @under(
     BIDDING_LAW[17],
     PROCUREMENT_LAW[31],
@@ -162,7 +189,7 @@ def uninvited_refusals(*, invited: bool, switches: Switches) -> list[Refusal]:
     if invited or switches.invitation is None:
         return []
     reason = "本标段只向受邀请的单位提供文件，未收到邀请书的单位不能参加"
-    return [Refusal("not_invited", switches.invitation.article, reason)]
+    return [Refusal("not_invited", refusing_article(switches), reason)]
 
 
 def drawn_first(listed: Collection[UUID], seed: bytes, *, count: int) -> tuple[UUID, ...]:

@@ -11,8 +11,8 @@ of those is warned of and never refused.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -66,6 +66,31 @@ class PriceCall:
     due_at: datetime
     window_until: datetime
     asked: frozenset[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A time in which the lot stood still; `until` is None while it does."""
+
+    since: datetime
+    until: datetime | None
+
+
+def moved_by(moment: datetime, pauses: Sequence[Pause], *, now: datetime) -> datetime:
+    """When a moment comes after the pauses that began before it, which are not counted."""
+    for one in pauses:
+        if one.since < moment:
+            moment += (now if one.until is None else one.until) - one.since
+    return moment
+
+
+def after_pauses(call: PriceCall, pauses: Sequence[Pause], *, now: datetime) -> PriceCall:
+    """The call with the times that hold now: a suspension stops the clock of the last price."""
+    return replace(
+        call,
+        due_at=moved_by(call.due_at, pauses, now=now),
+        window_until=moved_by(call.window_until, pauses, now=now),
+    )
 
 
 def holds_talks(switches: Switches) -> bool:
@@ -135,6 +160,15 @@ def talk_refusals(phase: TalkPhase, *, remains: bool, article: Article) -> list[
     return []
 
 
+@under(PROCUREMENT_LAW[3], PROCUREMENT_LAW[38], rule="NB-10")
+def standstill_refusals(*, suspended: bool, article: Article) -> list[Refusal]:
+    """Why nobody talks or prices now: the lot is suspended, and meanwhile no time runs."""
+    if not suspended:
+        return []
+    reason = "采购活动已暂停，恢复前不得谈判（磋商）、答复或者报价，暂停的时间不计算在内"
+    return [Refusal("lot_suspended", article, reason)]
+
+
 @under(NON_TENDER_MEASURES[31], rule="NB-11", severity=Severity.WARN)
 def talk_cautions(talked: Mapping[UUID, int]) -> list[Caution]:
     """That suppliers were not given the same number of chances."""
@@ -153,6 +187,15 @@ def reply_refusals(phase: TalkPhase, *, answered: bool, article: Article) -> lis
         reason = "不在谈判（磋商）期间，不能再答复"
         return [Refusal("not_talking", article, reason)]
     return []
+
+
+@under(PROCUREMENT_LAW[3], PROCUREMENT_LAW[38], rule="NB-10")
+def refiling_refusals(*, files: int, changes: int, article: Article) -> list[Refusal]:
+    """Why files of a response may not be handed in anew: nothing of the demand was changed."""
+    if not files or changes:
+        return []
+    reason = "采购需求没有变动，不得重新提交响应文件"
+    return [Refusal("nothing_changed", article, reason)]
 
 
 @under(PROCUREMENT_LAW[3], PROCUREMENT_LAW[38], rule="NB-10")
@@ -199,12 +242,30 @@ def call_refusals(
     return refusals
 
 
-@under(NON_TENDER_MEASURES[33], CONSULTATION_MEASURES[21], rule="NB-11", severity=Severity.WARN)
+@under(
+    NON_TENDER_MEASURES[32],
+    NON_TENDER_MEASURES[33],
+    CONSULTATION_MEASURES[20],
+    CONSULTATION_MEASURES[21],
+    rule="NB-11",
+    severity=Severity.WARN,
+)
 def call_cautions(
-    talked: Mapping[UUID, int], *, ground_allows_two: bool, article: Article
+    talked: Mapping[UUID, int],
+    *,
+    ground_allows_two: bool,
+    article: Article,
+    not_refiled: int = 0,
+    refiling: Article = NON_TENDER_MEASURES[32],
 ) -> list[Caution]:
-    """That fewer are left than should name a last price, or had unequal chances before it."""
+    """That fewer are left than should name a last price, or had unequal chances before it.
+
+    And that `not_refiled` of them handed in no files since the demand was changed.
+    """
     cautions = talk_cautions(talked)
+    if not_refiled:
+        reason = f"采购需求变动后，有{not_refiled}家供应商没有重新提交响应文件，请核对"
+        cautions.append(Caution("not_refiled", refiling, reason, {"suppliers": str(not_refiled)}))
     if len(talked) < (SUPPLIERS_MIN - 1 if ground_allows_two else SUPPLIERS_MIN):
         reason = "提交最后报价的供应商不得少于3家（法定情形2家），请核对是否应当终止采购活动"
         facts = {"suppliers": str(len(talked))}

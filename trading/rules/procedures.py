@@ -172,6 +172,11 @@ class Invitation:
     witnesses_min: int = 0
     or_notice: bool = False
 
+    @property
+    def binds(self) -> bool:
+        """Whether anybody may be refused for its numbers: not where they are known from memory."""
+        return self.article.provenance is not Provenance.MEMORY
+
 
 @dataclass(frozen=True, slots=True)
 class Switches:
@@ -377,6 +382,7 @@ _CONSULTATION: Final = replace(
     committee=CommitteeSize(3, CONSULTATION_MEASURES[14]),
     representative_may_lead=False,
     quorum_article=CONSULTATION_MEASURES[21],
+    invitation=Invitation(3, CONSULTATION_MEASURES[6], or_notice=True),
     offers=Offers.FINAL_AFTER_TALKS,
     prequalification_period=None,
 )

@@ -759,7 +759,12 @@ _NON_TENDER: Final = (
         (NON_TENDER_MEASURES[7],),
         PROCUREMENT,
     ),
-    Entry("NB-02", "应当邀请不少于3家符合条件的供应商", (NON_TENDER_MEASURES[12],), PROCUREMENT),
+    Entry(
+        "NB-02",
+        "应当邀请不少于3家符合条件的供应商",
+        (NON_TENDER_MEASURES[12], CONSULTATION_MEASURES[6]),
+        PROCUREMENT,
+    ),
     Entry(
         "NB-03",
         "自谈判文件、询价通知书发出之日起至首次响应截止不得少于3个工作日",

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -213,6 +215,38 @@ def agreement_cautions(agreement: PriceAgreement, *, unanswered: int) -> list[Ca
         reason = f"尚有{unanswered}件对公示的异议未答复，应当先组织补充论证并答复，请核对"
         cautions.append(Caution("opinions_unanswered", NON_TENDER_MEASURES[40], reason))
     return cautions
+
+
+class FailureGround(StrEnum):
+    """Why talks with the only supplier come to no price."""
+
+    NO_PRICE = "no_price"
+    ABOVE_BUDGET = "above_budget"
+    CASE_GONE = "case_gone"
+    MISCONDUCT = "misconduct"
+
+
+FAILURES: Final[Mapping[FailureGround, str]] = MappingProxyType(
+    {
+        FailureGround.NO_PRICE: "未能在保证采购项目质量的基础上商定合理价格",
+        FailureGround.ABOVE_BUDGET: "供应商的报价超过采购预算",
+        FailureGround.CASE_GONE: "因情况变化，不再符合单一来源采购方式的适用情形",
+        FailureGround.MISCONDUCT: "出现影响采购公正的违法、违规行为",
+    }
+)
+"""The grounds in words; that their list is whole is known from memory (74号令 43)."""
+
+
+@under(PROCUREMENT_LAW[39], PROCUREMENT_LAW[42], rule="NB-15")
+def failure_refusals(*, reason: str, concluded: bool) -> list[Refusal]:
+    """Why talks may not be ended without a price: it is agreed, or nothing says why."""
+    refusals = []
+    if concluded:
+        reason_why = "成交价格已经商定，不得再以未商定价格为由终止"
+        refusals.append(Refusal("already_agreed", PROCUREMENT_LAW[39], reason_why))
+    if not reason.strip():
+        refusals.append(Refusal("no_reason", PROCUREMENT_LAW[42], "应当说明终止采购活动的原因"))
+    return refusals
 
 
 @under(PROCUREMENT_LAW[39], rule="NB-15")

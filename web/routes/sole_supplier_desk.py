@@ -21,6 +21,7 @@ from trading import agreeing, notice_board, sole_sourcing
 from trading.agreeing import AgreementDesk, SignedPrice
 from trading.rules.procedures import Offers, switches_of
 from trading.rules.single_source import (
+    FAILURES,
     GROUP_MIN,
     NAME_MAX,
     OPINIONS_MAX,
@@ -146,6 +147,12 @@ async def post_acceptance(tx: Act, lot_id: UUID, raw: Signed) -> JSONResponse:
     return _signed(await agreeing.accept_price(tx, LotId(lot_id), raw))
 
 
+@router.post("/api/v1/lots/{lot_id}/price-agreement/failure", status_code=204)
+async def post_failure(tx: Act, lot_id: UUID, raw: Signed) -> None:
+    """End the talks with the only supplier without a price, by a notice that says why."""
+    await agreeing.end_without_price(tx, LotId(lot_id), raw)
+
+
 @router.get("/api/v1/lots/{lot_id}/price-agreement")
 async def get_price_agreement(tx: Act, lot_id: UUID) -> JSONResponse:
     """The newest record with the words to sign, for its sides; later for supervisors."""
@@ -162,6 +169,7 @@ async def price_agreement_page(request: Request, tx: Act, lot_id: UUID) -> HTMLR
         "sole_supplier_desk/agreement.html",
         desk=desk,
         group_min=GROUP_MIN,
+        failures=list(FAILURES.items()),
         own=str(tx.actor.person),
         supplies=desk.supplier_id == tx.actor.party,
         now=tx.now,

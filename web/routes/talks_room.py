@@ -5,17 +5,20 @@ the demand. Last prices come in sealed, and nothing here tells one before all li
 """
 
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from evaluation import conferring, room_views
 from kernel.access import Role
 from kernel.crypto.digests import instant_text
-from kernel.events import plain
+from kernel.events import Audience, plain
 from kernel.identifiers import BidId, CommitteeId, LotId
+from kernel.store.journal import last_number
+from kernel.store.views import own_acts, room
 from trading import negotiating
 from trading.handover import TalksTold
 from trading.rules.price_talks import OPENING_WINDOW, TIME_TO_PRICE_MIN
@@ -86,6 +89,20 @@ async def post_call(tx: Act, committee_id: UUID, asked: CallAsked) -> dict[str, 
     return {"cautions": [one.as_json() for one in cautions]}
 
 
+@router.get("/api/v1/committees/{committee_id}/talks/files/{digest}")
+async def get_refiled(tx: Act, committee_id: UUID, digest: str) -> Response:
+    """A file of a response that was handed in anew; never run as a page of ours."""
+    found = await conferring.refiled(tx, CommitteeId(committee_id), digest)
+    return Response(
+        found.content,
+        media_type="application/octet-stream",
+        headers={
+            **NO_STORE,
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name)}",
+        },
+    )
+
+
 @router.get(
     "/evaluation/{committee_id}/talks", response_class=HTMLResponse, include_in_schema=False
 )
@@ -93,6 +110,7 @@ async def talks_page(request: Request, tx: Act, committee_id: UUID) -> HTMLRespo
     """The talks, for the group at its seats."""
     found = await conferring.talks(tx, CommitteeId(committee_id))
     seen = await room_views.room(tx, CommitteeId(committee_id))
+    view = room(seen.lot_id, Audience.COMMITTEE)
     page = render(
         request,
         "talks_room/group.html",
@@ -103,6 +121,8 @@ async def talks_page(request: Request, tx: Act, committee_id: UUID) -> HTMLRespo
         minutes_min=_minutes(TIME_TO_PRICE_MIN.total_seconds()),
         window=_minutes(OPENING_WINDOW.total_seconds()),
         words_max=WORDS_MAX,
+        live_view=view,
+        after=await last_number(tx.session, view),
         now=tx.now,
     )
     page.headers.update(NO_STORE)
@@ -151,11 +171,14 @@ async def post_opening(tx: Act, lot_id: UUID, raw: Signed) -> None:
 @router.get("/talks/{lot_id}", response_class=HTMLResponse, include_in_schema=False)
 async def own_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     """The same as a page, where the supplier answers, seals its last price, and opens it."""
+    view = own_acts(tx.actor.party)
     page = render(
         request,
         "talks_room/supplier.html",
         seen=await negotiating.own_talks(tx, LotId(lot_id)),
         words_max=WORDS_MAX,
+        live_view=view,
+        after=await last_number(tx.session, view),
         now=tx.now,
     )
     page.headers.update(NO_STORE)

@@ -4,6 +4,7 @@
 // and the price. Those bytes and the price stay in this browser and in a file that is handed over
 // before anything is signed, so that the price can be opened on another machine too.
 
+import { handedOver } from "./files.js";
 import { b64u, postStatement, sha256, unb64u } from "./passkey.js";
 import { showRefusal, showWords } from "./refusals.js";
 
@@ -40,14 +41,6 @@ export const commitment = ({ lot, bidder }, salt, price) =>
       utf8.encode(price),
     ),
   );
-
-function handedOver(text, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-}
 
 async function seal(form) {
   const about = JSON.parse(form.dataset.sealPrice);

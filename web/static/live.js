@@ -16,6 +16,7 @@ const LONGEST_WAIT_MS = 15000;
 const POLL_MS = 5000;
 const QUIET_MS = 45000;
 const SOCKET_AGAIN_MS = 60000;
+const DUE_AGAIN_MS = [500, 12000];
 const SIGNED_OUT = 4401;
 const NOT_YOURS = 4403;
 
@@ -170,6 +171,14 @@ function read(text) {
   try { return JSON.parse(text); } catch { return null; }
 }
 
+// A countdown in a part has ended: what it waited for is seen at once, and again when whatever came
+// in the last moment has settled.
+document.addEventListener('sunbid:due', (event) => {
+  const part = event.target.closest('[data-live-html]');
+  if (!part) return;
+  for (const pause of DUE_AGAIN_MS) setTimeout(() => refresh(part), pause);
+});
+
 // One fetch at a time for each part; whatever arrives meanwhile makes one more.
 const fetching = new WeakMap();
 
@@ -201,7 +210,8 @@ function put(part, html) {
   const own = (part.id && came.getElementById(part.id)) || came.querySelector('main') || came.body;
   const focused = part.contains(document.activeElement) ? document.activeElement.id : '';
   const scrolled = [...part.querySelectorAll('[role=region]')].map((box) => [box.scrollLeft, box.scrollTop]);
-  const typed = [...part.querySelectorAll('textarea[id], input[id]')]
+  const chosen = [...part.querySelectorAll('input[type=file][id]')].filter((one) => one.files.length);
+  const typed = [...part.querySelectorAll('textarea[id], input[id]:not([type=file])')]
     .filter((field) => field.value !== field.defaultValue)
     .map((field) => [field.id, field.value]);
   const unfolded = [...part.querySelectorAll('details[id][open]')].map((fold) => fold.id);
@@ -209,6 +219,10 @@ function put(part, html) {
   for (const [id, value] of typed) {
     const field = document.getElementById(id);
     if (field && part.contains(field)) field.value = value;
+  }
+  for (const field of chosen) {
+    const fresh = document.getElementById(field.id);
+    if (fresh && part.contains(fresh)) fresh.replaceWith(field);
   }
   for (const id of unfolded) {
     const fold = document.getElementById(id);

@@ -5,18 +5,11 @@
 //   <form action="/api/v1/people" data-signed-file>
 //        sends such a file as it is
 
+import { handedOver } from "./files.js";
 import { keepKey, newKey, sendSigned, signed } from "./passkey.js";
 import { showRefusal, showWords } from "./refusals.js";
 
 const english = document.documentElement.lang === "en";
-
-function handedOver(text, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-}
 
 async function join(form) {
   const { organisation, organisation_name } = JSON.parse(form.dataset.join);

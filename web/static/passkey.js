@@ -177,10 +177,10 @@ export const sendJson = (method, path, body) =>
 
 export const postJson = (path, body) => sendJson("POST", path, body);
 
-export function putFile(path, file) {
+export function putFile(path, file, method = "PUT") {
   const headers = { "Content-Type": file.type || "application/octet-stream" };
   return answered(path, {
-    method: "PUT",
+    method,
     headers: { ...headers, Accept: "application/json" },
     body: file,
   });

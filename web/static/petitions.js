@@ -9,7 +9,8 @@
 // check. Evidence stands in rows `[data-evidence]`, of which `[data-more]` adds another. A file that
 // comes with a row is sent at once and named by its digest in what is signed; `[data-kept]` says so.
 
-import { b64u, postJson, postStatement, putFile, sha256 } from "./passkey.js";
+import { sent } from "./files.js";
+import { postJson, postStatement } from "./passkey.js";
 import { showRefusal } from "./refusals.js";
 
 const REST_MS = 500;
@@ -122,11 +123,9 @@ async function bring(row, form, file) {
   if (!file) return;
   const { lot } = JSON.parse(form.dataset.payload);
   try {
-    // The digest is this browser's own: nobody is asked what it is that will be signed.
-    const digest = b64u(await sha256(new Uint8Array(await file.arrayBuffer())));
-    await putFile(`/api/v1/lots/${lot}/evidence/${encodeURIComponent(file.name)}`, file);
-    Object.assign(row.dataset, { name: file.name, file: digest });
-    said.textContent = WORDS.kept + digest;
+    const named = await sent(`/api/v1/lots/${lot}/evidence/`, file);
+    Object.assign(row.dataset, named);
+    said.textContent = WORDS.kept + named.file;
     const title = row.querySelector("[data-title]");
     if (title.value.trim() === "") title.value = file.name.slice(0, 200);
   } catch (error) {

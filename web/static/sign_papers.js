@@ -4,7 +4,8 @@
 // A form says by its attributes what is signed. The platform proposes the papers of a publication;
 // everything else is made here of what the form holds. The key never leaves the browser.
 
-import { b64u, canonical, postJson, postStatement, sha256, signed } from "./passkey.js";
+import { digestOf, sent } from "./files.js";
+import { b64u, canonical, postJson, postStatement, putFile, sha256, signed } from "./passkey.js";
 import { showRefusal } from "./refusals.js";
 
 const BEIJING = "+08:00";
@@ -28,18 +29,11 @@ function moved(form) {
 }
 
 async function kept(form, file) {
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  const path = form.action.replace(/clarifications$/, "clarification-files");
-  const answer = await fetch(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/octet-stream", Accept: "application/json" },
-    body: bytes,
-  });
-  if (!answer.ok) throw Object.assign(new Error(file.name), { body: await answer.json() });
+  await putFile(form.action.replace(/clarifications$/, "clarification-files"), new Blob([file]), "POST");
   return {
     name: file.name,
-    sha256: b64u(await sha256(bytes)),
-    size: bytes.length,
+    sha256: await digestOf(file),
+    size: file.size,
     media_type: file.type || "application/octet-stream",
   };
 }
@@ -172,7 +166,16 @@ function told(form) {
   return payload;
 }
 
-const sign = (form) => postStatement(form.action, form.dataset.sign, told(form));
+// Files that a statement names are sent first, to the folder that their field says.
+async function sign(form) {
+  const payload = told(form);
+  for (const field of form.querySelectorAll("[data-files]")) {
+    for (const file of field.files) {
+      payload.files = [...(payload.files ?? []), await sent(field.dataset.files, file)];
+    }
+  }
+  return postStatement(form.action, form.dataset.sign, payload);
+}
 
 const ACTS = [
   ["publish", publish],

@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from evaluation.rules.ranking import EvaluationResult, result_document
@@ -45,7 +46,7 @@ from kernel.crypto.signing import WEBAUTHN, Envelope, RelyingParty
 from kernel.errors import BrokenSeal, Refused
 from kernel.money import parse_yuan
 from kernel.statute import Regime
-from trading.rules.price_talks import price_commitment
+from trading.rules.price_talks import Pause, moved_by, price_commitment
 from trading.rules.procedures import TALKED
 from web.verifying.draw_transcript import TrustedLog
 from web.verifying.verdicts import Verdict
@@ -56,6 +57,9 @@ REPORT = "ebid-report/1"
 RECORD_MAX = 64 << 20
 LIST_MAX = 1 << 16
 SIGNED_MAX = 8 << 20
+NOT_BY_THE_COMMITTEE: Final = ("priced/", "opened/", "suspended/", "resumed/")
+PAUSED: Final = ("suspended", "resumed")
+"""The steps between which a lot stood still, each with its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class _Logged:
     kind: str
     subject: str
     facts: dict[str, Any]
+    at: datetime
 
 
 def verify(content: bytes, *, trusted: TrustedLog | None = None) -> Verdict:
@@ -155,7 +160,7 @@ class _Evaluation:
             _require(one.subject == end.subject, "a step of another lot")
             _require(
                 name in ("close", "called")
-                or name.startswith(("priced/", "opened/"))
+                or name.startswith(NOT_BY_THE_COMMITTEE)
                 or one.facts["committee_id"] == self.record["committee"],
                 "another committee's",
             )
@@ -247,11 +252,30 @@ class _Evaluation:
             == (step.subject, step.facts["seq"], step.facts["commitment"]),
             "the log knows another last price",
         )
-        _require(step.facts["deadline"] == called.facts["due_at"], "another deadline")
-        _require(
-            parse_instant(step.facts["received_at"]) < parse_instant(step.facts["deadline"]),
-            "a last price that came late",
-        )
+        received_at = parse_instant(step.facts["received_at"])
+        before = [one for one in self._pauses() if one.until is None or one.until <= received_at]
+        due_at = moved_by(parse_instant(called.facts["due_at"]), before, now=received_at)
+        _require(parse_instant(step.facts["deadline"]) == due_at, "another deadline")
+        _require(received_at < due_at, "a last price that came late")
+
+    def _pauses(self) -> list[Pause]:
+        """The times since the call in which the lot stood still, by the log's own entries."""
+        pauses: list[Pause] = []
+        ended_at = self.logged["called"].at
+        for number in range(1, self._paused() + 1):
+            begun, ended = (self.logged[f"{step}/{number}"] for step in PAUSED)
+            _require(
+                (begun.kind, ended.kind) == ("LotSuspended", "LotResumed"), "a step of another kind"
+            )
+            lot = self.logged["called"].subject
+            _require({begun.subject, ended.subject} == {lot}, "another lot stood still")
+            _require(ended_at <= begun.at <= ended.at, "suspensions out of order")
+            ended_at = ended.at
+            pauses.append(Pause(begun.at, ended_at))
+        return pauses
+
+    def _paused(self) -> int:
+        return sum(name.startswith(f"{PAUSED[0]}/") for name in self.logged)
 
     def check_rejections(self) -> None:
         size = len(self.record["members"])
@@ -335,6 +359,8 @@ class _Evaluation:
         if "last_prices" in self.told:
             bids = [text_of(one["bid"]) for one in self.told["last_prices"]]
             steps |= {f"{step}/{bid}" for step in ("priced", "opened") for bid in bids} | {"called"}
+            numbers = range(1, self._paused() + 1)
+            steps |= {f"{step}/{number}" for step in PAUSED for number in numbers}
         _require(set(self.logged) == steps | {"close", "handed_back"}, "steps nobody took")
         for name, one in revealed.items():
             number = count_of(int(name.split("/")[1]))
@@ -531,6 +557,7 @@ def _logged(told: Mapping[str, Any]) -> dict[str, _Logged]:
             text_of(record["kind"]),
             str(UUID(text_of(record["subject"]))),
             _dict(record["facts"]),
+            parse_instant(record["at"]),
         )
     return found
 
