@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""The files that an objection, a complaint or the annulment of an award brings as evidence.
-=======
-"""The files that an objection or a complaint brings as evidence, or an answer in talks.
->>>>>>> 7f8d459 (Let a suspension stop the clock of last prices, responses come anew, talks fail for a reason, and consultations invite by name)
+"""The files that an objection, a complaint, an annulment or an answer in talks brings.
 
 A file is kept before the statement that names it is signed. Until then it is its sender's alone;
 afterwards whoever may read the evidence may read the file, and for everybody else there is none.
@@ -47,11 +43,7 @@ class EvidenceFile:
 async def keep_evidence(
     tx: Transaction, lot_id: LotId, name: str, content: bytes, *, media_type: str
 ) -> bytes:
-<<<<<<< HEAD
-    """Keep a file that an objection, a complaint or an annulment is going to name; its digest.
-=======
-    """Keep a file that an objection, a complaint or an answer in talks will name; its digest.
->>>>>>> 7f8d459 (Let a suspension stop the clock of last prices, responses come anew, talks fail for a reason, and consultations invite by name)
+    """Keep a file that is going to be named by what its sender signs; its digest.
 
     The same file again changes nothing. `TooMuch` beyond `FILES_MAX` for this lot.
     """

@@ -29,7 +29,7 @@ from kernel.store.transaction import Transaction
 from trading import lots
 from trading.drafting import clean_text, file_name
 from trading.events import LastPriceHandedIn, LastPriceOpened, SupplierLeft, TalkAnswered
-from trading.petitions import require_files
+from trading.petitions import Evidence, require_files_kept
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.price_talks import (
     SALT_SIZE,
@@ -40,6 +40,7 @@ from trading.rules.price_talks import (
     price_commitment,
     refiling_refusals,
     reply_refusals,
+    standstill_refusals,
 )
 from trading.rules.procedures import TALKED
 from trading.tables import (
@@ -159,12 +160,13 @@ async def answer_talk(tx: Transaction, lot_id: LotId, talk_id: UUID, raw: bytes)
         raise NotFound("no such talk with you")
     words = clean_text(statement.payload["words"], at_most=WORDS_MAX)
     files = _files_in(statement.payload)
-    await require_files(tx, lot_id, list(files.values()))
+    kept = [Evidence(name, "", name, digest) for name, digest in files.items()]
+    await require_files_kept(tx, lot_id, kept)
     known = file.answers.get(talk_id)
     if known is not None and known.digest == statement.digest:
         return
 
-    refusals = file.still
+    refusals = standstill_refusals(suspended=file.lot.suspended, article=file.article)
     refusals += reply_refusals(file.phase, answered=known is not None, article=file.article)
     refusals += leave_refusals(file.phase, left=tx.actor.party in file.left, article=file.article)
     refusals += refiling_refusals(files=len(files), changes=len(file.changes), article=file.article)
@@ -239,7 +241,7 @@ async def hand_in_last_price(tx: Transaction, lot_id: LotId, raw: bytes) -> Hand
         raise Malformed("a last price follows every change of the demand", code="changes")
     commitment = unb64u(text_of(said["commitment"]), 32)
 
-    refusals = file.still
+    refusals = standstill_refusals(suspended=file.lot.suspended, article=file.article)
     refusals += hand_in_refusals(file.phase, left=tx.actor.party in file.left, article=file.article)
     if refusals:
         raise Refused(refusals)
@@ -299,7 +301,9 @@ async def open_last_price(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
     found = price_commitment(lot_id, tx.actor.party, salt, price)
 
     fits = count_of(said["seq"]) == mine.seq and found == mine.commitment
-    refusals = file.still + open_refusals(file.phase, fits=fits, article=file.article)
+    refusals = standstill_refusals(
+        suspended=file.lot.suspended, article=file.article
+    ) + open_refusals(file.phase, fits=fits, article=file.article)
     if refusals:
         raise Refused(refusals)
 

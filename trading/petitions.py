@@ -6,11 +6,7 @@ asked, and on what it rests. A piece of evidence may name a file that its sender
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 from collections.abc import Mapping, Sequence
-=======
-from collections.abc import Collection, Mapping
->>>>>>> 7f8d459 (Let a suspension stop the clock of last prices, responses come anew, talks fail for a reason, and consultations invite by name)
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -85,7 +81,6 @@ def evidence_in(told: object) -> tuple[Evidence, ...]:
 
 async def require_kept(tx: Transaction, lot_id: LotId, petition: Petition) -> None:
     """`Malformed` where a petition names a file that its sender has not kept for this lot."""
-<<<<<<< HEAD
     await require_files_kept(tx, lot_id, petition.evidence)
 
 
@@ -96,16 +91,6 @@ async def require_files_kept(tx: Transaction, lot_id: LotId, evidence: Sequence[
             continue
         if await tx.session.get(EvidenceFileRow, (lot_id, tx.actor.party, one.file)) is None:
             raise Malformed("a file of the evidence was not sent", code="evidence_unknown")
-=======
-    await require_files(tx, lot_id, [one.file for one in petition.evidence if one.file])
-
-
-async def require_files(tx: Transaction, lot_id: LotId, digests: Collection[bytes]) -> None:
-    """`Malformed` where one of these files was not kept by the acting party for this lot."""
-    for digest in digests:
-        if await tx.session.get(EvidenceFileRow, (lot_id, tx.actor.party, digest)) is None:
-            raise Malformed("a file that is named was not sent", code="evidence_unknown")
->>>>>>> 7f8d459 (Let a suspension stop the clock of last prices, responses come anew, talks fail for a reason, and consultations invite by name)
 
 
 def day_in(told: object) -> date:

@@ -18,7 +18,6 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlmodel import col
 
-from kernel.refusals import Refusal
 from kernel.statute import CONSULTATION_MEASURES, NON_TENDER_MEASURES, Article
 from kernel.store.tables import JournalRow
 from kernel.store.transaction import Transaction
@@ -33,7 +32,6 @@ from trading.rules.price_talks import (
     holds_talks,
     lie_open,
     phase_of,
-    standstill_refusals,
     talks_article,
 )
 from trading.rules.procedures import Procedure, Switches, switches_of
@@ -88,11 +86,6 @@ class TalkFile:
     """The call with its times as they hold now, what stood still not counted."""
 
     pauses: tuple[ProvenPause, ...] = ()
-
-    @property
-    def still(self) -> list[Refusal]:
-        """Why nothing may be done in these talks now: the lot is suspended."""
-        return standstill_refusals(suspended=self.lot.suspended, article=self.article)
 
     @property
     def article(self) -> Article:

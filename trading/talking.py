@@ -31,6 +31,7 @@ from trading.rules.price_talks import (
     TalkPhase,
     call_cautions,
     call_refusals,
+    standstill_refusals,
     talk_cautions,
     talk_refusals,
 )
@@ -166,7 +167,7 @@ async def talk_with(
     said = clean_text(words, at_most=WORDS_MAX)
 
     remaining = _remaining(file, rejected)
-    refusals = file.still
+    refusals = standstill_refusals(suspended=file.lot.suspended, article=file.article)
     refusals += talk_refusals(file.phase, remains=bidder in remaining, article=file.article)
     if refusals:
         raise Refused(refusals)
@@ -199,7 +200,9 @@ async def change_demand(
     file = await _file(tx, lot_id)
     said = clean_text(words, at_most=WORDS_MAX)
 
-    refusals = file.still + talk_refusals(file.phase, remains=True, article=file.article)
+    refusals = standstill_refusals(
+        suspended=file.lot.suspended, article=file.article
+    ) + talk_refusals(file.phase, remains=True, article=file.article)
     if refusals:
         raise Refused(refusals)
 
@@ -235,7 +238,9 @@ async def call_last_prices(
     waiting = [
         one for one in file.talks if one.bidder_id in remaining and one.id not in file.answers
     ]
-    refusals = file.still + call_refusals(
+    refusals = standstill_refusals(
+        suspended=file.lot.suspended, article=file.article
+    ) + call_refusals(
         file.phase,
         talked=talked,
         unanswered=len(waiting),
