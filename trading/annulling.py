@@ -22,7 +22,7 @@ from kernel.errors import NotFound, Refused
 from kernel.identifiers import LotId, PartyId
 from kernel.store.parties import organisation_name, take_part, verified_statement
 from kernel.store.transaction import Transaction
-from trading import lots
+from trading import lots, retendering
 from trading.events import AwardAnnulled, AwardRenounced, RenunciationReceived
 from trading.handover import switches_for
 from trading.made_awards import MadeAward, awards_of
@@ -223,6 +223,7 @@ async def _facts(tx: Transaction, lot: LotRow, made: MadeAward, said: _Said) -> 
         renounced=made.renunciation is not None,
         offered=bool(offers),
         concluded=await _concluded(tx, lot.id),
+        tendered_again=await retendering.is_tendered_again(tx, lot.id),
     )
 
 

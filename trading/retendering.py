@@ -120,21 +120,25 @@ async def _terms_of(tx: Transaction, lot: LotRow) -> LotTerms:
     )
 
 
-async def _grounds(tx: Transaction, lot: LotRow) -> list[Refusal]:
+async def is_tendered_again(tx: Transaction, lot_id: UUID) -> bool:
+    """Whether somebody has begun to tender a lot again."""
     before = await tx.session.scalar(
         select(func.count())
         .select_from(RetenderRow)
         .join(LotRow, col(LotRow.id) == col(RetenderRow.lot_id))
         .where(
-            col(RetenderRow.replaces_id) == lot.id,
+            col(RetenderRow.replaces_id) == lot_id,
             # A draft that was given up tenders nothing again.
             or_(col(LotRow.state) != LotState.CANCELLED, col(LotRow.published_at).is_not(None)),
         )
     )
+    return bool(before)
 
+
+async def _grounds(tx: Transaction, lot: LotRow) -> list[Refusal]:
     return retender_refusals(
         LotState(lot.state),
         published=lot.published_at is not None,
         award_void=await complaining.award_is_void(tx, lot.id),
-        again=bool(before),
+        again=await is_tendered_again(tx, lot.id),
     )

@@ -71,6 +71,7 @@ def test_an_award_falls_away_on_each_ground_that_is_shown(ground: AnnulmentGroun
         ({"words": " "}, "no_reason"),
         ({"document": " "}, "no_document"),
         ({"concluded": True}, "concluded_already"),
+        ({"tendered_again": True}, "tendered_again"),
         ({"now": OVER - INSTANT}, "contract_days_running"),
         ({"offered": False}, "not_offered"),
         ({"ground": G.ADDED_TERMS, "offered": False}, "not_offered"),

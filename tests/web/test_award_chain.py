@@ -14,11 +14,13 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import text
 
 from kernel.access import Role
 from kernel.crypto.digests import b64u, sha256
 from kernel.errors import BrokenSeal
 from kernel.settings import Settings
+from kernel.store.database import OWNER
 from kernel.store.transaction import Store
 from tests import deposits
 from tests.awards import (
@@ -29,7 +31,8 @@ from tests.awards import (
     candidates_published,
     standstill_ended,
 )
-from tests.kept_stores import witnessed
+from tests.conftest import Database
+from tests.kept_stores import Lines, witnessed
 from tests.tenders import Player, a_player
 from tests.validity import extension_answered, extension_asked
 from tests.web.award_house import award_folder
@@ -37,6 +40,7 @@ from tests.web.careless_senders import WHEN_A_WINNER_FAILS, CarelessSenders
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page
 from trading.rules.split_award import DecisionMethod, SplitAward, Tie
+from trading.sound_awards import award_faults
 from web.app import create_app
 from web.client import Client, Problem
 from web.verifying import award_papers
@@ -111,6 +115,8 @@ async def test_a_winner_gives_up_and_the_next_is_chosen_however_careless_the_sen
     clock_to: ClockTo,
     tick: Callable[[], Awaitable[None]],
     sound: Callable[[], Awaitable[None]],
+    role_lines: Lines,
+    database: Database,
     tmp_path: Path,
 ) -> None:
     evaluated = await an_evaluated_lot(store, PRICES[:3], rejected=0, award_method=VOTE)
@@ -185,6 +191,7 @@ async def test_a_winner_gives_up_and_the_next_is_chosen_however_careless_the_sen
     assert set(careless.spoilt) >= WHEN_A_WINNER_FAILS
     await tick()
     await sound()
+    await found_out(role_lines, database.name)
     await award_folder(store, settings, lot_id, tmp_path / "award")
     no_mutant_verifies(tmp_path / "award", awards=2, votes=6)
 
@@ -211,6 +218,11 @@ async def looked_over(evaluated: Evaluated, house: Any, lot: Deciding) -> None:
     board = await page(house, f"/awards/{lot.lot}")
     assert "已取消的中标资格" in board
     assert "往来函件" not in board
+    letter = f"{lot.path}/evidence/{b64u(sha256(LETTER))}"
+    for reader in (None, third):
+        assert await codes((await client_of(house, reader)).read(letter)) == {"404"}
+    for reader in (first, evaluated.hall.tender.cast.supervisor):
+        assert await (await client_of(house, reader)).read(letter) == LETTER
     for who in (first, evaluated.tenderee):
         assert "往来函件" in await page(house, f"/awards/{lot.lot}", who)
     for who, words in ((first, "结果通知书"), (second, new), (third, second.organisation)):
@@ -285,6 +297,32 @@ async def test_an_award_over_a_bid_that_lapsed_verifies_by_its_signed_refusal_an
         (folder / name).unlink()
 
 
+# ── what is stored ────────────────────────────────────────────────────────────────────────────
+
+TAMPERINGS = {
+    "UPDATE trading.award_annulment SET ground = 'force_majeure'": "is not what was signed",
+    "UPDATE trading.award_annulment SET digest = sha256(digest)": "is not what was signed",
+    "UPDATE trading.award_annulment SET entry_id = gen_random_uuid()": "otherwise",
+    "DELETE FROM trading.award_renunciation": "a renunciation that nobody signed",
+    "DELETE FROM trading.award_annulment": "do not follow one another",
+    "UPDATE trading.award_vote SET member = member || '甲'": "is not what was signed",
+    "UPDATE trading.award_vote SET digest = sha256(digest)": "is not in the minutes",
+    "UPDATE trading.lot SET state = 'cleared_for_award'": "stands elsewhere",
+}
+
+
+async def found_out(lines: Lines, database: str) -> None:
+    """Whoever changes what is kept of awards that fell away, and of votes, is found."""
+    async with lines.lent(OWNER, database, pool_size=1) as owner, owner.connect() as connection:
+        for tampering, fault in TAMPERINGS.items():
+            table = tampering.split()[2 if tampering.startswith("DELETE") else 1]
+            await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+            await connection.execute(text(tampering))
+            found = await award_faults(connection)
+            assert any(fault in one for one in found), (tampering, found)
+            await connection.rollback()
+
+
 # ── the chain by itself ───────────────────────────────────────────────────────────────────────
 
 CANDIDATES = [{"bidder": name, "name": name, "rank": rank} for rank, name in enumerate("ABC", 1)]
@@ -332,3 +370,75 @@ def test_a_bid_lapses_by_a_refusal_or_by_silence_to_the_end_of_what_was_asked() 
 def test_whoever_is_bound_still_has_not_lapsed(chain: Chain) -> None:
     with pytest.raises((BrokenSeal, KeyError)):
         chain.check_lapses(CANDIDATES)
+
+
+GAVE_UP = Paper(
+    "gave up",
+    {
+        **{"lot": "L", "award": "award", "ground": "gave_up", "words": "放弃", "evidence": []},
+        "renunciation": "words",
+    },
+    frozenset({"tenderee"}),
+)
+WORDS = Paper("words", {"lot": "L", "award": "award"}, frozenset({"bidder"}))
+FELL = Logged(
+    12,
+    "AwardAnnulled",
+    "L",
+    "2026-05-25T01:00:00Z",
+    {
+        **{"number": 1, "winner_id": "B", "ground": "gave_up", "award_digest": "award"},
+        **{"statement_digest": "gave up", "renunciation_digest": "words"},
+    },
+)
+NEXT = Paper("next", {"lot": "L", "winner": "C", "after": "gave up"}, frozenset({"tenderee"}))
+NAMED = Logged(15, "AwardPublished", "L", "2026-05-26T01:00:00Z", {"number": 2})
+PAPERS = {"award-1": AWARD, "annulment-1": GAVE_UP, "renunciation-1": WORDS, "award": NEXT}
+STEPS = {"award-1": replace(TOLD, facts={"number": 1}), "annulment-1": FELL, "award": NAMED}
+
+
+def said(paper: Paper, **changes: Any) -> Paper:
+    return replace(paper, told={**paper.told, **changes})
+
+
+def test_each_award_follows_from_what_made_the_last_one_fall() -> None:
+    Chain(PAPERS, STEPS).check("L")
+    found = {
+        **{"ground": "illegal_act_found", "evidence": [{"title": "决定书"}]},
+        "found_by": "江城市发展和改革委员会",
+    }
+    shown = said(GAVE_UP, **found)
+    del shown.told["renunciation"]
+    told = {**FELL.facts, "ground": "illegal_act_found", "renunciation_digest": None}
+    fell = {"annulment": replace(FELL, facts=told), "award": STEPS["award-1"]}
+    alone = Chain({"award": AWARD, "annulment": shown}, fell)
+    alone.check("L")
+    assert not alone.in_force
+    assert alone.warnings(CANDIDATES) == ["the award was annulled and is not in force"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"award": said(NEXT, after="another")},
+        {"award": said(NEXT, lot="another")},
+        {"award-1": said(AWARD, after="gave up")},
+        {"annulment-1": said(GAVE_UP, award="another")},
+        {"annulment-1": said(GAVE_UP, ground="force_majeure")},
+        {"annulment-1": said(GAVE_UP, words=" ")},
+        {"annulment-1": said(GAVE_UP, renunciation="another")},
+        {"annulment-1": replace(GAVE_UP, digest="another")},
+        {"renunciation-1": said(WORDS, award="another")},
+        {"renunciation-1": replace(WORDS, digest="another")},
+        {"renunciation-1": replace(WORDS, signed_by=AWARD.signed_by)},
+    ],
+)
+def test_a_chain_with_another_paper_in_it_is_broken(changes: dict[str, Paper]) -> None:
+    with pytest.raises(BrokenSeal):
+        Chain({**PAPERS, **changes}, STEPS).check("L")
+
+
+@pytest.mark.parametrize("name", ["annulment-1", "renunciation-1"])
+def test_a_chain_with_a_gap_is_broken(name: str) -> None:
+    with pytest.raises(BrokenSeal):
+        Chain({key: one for key, one in PAPERS.items() if key != name}, STEPS).check("L")

@@ -76,7 +76,8 @@ class Annulment:
 
     `document` names the evidence, `found_by` the authority that found an illegal act. `renounced`
     says that the winner gave the award up under its own key, `offered` that the tenderee has signed
-    the contract, `security_due_on` by which day the documents ask for the performance security.
+    the contract, `security_due_on` by which day the documents ask for the performance security, and
+    `tendered_again` that the lot, whose award was declared void, is being tendered again.
     """
 
     ground: AnnulmentGround
@@ -89,6 +90,7 @@ class Annulment:
     renounced: bool = False
     offered: bool = False
     concluded: bool = False
+    tendered_again: bool = False
 
 
 def annulment_grounds(switches: Switches) -> tuple[AnnulmentGround, ...]:
@@ -119,6 +121,9 @@ def annulment_refusals(annulment: Annulment, switches: Switches) -> list[Refusal
     refusals = []
     if annulment.concluded:
         refusals.append(_concluded(switches))
+    if annulment.tendered_again:
+        reason = "该标段已经重新招标，不再依次确定其他候选人"
+        refusals.append(Refusal("tendered_again", article, reason))
     if ground not in annulment_grounds(switches):
         reason = f"政府采购的法规没有规定可以因“{ANNULMENT_NAMES[ground]}”另行确定供应商"
         refusals.append(Refusal("ground_unknown", article, reason, {"ground": str(ground)}))

@@ -123,7 +123,7 @@ async def get_award(tx: Act, lot_id: UUID) -> JSONResponse:
     """The result as far as it is public, with the signed papers and the keys that check them."""
     seen = await award_views.result(tx, LotId(lot_id))
     told = seen.plain()
-    if seen.told:
+    if seen.told or seen.fallen:
         papers = await signed_results.signed_result(tx, LotId(lot_id))
         told["statements"] = {name: b64(paper) for name, paper in papers.papers.items()}
         told["entries"] = {name: str(entry) for name, entry in papers.entries.items()}
