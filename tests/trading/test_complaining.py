@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kernel.access import PUBLIC, Role
-from kernel.crypto.digests import Malformed
+from kernel.crypto.digests import Malformed, b64u
 from kernel.errors import NotFound, NotPermitted, Refused
 from kernel.identifiers import ComplaintId, LotId
 from kernel.store.transaction import Store, transaction
@@ -31,6 +31,7 @@ from tests.complaints import (
     taken_back,
     taken_up,
 )
+from tests.deposits import an_account, line, statement_taken
 from tests.newcomers import codes
 from tests.prequalifications import (
     RELEASED,
@@ -43,9 +44,19 @@ from tests.prequalifications import (
 from tests.sealed_bids import Tender, a_bidder
 from tests.tenders import NOW, Player, a_plan, a_player, a_project, a_published_lot, signed
 from tests.trading.test_objecting import lot_of, recorded, rows, withdrawn
-from trading import complaining, complaint_views, due_lots, retendering
+from trading import (
+    annulling,
+    award_views,
+    complaining,
+    complaint_views,
+    depositing,
+    due_lots,
+    retendering,
+)
+from trading.annulling import Annulled
 from trading.complaining import Checked
 from trading.rules.procedures import Procedure, SecurityForm
+from trading.rules.security_course import SecurityState
 
 DAY = timedelta(days=1)
 
@@ -403,6 +414,39 @@ async def test_a_complaint_that_holds_a_lot_holds_its_award_and_one_that_is_uphe
         assert await complaint_views.void_award(tx, lot_id)
     async with transaction(store, actor=evaluated.agency.actor) as tx:
         assert await retendering.may_tender_again(tx, lot_id)
+
+    # Bidding Law 64: or the tenderee annuls it over the decision, and names the next in order.
+    account = await an_account(store, loser, lot_id)
+    await statement_taken(store, evaluated.hall.tender.cast.staff, line("S1", account))
+    later = published.until + DAY
+    fallen = await annulled_for_an_illegal_act(evaluated, now=later)
+    await awarded(evaluated, evaluated.ranked[1], now=later, after=b64u(fallen.digest))
+    async with transaction(store, actor=PUBLIC) as tx:
+        assert not await complaint_views.void_award(tx, lot_id)
+    async with transaction(store, actor=evaluated.agency.actor) as tx:
+        assert not await retendering.may_tender_again(tx, lot_id)
+    async with transaction(store, actor=loser.actor, now=later) as tx:
+        _, standing = await depositing.own_security(tx, lot_id)
+    assert standing.state is SecurityState.HELD, "the void award ended nothing"
+
+
+async def annulled_for_an_illegal_act(evaluated: Evaluated, *, now: datetime) -> Annulled:
+    """The tenderee annuls the award over what a supervisor decided."""
+    tenderee, lot_id = evaluated.tenderee, evaluated.hall.lot_id
+    async with transaction(evaluated.store, actor=tenderee.actor, now=now) as tx:
+        seen = await award_views.result(tx, lot_id)
+        assert seen.award is not None
+        said = {
+            "v": "ebid-award-annulment/1",
+            "lot": str(lot_id),
+            "award": b64u(seen.award.digest),
+            "ground": "illegal_act_found",
+            "words": "投诉处理决定认定中标无效。",
+            "evidence": [{"title": "投诉处理决定", "text": ""}],
+            "found_by": "江城市发展和改革委员会",
+            "signed_at": "2026-03-28T01:00:00Z",
+        }
+        return await annulling.annul_award(tx, lot_id, signed(tenderee, "award-annulment", said))
 
 
 async def test_a_complaint_is_taken_back_by_whoever_filed_it_and_releases_its_brake(
