@@ -63,7 +63,7 @@ class Consequence(StrEnum):
     """The tender is void; it is to be tendered again."""
 
     AWARD_VOID = "award_void"
-    """The award is void; the lot is to be tendered again."""
+    """The award is void; another winner is named, or the lot is tendered again (法 64)."""
 
 
 STAGE_NAMES: Final[Mapping[ComplaintStage, str]] = MappingProxyType(
