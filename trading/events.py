@@ -1229,7 +1229,7 @@ class ComplaintDecided(Event):
 
 @dataclass(frozen=True, slots=True)
 class AwardVoided(Event):
-    """An award was declared void by the decision on a complaint; what comes then is the tenderee's."""
+    """A decision on a complaint declared an award void; what comes then is the tenderee's to choose."""
 
     audience: ClassVar[Audience] = Audience.PUBLIC
     complaint_id: UUID
