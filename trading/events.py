@@ -1229,7 +1229,7 @@ class ComplaintDecided(Event):
 
 @dataclass(frozen=True, slots=True)
 class AwardVoided(Event):
-    """A decision on a complaint declared an award void; what comes then is the tenderee's to choose."""
+    """A decision on a complaint declared an award void; its tenderee chooses what comes then."""
 
     audience: ClassVar[Audience] = Audience.PUBLIC
     complaint_id: UUID
