@@ -102,6 +102,7 @@ class Room:
     lot_id: LotId
     lot_name: str
     project_name: str
+    procedure: str
     phase: Phase
     window_from: datetime
     window_until: datetime
@@ -237,6 +238,7 @@ async def room(tx: Transaction, committee_id: CommitteeId) -> Room:
         lot_id=file.lot_id,
         lot_name=brief.name,
         project_name=brief.project_name,
+        procedure=str(brief.procedure),
         phase=Phase(file.row.phase),
         window_from=file.row.window_from,
         window_until=file.row.window_until,

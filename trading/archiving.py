@@ -49,7 +49,7 @@ from trading.handover import switches_for
 from trading.holding import HoldTold
 from trading.rules.lot_lifecycle import ENDS, LotState, was_closed
 from trading.rules.price_talks import prices_are_read_out
-from trading.rules.procedures import Offers
+from trading.rules.procedures import Offers, Procedure
 from trading.rules.record_keeping import (
     RecordClass,
     Term,
@@ -107,6 +107,7 @@ class Keeping:
     lot_id: LotId
     name: str
     project_name: str
+    procedure: Procedure
     state: LotState
     ended_on: date | None
     classes: tuple[ClassKept, ...]
@@ -176,6 +177,7 @@ async def keeping(tx: Transaction, lot_id: LotId) -> Keeping:
         lot_id,
         lot.name,
         project.name,
+        Procedure(project.procedure),
         LotState(lot.state),
         ended_on,
         tuple(classes),

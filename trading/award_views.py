@@ -273,6 +273,7 @@ class ObjectionTold:
     id: ObjectionId
     lot_id: LotId
     lot_name: str
+    procedure: Procedure
     about: ObjectionKind
     waits: bool
     raised_at: datetime
@@ -301,6 +302,7 @@ class ObjectableLot:
     lot_id: LotId
     lot_name: str
     project_name: str
+    procedure: Procedure
     window: Objectable
 
 
@@ -587,7 +589,8 @@ async def objectable_lots(tx: Transaction) -> tuple[ObjectableLot, ...]:
     found = []
     for lot, project in rows.all():
         for one in await objecting.objectable(tx, lot):
-            found.append(ObjectableLot(LotId(lot.id), lot.name, project.name, one))
+            procedure = Procedure(project.procedure)
+            found.append(ObjectableLot(LotId(lot.id), lot.name, project.name, procedure, one))
     return tuple(found)
 
 
@@ -655,6 +658,7 @@ async def _objections(tx: Transaction, condition: ColumnElement[bool]) -> tuple[
                 id=ObjectionId(row.id),
                 lot_id=LotId(lot.id),
                 lot_name=lot.name,
+                procedure=Procedure(project.procedure),
                 about=ObjectionKind(row.about),
                 waits=row.waits,
                 raised_at=row.raised_at,

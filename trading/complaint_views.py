@@ -29,6 +29,7 @@ from trading.handover import switches_for
 from trading.rules.complaint_course import ComplaintStage, Consequence, answering_article
 from trading.rules.complaint_window import OF_PREQUALIFICATION, ComplaintAbout, Verdict
 from trading.rules.lot_lifecycle import LotState, may_suspend, was_closed
+from trading.rules.procedures import Procedure
 from trading.tables import (
     ComplaintAnswerRow,
     ComplaintBrakeRow,
@@ -85,6 +86,7 @@ class ComplaintTold:
     lot_state: LotState
     about: ComplaintAbout
     stage: ComplaintStage
+    procedure: Procedure
     procurement: bool
     article: str
     filed_at: datetime
@@ -130,6 +132,7 @@ class ComplainedLot:
     lot_id: LotId
     name: str
     project_name: str
+    procedure: Procedure
     closed: bool
     abouts: tuple[ComplaintAbout, ...]
 
@@ -181,6 +184,7 @@ async def complainable(tx: Transaction, lot_id: LotId) -> ComplainedLot:
         lot_id,
         lot.name,
         project.name,
+        Procedure(project.procedure),
         was_closed(lot.path),
         tuple(
             about
@@ -305,6 +309,7 @@ async def _as_seen(
         lot_state=LotState(lot.state),
         about=ComplaintAbout(row.about),
         stage=stage,
+        procedure=Procedure(project.procedure),
         procurement=procurement,
         article=str(answering_article(Regime.PROCUREMENT if procurement else Regime.TENDERING)),
         filed_at=row.filed_at,

@@ -34,6 +34,7 @@ from trading.rules.contract_course import Step, step_refusals
 from trading.rules.contract_terms import ContractTerms, Settlement, return_dates
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.paper_numbers import PaperKind, PaperNumber, read_paper_number
+from trading.rules.procedures import Procedure
 from trading.tables import (
     AwardReportRow,
     AwardRow,
@@ -184,6 +185,7 @@ class ContractTold:
     project_name: str
     state: LotState
     tenderee: str
+    procedure: Procedure
     procurement: bool
     side: Side | None
     owned: bool
@@ -345,6 +347,7 @@ async def contract(tx: Transaction, lot_id: LotId) -> ContractTold:
         project_name=known.project.name,
         state=LotState(lot.state),
         tenderee=names[known.project.tenderee_id],
+        procedure=Procedure(known.project.procedure),
         procurement=known.switches.regime is Regime.PROCUREMENT,
         side=side,
         owned=lots.owns(tx, known.project),

@@ -61,7 +61,7 @@ from trading.rules.contract_terms import (
 from trading.rules.notice_contents import WorkKind
 from trading.rules.objection_window import ObjectionKind
 from trading.rules.paper_numbers import PaperKind, PaperNumber
-from trading.rules.procedures import SecurityForm
+from trading.rules.procedures import Offers, SecurityForm
 from trading.tables import (
     ContractFilingRow,
     ContractOfferRow,
@@ -309,7 +309,11 @@ async def paper_of(tx: Transaction, case: Case) -> dict[str, Any]:
         },
         "scope": str(case.lot.notice.get("content", "")),
         "manager": manager,
-        "clauses": contract_clauses(WorkKind(case.project.category), form),
+        "clauses": contract_clauses(
+            WorkKind(case.project.category),
+            form,
+            purchase=case.switches.offers is not Offers.SEALED_ONCE,
+        ),
         "documents": [{"name": one.name, "sha256": b64u(one.digest)} for one in documents],
         "performance_security": "0.00",
         "security_forms": [],

@@ -31,6 +31,7 @@ from trading.handover import switches_for
 from trading.listing_securities import listing_standings, listings_holding_money, names_shown
 from trading.rules.listing_security import ListingReturnCause
 from trading.rules.lot_lifecycle import LotState
+from trading.rules.procedures import Procedure
 from trading.rules.question_window import secrecy_article
 from trading.rules.security_course import ReturnCause, SecurityState
 from trading.security_facts import (
@@ -97,6 +98,7 @@ class LotSecurities:
     lot_id: LotId
     lot_name: str
     project_name: str
+    procedure: Procedure
     state: LotState
     asked: Decimal
     forms: tuple[str, ...]
@@ -164,6 +166,7 @@ async def lot_securities(tx: Transaction, lot_id: LotId) -> LotSecurities:
         lot_id,
         lot.name,
         project.name,
+        Procedure(project.procedure),
         LotState(lot.state),
         lot.bid_security,
         tuple(lot.security_forms),

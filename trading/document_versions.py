@@ -23,6 +23,7 @@ from kernel.errors import NotFound
 from kernel.store.transaction import Transaction
 from trading import inviting
 from trading.rules.changed_terms import Terms, stated_terms, terms_in
+from trading.rules.scheme_words import scheme_changes, scheme_lines
 from trading.rules.tender_file import parse_tender_file
 from trading.rules.version_difference import (
     Answer,
@@ -91,10 +92,11 @@ async def _spelt_out(tx: Transaction, between: Difference, one: ChangedTerm) -> 
     if one.term != "scheme":
         return one
     old, new = [
-        "" if terms.scheme is None else scheme_text(await tx.documents.read(terms.scheme))
+        None if terms.scheme is None else json.loads(await tx.documents.read(terms.scheme))
         for terms in (between.old.terms, between.new.terms)
     ]
-    return await asyncio.to_thread(changed_term, one.term, old, new)
+    found = await asyncio.to_thread(changed_term, one.term, scheme_lines(old), scheme_lines(new))
+    return replace(found, scheme=scheme_changes(old, new))
 
 
 def scheme_text(content: bytes) -> str:

@@ -31,6 +31,7 @@ from trading.petitions import words_in
 from trading.rules.agency_scope import AgencyAct
 from trading.rules.award_gates import validity_until
 from trading.rules.lot_lifecycle import ENDS, LotState, was_closed
+from trading.rules.procedures import Procedure
 from trading.rules.validity_extension import (
     DAYS_MAX,
     Reply,
@@ -90,6 +91,7 @@ class ValidityCourse:
     lot_id: LotId
     lot_name: str
     project_name: str
+    procedure: Procedure
     valid_until: datetime
     validity_days: int
     asked_days: int
@@ -246,6 +248,7 @@ async def validity_course(tx: Transaction, lot_id: LotId) -> ValidityCourse:
         lot_id,
         lot.name,
         project.name,
+        Procedure(project.procedure),
         _until(lot, own_days),
         own_days,
         bound.longest_days,

@@ -42,7 +42,7 @@ from trading.rules.price_talks import (
     reply_refusals,
     standstill_refusals,
 )
-from trading.rules.procedures import TALKED
+from trading.rules.procedures import TALKED, Procedure
 from trading.tables import (
     LastPriceOpeningRow,
     LastPriceRow,
@@ -75,6 +75,7 @@ class OwnTalks:
     lot_id: LotId
     lot_name: str
     project_name: str
+    procedure: Procedure
     bidder_id: UUID
     phase: TalkPhase
     first_price: Decimal | None
@@ -124,6 +125,7 @@ async def own_talks(tx: Transaction, lot_id: LotId) -> OwnTalks:
         lot_id,
         file.lot.name,
         project.name,
+        Procedure(project.procedure),
         party,
         file.phase,
         file.first_prices[party],

@@ -1,6 +1,7 @@
 """The Jinja environment: Beijing time, yuan, articles, words in two languages, static files.
 
-There is one environment for each language, so that macros imported without context speak it too.
+There is one environment for each language and manner, so that macros that are imported without
+context speak so too.
 Everything is escaped; a name the view does not have is an error, not an empty space.
 """
 
@@ -22,10 +23,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from kernel.crypto.digests import b64u, parse_instant, sha256
 from kernel.money import half_up, in_capitals
 from kernel.statute import Article
+from trading.rules.procedures import Procedure
 from web.event_words import event_words
 from web.frame import frame_of
 from web.price_marks import price_marks
-from web.procedure_words import telling
+from web.procedure_words import Manner, in_manner, manner_of, speaking, telling
 from web.visitor_choices import ENGLISH
 from web.words import CATALOGUE, STATE_TONES, Language, Tone, say
 
@@ -47,15 +49,25 @@ _BY_STATUS: Final = {
 }  # fmt: skip
 
 
-def render(request: Request, template: str, *, status_code: int = 200, **view: Any) -> HTMLResponse:
+def render(
+    request: Request,
+    template: str,
+    *,
+    status_code: int = 200,
+    procedure: Procedure | str | None = None,
+    **view: Any,
+) -> HTMLResponse:
     """The page a template and a view make, in the reader's language.
+
+    A page about one lot speaks as that lot's `procedure` does, its macros included.
 
     Every page gets `frame` besides its view. `now` of the view, where there is one, is the time
     its clock shows. A page for somebody in particular is kept by no cache.
     """
     now = view.get("now")
     frame = frame_of(request, now=now if isinstance(now, datetime) else None)
-    page = environment(frame.language).get_template(template)
+    manner = Manner.TENDER if procedure is None else manner_of(Procedure(procedure))
+    page = environment(frame.language, manner).get_template(template)
     body = page.render({"frame": frame, "request": request} | view)
     kept = "no-store" if frame.signed_in else "no-cache"
     return HTMLResponse(
@@ -70,8 +82,8 @@ def render(request: Request, template: str, *, status_code: int = 200, **view: A
 
 
 @cache
-def environment(language: Language = Language.ZH) -> Environment:
-    """The environment whose filters, globals and macros speak one language."""
+def environment(language: Language = Language.ZH, manner: Manner = Manner.TENDER) -> Environment:
+    """The environment whose filters, globals and macros speak one language, in one manner."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -97,13 +109,13 @@ def environment(language: Language = Language.ZH) -> Environment:
     }
     made.globals |= {
         "say": partial(say, language=language),
-        "tell": partial(tell, language=language),
+        "tell": speaking(manner, tell=tell, language=language),
         "spoken": partial(telling, tell=tell, language=language),
         "link": partial(link, language=language),
         "language": str(language),
         "static_url": static_url,
         "with_query": with_query,
-        "state_tag": partial(state_tag, language=language),
+        "state_tag": partial(state_tag, manner=manner, language=language),
         "problem_words": partial(problem_words, language=language),
         "price_marks": price_marks,
         "event_words": partial(event_words, language=language),
@@ -251,13 +263,19 @@ def state_tag(
     due_at: datetime | None = None,
     now: datetime | None = None,
     suspended: bool = False,
+    procedure: Procedure | str | None = None,
+    manner: Manner = Manner.TENDER,
     language: Language = Language.ZH,
 ) -> tuple[Tone, str]:
-    """How a lot's state looks and reads; an open one within three days of its end closes soon."""
+    """How a lot's state looks and reads; an open one within three days of its end closes soon.
+
+    In a list each lot has its own procedure; on a page about one, all speak in its manner.
+    """
     name = "suspended" if suspended else str(state)
     if name == "open" and due_at is not None and now is not None and due_at - now <= SOON:
         name = "open_soon"
-    return STATE_TONES[name], say(f"state.{name}", language)
+    spoken = manner if procedure is None else manner_of(Procedure(procedure))
+    return STATE_TONES[name], in_manner(spoken, say(f"state.{name}", language))
 
 
 def problem_words(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from enum import StrEnum
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from types import MappingProxyType
 from typing import Final
 
@@ -59,6 +59,7 @@ SAID: Final[Mapping[Manner, Mapping[str, str]]] = MappingProxyType(
             "评标委员会": "评审小组",
             "评标": "评审",
             "开标大厅": "开标大厅",
+            "招标工作台": "招标工作台",
             "开标一览表": "报价一览表",
             "开标": "开启",
             "唱标": "公布报价",
@@ -83,8 +84,11 @@ def manner_of(procedure: Procedure) -> Manner:
     return Manner.PROCUREMENT_TENDER if switches.regime is Regime.PROCUREMENT else Manner.TENDER
 
 
+@lru_cache(maxsize=8192)
 def in_manner(manner: Manner, words: str) -> str:
     """The words of a tender, said in another manner."""
+    if manner is Manner.TENDER:
+        return words
     said = SAID[manner]
     return _pattern(manner).sub(lambda found: said.get(found[0], found[0]), words)
 
@@ -100,7 +104,12 @@ def telling(
     procedure: Procedure | str, *, tell: Callable[..., str], language: Language
 ) -> Callable[..., str]:
     """`tell`, as a page speaks that is about a lot of this procedure."""
-    return partial(_told, manner_of(Procedure(procedure)), tell, language)
+    return speaking(manner_of(Procedure(procedure)), tell=tell, language=language)
+
+
+def speaking(manner: Manner, *, tell: Callable[..., str], language: Language) -> Callable[..., str]:
+    """`tell`, in this manner."""
+    return partial(_told, manner, tell, language)
 
 
 def _told(

@@ -172,10 +172,20 @@ async def test_an_inquiry_goes_to_the_lowest_price_that_meets_the_demand(
     page = (await stranger.read(f"/awards/{journey.lot}")).decode()
     assert "成交供应商" in page
     assert "总分" not in page
-    for place, said in (("notices", "采购公告"), ("openings", "响应截止"), ("awards", "成交结果")):
-        body = (await stranger.read(f"/{place}/{journey.lot}")).decode().split("<main")[1]
+    desk, bidder = await journey.line(tenderee), await journey.line(bidders[0])
+    for place, said, line in (
+        ("notices/", "采购公告", stranger),
+        ("openings/", "响应截止", stranger),
+        ("awards/", "成交结果", stranger),
+        ("contracts/", "成交通知书", stranger),
+        ("contracts/", "签名并送交成交供应商", desk),
+        ("desk/lots/", "响应截止", desk),
+        ("complaints/new?lot=", "其他采购活动", bidder),
+    ):
+        body = (await line.read(f"/{place}{journey.lot}")).decode().split("<main")[1]
         # What the purchaser wrote itself is its own.
         shown = LAW_NAME.sub("", body.split("</main>")[0]).replace(OWN_WORDS, "")
+        assert said in shown
         assert said in shown
         assert {one for one in WORDS_OF_A_TENDER if one in shown} == set()
     await stranger.aclose()

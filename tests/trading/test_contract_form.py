@@ -24,6 +24,12 @@ def test_the_standard_form_is_whole_and_repeats_no_figure_of_the_main_terms(
         assert not re.search(r"\d+元", clause["text"])
 
 
+def test_what_is_bought_without_a_tender_names_the_papers_of_a_purchase() -> None:
+    words = "".join(one["text"] for one in contract_clauses(WorkKind.GOODS, purchase=True))
+    assert "成交通知书、响应文件、采购文件" in words
+    assert not re.search("招标|投标|中标", words)
+
+
 def test_the_tenders_own_form_takes_its_place() -> None:
     own = [
         Block(BlockKind.INSTRUCTIONS, "2.1", "投标有效期", "九十日。"),

@@ -187,7 +187,9 @@ async def test_a_bidder_is_told_that_its_bid_follows_an_old_version(
     told = await client.get(f"/api/v1/lots/{tender.lot_id}/versions/1..3")
     assert [one["term"] for one in told["terms"]] == list(TERMS)
     assert (told["terms"][0]["old"], told["terms"][0]["new"]) == ("128460000.00", "127000000.00")
-    assert '"trim_from": 7' in told["terms"][2]["new"]
+    trimmed = "7名成员起，每项去掉一个最高分和一个最低分"
+    assert told["terms"][2]["scheme"] == [{"part": "去掉最高分和最低分", "old": "", "new": trimmed}]
+    assert trimmed in await page(app, f"/notices/{tender.lot_id}/diff/1..3")
     assert "保修期（年）（整数）" in await page(app, f"/notices/{tender.lot_id}/diff/1..3")
     sealing = await client.get(f"/api/v1/lots/{tender.lot_id}/sealing-package")
     assert sealing["sheet_fields"] == TERMS["sheet_fields"]

@@ -589,7 +589,7 @@ async def test_a_clarification_is_refused_and_then_moves_the_deadline_in_the_bro
         await shown.wait_for_url(f"{address}/notices/{lot.lot_id}#published")
         await expect(shown.locator("main")).to_contain_text("更正.txt")
         await shown.goto(f"{address}/notices/{lot.lot_id}/diff/1..2")
-        await expect(shown.locator("#term-scheme ins").first).to_contain_text("trim_from")
+        await expect(shown.locator("#term-scheme ins").first).to_contain_text("7名成员起")
         await assert_holds_everywhere(shown)
     async with store.sessions() as session:
         row = await session.get_one(LotRow, lot.lot_id)

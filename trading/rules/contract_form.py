@@ -48,12 +48,32 @@ _STANDARD: Final = (
 )
 
 
-def contract_clauses(kind: WorkKind, own: Iterable[Block] = ()) -> list[dict[str, str]]:
-    """The clauses in their order: `own` blocks of the contract form, or else the standard ones."""
+_IN_A_PURCHASE: Final = (
+    ("中标通知书", "成交通知书"),
+    ("中标价", "成交价"),
+    ("投标文件", "响应文件"),
+    ("招标文件", "采购文件"),
+)
+"""What the papers of a tender are called where something is bought without one."""
+
+
+def contract_clauses(
+    kind: WorkKind, own: Iterable[Block] = (), *, purchase: bool = False
+) -> list[dict[str, str]]:
+    """The clauses in their order: `own` blocks of the contract form, or else the standard ones.
+
+    The standard ones name the papers as a tender does, or as a `purchase` without one.
+    """
     form = [block for block in own if block.kind is BlockKind.CONTRACT and block.text.strip()]
     if form:
         return [{"number": one.number, "title": one.title, "text": one.text} for one in form]
     return [
-        {"number": str(place), "title": title, "text": text or _PAYMENT[kind]}
+        {"number": str(place), "title": title, "text": _named(text or _PAYMENT[kind], purchase)}
         for place, (title, text) in enumerate(_STANDARD, start=1)
     ]
+
+
+def _named(text: str, purchase: bool) -> str:
+    for tender, bought in _IN_A_PURCHASE if purchase else ():
+        text = text.replace(tender, bought)
+    return text

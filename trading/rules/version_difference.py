@@ -17,6 +17,7 @@ from typing import Final
 
 from kernel.working_days import beijing_day
 from trading.rules.changed_terms import Terms, changed_terms
+from trading.rules.scheme_words import SchemeChange
 from trading.rules.tender_file import TenderDocument, tender_file_document
 
 _PIECES: Final = re.compile(r"[0-9][0-9,.]*|[A-Za-z]+|\s+|.", re.DOTALL)
@@ -117,6 +118,8 @@ class ChangedTerm(SideBySide):
     old: str
     new: str
     segments: tuple[Segment, ...]
+    scheme: tuple[SchemeChange, ...] = ()
+    """Of a scoring method, which parts of it differ, in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,10 +168,12 @@ async def post_forfeiture(tx: Act, lot_id: UUID, reference: str, raw: Signed) ->
 async def own_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     """How the acting bidder provides its security, and where it stands."""
     lot, standing = await depositing.own_security(tx, LotId(lot_id))
+    line = (await notice_board.notice(tx, lot_id)).line
     return render(
         request,
         "account_desk/own.html",
-        line=(await notice_board.notice(tx, lot_id)).line,
+        procedure=line.procedure,
+        line=line,
         lot=lot,
         one=standing,
         guarantees=sorted(set(lot.security_forms) & set(map(str, GUARANTEES))),
@@ -186,10 +188,12 @@ async def own_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
 @router.get("/lots/{lot_id}/securities", response_class=HTMLResponse, include_in_schema=False)
 async def lot_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     """The securities of one lot, for those who may see them."""
+    seen = await deposit_views.lot_securities(tx, LotId(lot_id))
     return render(
         request,
         "account_desk/lot.html",
-        seen=await deposit_views.lot_securities(tx, LotId(lot_id)),
+        procedure=seen.procedure,
+        seen=seen,
         causes=CAUSE_NAMES,
         grounds=FORFEITURE_NAMES,
         Grounds=ForfeitureGround,

@@ -109,6 +109,7 @@ async def archive_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     return render(
         request,
         "archive_room/archive.html",
+        procedure=found.procedure,
         keeping=found,
         class_names=CLASS_NAMES,
         left_out=[one.why for one in LEFT_OUT],

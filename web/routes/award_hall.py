@@ -157,7 +157,13 @@ async def award_board(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
 async def notice_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     """What the acting bidder was told: the award notice, or the notice of the result."""
     told = await award_views.own_notice(tx, LotId(lot_id))
-    return render(request, "award_hall/award_notice.html", notice=told, now=tx.now)
+    return render(
+        request,
+        "award_hall/award_notice.html",
+        procedure=told.result.procedure,
+        notice=told,
+        now=tx.now,
+    )
 
 
 async def _rendered(request: Request, tx: Transaction, lot_id: UUID, template: str) -> HTMLResponse:
@@ -165,6 +171,7 @@ async def _rendered(request: Request, tx: Transaction, lot_id: UUID, template: s
     return render(
         request,
         template,
+        procedure=seen.procedure,
         result=seen,
         steps=_steps(seen),
         proposed=await _proposed(tx, seen),

@@ -401,6 +401,7 @@ async def bid_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     return render(
         request,
         "bid_desk/desk.html",
+        procedure=found.line.procedure,
         notice=found,
         bids=bids,
         uploads=await uploading.own_uploads(tx, lot_id),

@@ -150,6 +150,7 @@ async def form_page(
     return render(
         request,
         "complaint_desk/form.html",
+        procedure=found.procedure,
         lot=found,
         about=about if about in list(ComplaintAbout) else str(ComplaintAbout.CONDUCT),
         objection=objection,
@@ -164,10 +165,12 @@ async def form_page(
 @router.get("/complaints/{complaint_id}", response_class=HTMLResponse, include_in_schema=False)
 async def case_page(request: Request, tx: Act, complaint_id: UUID) -> HTMLResponse:
     """One complaint: where it stands, what was said, and what can be done about it now."""
+    seen = await complaint_views.complaint(tx, complaint_id)
     return render(
         request,
         "complaint_desk/case.html",
-        one=await complaint_views.complaint(tx, complaint_id),
+        procedure=seen.procedure,
+        one=seen,
         verdicts=[one for one in Verdict if one is not Verdict.WITHDRAWN],
         now=tx.now,
     )

@@ -212,6 +212,7 @@ async def _rendered(request: Request, tx: Transaction, lot_id: UUID, template: s
     return render(
         request,
         template,
+        procedure=seen.procedure,
         contract=seen,
         award_report=paper,
         change_names={str(reason): name for reason, name in CHANGE_NAMES.items()},

@@ -540,6 +540,7 @@ async def room_page(
     page = render(
         request,
         "evaluation_room/room.html",
+        procedure=seen.procedure,
         own_party=tx.actor.party_id,
         room=seen,
         live_view=view,
@@ -559,7 +560,14 @@ async def consortia_page(request: Request, tx: Act, committee_id: UUID) -> HTMLR
     """The consortia among the bidders and what is found of them, for the committee at its seats."""
     found = await reviewing.consortia(tx, CommitteeId(committee_id))
     seen = await room_views.room(tx, CommitteeId(committee_id))
-    page = render(request, "evaluation_room/consortia.html", room=seen, bidders=found, now=tx.now)
+    page = render(
+        request,
+        "evaluation_room/consortia.html",
+        procedure=seen.procedure,
+        room=seen,
+        bidders=found,
+        now=tx.now,
+    )
     page.headers.update(NO_STORE)
     return page
 
@@ -574,6 +582,7 @@ async def room_board(request: Request, tx: Act, committee_id: UUID) -> HTMLRespo
     page = render(
         request,
         "evaluation_room/board.html",
+        procedure=seen.procedure,
         room=seen,
         now=tx.now,
         bid_names=_bid_names(desk, seen),

@@ -176,6 +176,7 @@ async def file_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     return render(
         request,
         "file_desk/file.html",
+        procedure=draft.line.procedure,
         line=draft.line,
         composed=found,
         terms=tender_file_document(found.document)["terms"],
@@ -293,6 +294,7 @@ async def _checkup(
     return render(
         request,
         "file_desk/checkup.html",
+        procedure=draft.line.procedure,
         status_code=422 if wrong else 200,
         line=draft.line,
         violations=violations,
@@ -330,6 +332,7 @@ async def _block_form(
     return render(
         request,
         "file_desk/block.html",
+        procedure=draft.line.procedure,
         status_code=422 if errors else 200,
         line=draft.line,
         of=of,
@@ -484,6 +487,7 @@ async def _figures_form(
     return render(
         request,
         "file_desk/figures.html",
+        procedure=draft.line.procedure,
         status_code=422 if errors else 200,
         line=draft.line,
         values=values,

@@ -104,6 +104,7 @@ async def invited_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     return render(
         request,
         "invitation_desk/desk.html",
+        procedure=line.procedure,
         draft=draft,
         demands=switches.invitation,
         invitation=invitation,

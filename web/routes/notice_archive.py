@@ -29,10 +29,12 @@ async def difference_page(
 ) -> HTMLResponse:
     """Two versions of the tender documents side by side."""
     found = await document_versions.compared(tx, lot_id, old, new)
+    notice = await notice_board.notice(tx, lot_id)
     return render(
         request,
         "notice_archive/difference.html",
-        notice=await notice_board.notice(tx, lot_id),
+        procedure=notice.line.procedure,
+        notice=notice,
         found=found,
         versions=await document_versions.versions(tx, lot_id),
         places=PLACE_NAMES,
@@ -44,10 +46,12 @@ async def difference_page(
 async def termination_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     """The notice that ended the tender: why, what is given back, and what becomes of the bids."""
     found = await endings.ending(tx, lot_id)
+    notice = await notice_board.notice(tx, lot_id)
     return render(
         request,
         "notice_archive/termination.html",
-        notice=await notice_board.notice(tx, lot_id),
+        procedure=notice.line.procedure,
+        notice=notice,
         ending=found,
         signer=notice_board.signed_by(found.statement),
         now=tx.now,
@@ -118,6 +122,9 @@ def _difference_told(found: Difference) -> dict[str, Any]:
                 "old": one.old,
                 "new": one.new,
                 "segments": _segments_told(one.segments),
+                "scheme": [
+                    {"part": part.title, "old": part.old, "new": part.new} for part in one.scheme
+                ],
             }
             for one in found.terms
         ],

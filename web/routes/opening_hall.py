@@ -120,8 +120,10 @@ async def hall_board(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
 
 
 async def _seen(tx: Transaction, lot_id: LotId) -> dict[str, Any]:
+    hall = await opening_views.hall(tx, lot_id)
     return {
-        "hall": await opening_views.hall(tx, lot_id),
+        "procedure": hall.procedure,
+        "hall": hall,
         "own": await opening_views.own_part(tx, lot_id),
         "own_capacity": str(tx.actor.role),
         "own_party": tx.actor.party_id,

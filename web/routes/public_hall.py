@@ -125,6 +125,7 @@ async def notice_page(request: Request, tx: Act, lot_id: UUID) -> Response:
     return render(
         request,
         "public_hall/notice.html",
+        procedure=found.line.procedure,
         notice=found,
         versions=versions,
         changed={
@@ -162,6 +163,7 @@ async def documents_page(request: Request, tx: Act, lot_id: UUID) -> HTMLRespons
     return render(
         request,
         "public_hall/documents.html",
+        procedure=found.line.procedure,
         notice=found,
         files=taken.files,
         package_digest=taken.package_digest,
@@ -180,10 +182,12 @@ async def follow_code(tx: Act, code: str) -> Response:
 @router.get("/projects/{project_id}", response_class=HTMLResponse)
 async def project_page(request: Request, tx: Act, project_id: UUID) -> HTMLResponse:
     """One project with the lots that this reader may see."""
+    found = await notice_board.project(tx, project_id)
     return render(
         request,
         "public_hall/project.html",
-        project=await notice_board.project(tx, project_id),
+        procedure=found.procedure,
+        project=found,
         region_name=region_name,
         now=tx.now,
     )

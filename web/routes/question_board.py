@@ -56,6 +56,7 @@ async def board_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     return render(
         request,
         "question_board/board.html",
+        procedure=found.line.procedure,
         notice=found,
         board=board,
         versions=versions,

@@ -19,7 +19,7 @@ from kernel.money import yuan_text
 from kernel.working_days import beijing_day
 from trading import agreeing, notice_board, sole_sourcing
 from trading.agreeing import AgreementDesk, SignedPrice
-from trading.rules.procedures import Offers, switches_of
+from trading.rules.procedures import Offers, Procedure, switches_of
 from trading.rules.single_source import (
     FAILURES,
     GROUP_MIN,
@@ -125,6 +125,7 @@ async def sole_supplier_page(request: Request, tx: Act, lot_id: UUID) -> HTMLRes
     return render(
         request,
         "sole_supplier_desk/supplier.html",
+        procedure=draft.line.procedure,
         draft=draft,
         sole=await sole_sourcing.sole_supplier(tx, lot_id),
         agreed=switches.offers is Offers.AGREED,
@@ -167,6 +168,7 @@ async def price_agreement_page(request: Request, tx: Act, lot_id: UUID) -> HTMLR
     return render(
         request,
         "sole_supplier_desk/agreement.html",
+        procedure=Procedure.SINGLE_SOURCE,
         desk=desk,
         group_min=GROUP_MIN,
         failures=list(FAILURES.items()),

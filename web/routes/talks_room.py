@@ -114,6 +114,7 @@ async def talks_page(request: Request, tx: Act, committee_id: UUID) -> HTMLRespo
     page = render(
         request,
         "talks_room/group.html",
+        procedure=seen.procedure,
         room=seen,
         talks=found,
         rejected={str(one.bid_id) for one in seen.motions if one.outcome == "carried"},
@@ -171,11 +172,12 @@ async def post_opening(tx: Act, lot_id: UUID, raw: Signed) -> None:
 @router.get("/talks/{lot_id}", response_class=HTMLResponse, include_in_schema=False)
 async def own_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     """The same as a page, where the supplier answers, seals its last price, and opens it."""
-    view = own_acts(tx.actor.party)
+    seen, view = await negotiating.own_talks(tx, LotId(lot_id)), own_acts(tx.actor.party)
     page = render(
         request,
         "talks_room/supplier.html",
-        seen=await negotiating.own_talks(tx, LotId(lot_id)),
+        procedure=seen.procedure,
+        seen=seen,
         words_max=WORDS_MAX,
         live_view=view,
         after=await last_number(tx.session, view),

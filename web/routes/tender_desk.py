@@ -7,6 +7,7 @@ the owner's own key, and sent back; what stands against it is shown with its art
 import json
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Self
@@ -598,10 +599,12 @@ async def new_project(request: Request, tx: Act) -> Response:
 @router.get("/desk/projects/{project_id}", response_class=HTMLResponse)
 async def desk_project_page(request: Request, tx: Act, project_id: UUID) -> HTMLResponse:
     """One of the acting organisation's projects, with its drafts."""
+    project = await notice_board.own_project(tx, project_id)
     return render(
         request,
         "tender_desk/project.html",
-        project=await notice_board.own_project(tx, project_id),
+        procedure=project.procedure,
+        project=project,
         letter=await agency_letters.letter_of(tx, project_id),
         act_names={str(act): words for act, words in ACT_NAMES.items()},
         today=beijing_day(tx.now),
@@ -618,18 +621,19 @@ async def new_lot_page(request: Request, tx: Act, project_id: UUID) -> HTMLRespo
     project = await notice_board.own_project(tx, project_id)
     values = {"region": project.region_code, "sheet_fields": _sheet_text(DEFAULT_SHEET)}
     values |= {"release_window_min": "30", "publicity_days": "3", "validity_days": "90"}
-    return _lot_form(request, tx, values=values, forms=list(DEFAULT_FORMS), project_id=project_id)
+    place = _Place(project_id, project.procedure)
+    return _lot_form(request, tx, place, values=values, forms=list(DEFAULT_FORMS))
 
 
 @router.post("/desk/projects/{project_id}/lots/new", response_class=HTMLResponse)
 async def new_lot(request: Request, tx: Act, project_id: UUID) -> Response:
     """Draft the lot of the form, or show the form again with what is wrong."""
-    await notice_board.own_project(tx, project_id)
+    project = await notice_board.own_project(tx, project_id)
     form = await request.form()
     try:
         asked = LotAsked.model_validate(_lot_said(form))
     except ValidationError as fault:
-        return _again(request, tx, form, fault, project_id=project_id)
+        return _again(request, tx, _Place(project_id, project.procedure), form, fault)
     lot_id = await drafting.draft_lot(tx, project_id, asked.terms())
     return RedirectResponse(f"/desk/lots/{lot_id}", 303)
 
@@ -644,6 +648,7 @@ async def desk_lot_page(request: Request, tx: Act, lot_id: UUID) -> Response:
     return render(
         request,
         "tender_desk/lot.html",
+        procedure=draft.line.procedure,
         draft=draft,
         papers=papers,
         shown=_papers_shown(papers),
@@ -678,6 +683,7 @@ async def _published_page(request: Request, tx: Transaction, lot_id: UUID) -> HT
     return render(
         request,
         "tender_desk/published.html",
+        procedure=line.procedure,
         notice=found,
         timetable=times_to_sign(found),
         form=clarification_form(
@@ -711,10 +717,9 @@ async def edit_lot_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse
     return _lot_form(
         request,
         tx,
+        _Place(draft.line.project_id, draft.line.procedure, lot_id),
         values=_lot_values(draft),
         forms=list(draft.security_forms),
-        lot_id=lot_id,
-        project_id=draft.line.project_id,
     )
 
 
@@ -726,7 +731,8 @@ async def edit_lot(request: Request, tx: Act, lot_id: UUID) -> Response:
     try:
         asked = LotAsked.model_validate(_lot_said(form))
     except ValidationError as fault:
-        return _again(request, tx, form, fault, lot_id=lot_id, project_id=draft.line.project_id)
+        place = _Place(draft.line.project_id, draft.line.procedure, lot_id)
+        return _again(request, tx, place, form, fault)
     await drafting.redraft_lot(tx, lot_id, asked.terms())
     return RedirectResponse(f"/desk/lots/{lot_id}", 303)
 
@@ -844,26 +850,35 @@ async def _project_form(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Of which project and procedure the lot of a form is; `lot_id` once it is drafted."""
+
+    project_id: UUID
+    procedure: Procedure
+    lot_id: UUID | None = None
+
+
 def _lot_form(
     request: Request,
     tx: Transaction,
+    place: _Place,
     *,
     values: dict[str, str],
     forms: list[SecurityForm],
-    project_id: UUID,
     errors: list[tuple[str, str]] | None = None,
-    lot_id: UUID | None = None,
 ) -> HTMLResponse:
     return render(
         request,
         "tender_desk/lot_form.html",
         status_code=422 if errors else 200,
+        procedure=place.procedure,
         values=values,
         forms=[str(form) for form in forms],
         errors=errors or [],
         wrong=dict(errors or []),
-        lot_id=lot_id,
-        project_id=project_id,
+        lot_id=place.lot_id,
+        project_id=place.project_id,
         own_words=[(key, REQUIRED_WORDS[key][0]) for key in OWN_WORDS],
         now=tx.now,
     )
@@ -872,21 +887,18 @@ def _lot_form(
 def _again(
     request: Request,
     tx: Transaction,
+    place: _Place,
     form: FormData,
     fault: ValidationError,
-    *,
-    project_id: UUID,
-    lot_id: UUID | None = None,
 ) -> HTMLResponse:
     chosen = [str(one) for one in form.getlist("security_forms")]
     return _lot_form(
         request,
         tx,
+        place,
         values={name: str(value) for name, value in form.items()},
         forms=[one for one in SecurityForm if str(one) in chosen],
         errors=_errors(request, fault),
-        lot_id=lot_id,
-        project_id=project_id,
     )
 
 

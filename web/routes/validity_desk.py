@@ -46,9 +46,11 @@ async def get_validity(tx: Act, lot_id: UUID) -> JSONResponse:
 @router.get("/lots/{lot_id}/validity", response_class=HTMLResponse, include_in_schema=False)
 async def validity_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     """The same as a page, with what its reader may do now."""
+    seen = await extending.validity_course(tx, LotId(lot_id))
     return render(
         request,
         "validity_desk/lot.html",
-        seen=await extending.validity_course(tx, LotId(lot_id)),
+        procedure=seen.procedure,
+        seen=seen,
         now=tx.now,
     )
