@@ -468,7 +468,8 @@ def _grounds(tx: Transaction, tender: _Tender, times: Timetable) -> list[Refusal
     if tender.composed is not None:
         file = tender.composed.document
         refusals += file_grounds(file, tender.switches)
-        refusals += unanswered_grounds(file, tender.bound, tender.composed.answers)
+        published_on = beijing_day(times.published_at)
+        refusals += unanswered_grounds(file, tender.bound, tender.composed.answers, on=published_on)
     return refusals
 
 
@@ -612,7 +613,7 @@ def _notice_document(
 ) -> dict[str, object]:
     """The tender notice as the platform knows the draft, without the time of its signature."""
     lot, project = tender.lot, tender.project
-    answers = _answers(tender)
+    answers = _answers(tx, tender)
     return {
         "v": "ebid-notice/1",
         "kind": "tender",
@@ -651,14 +652,14 @@ def _notice_document(
     }
 
 
-def _answers(tender: _Tender) -> list[dict[str, str]]:
+def _answers(tx: Transaction, tender: _Tender) -> list[dict[str, str]]:
     """What the publisher says to findings in the words of the file, for everybody to read."""
     if tender.composed is None:
         return []
     file, answers = tender.composed.document, tender.composed.answers
     return [
         {"rule": one.rule, "place": one.place, "words": one.words, "answer": one.answered}
-        for one in answered_findings(file, tender.bound, answers)
+        for one in answered_findings(file, tender.bound, answers, on=beijing_day(tx.now))
     ]
 
 

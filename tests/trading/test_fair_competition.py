@@ -6,18 +6,29 @@ Trading Platform Measures 18.
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
-from kernel.statute import BIDDING_REGULATION, PROCUREMENT_TENDER_MEASURES, Regime
+from kernel.statute import (
+    BIDDING_REGULATION,
+    CONDUCT_OPINIONS,
+    FAIR_COMPETITION_RULES,
+    PROCUREMENT_TENDER_MEASURES,
+    Article,
+    Regime,
+    Severity,
+)
 from trading.rules.fair_competition import (
     PATTERNS,
     Passage,
     Pattern,
-    condition_cautions,
-    condition_refusals,
+    severity_of,
     word_findings,
 )
 from trading.rules.rule_book import RULE_BOOK, Bound
+
+TODAY = date(2026, 3, 2)
 
 FORBIDDEN = {
     "local_registration": "投标人注册地须在江城市行政区域内。",
@@ -72,7 +83,7 @@ LAWFUL = (
 
 
 def codes(text: str, bound: Bound, kind: str = "qualification") -> set[str]:
-    return {one.code for one in word_findings([Passage(kind, "3.1", text)], bound)}
+    return {one.code for one in word_findings([Passage(kind, "3.1", text)], bound, on=TODAY)}
 
 
 def test_every_kind_of_condition_has_a_sentence_here() -> None:
@@ -88,7 +99,9 @@ def test_a_forbidden_condition_is_found_with_its_words(code: str) -> None:
     found = [
         one
         for bound in (Bound.MANDATORY, Bound.PROCUREMENT)
-        for one in word_findings([Passage("qualification", "3.1", FORBIDDEN[code])], bound)
+        for one in word_findings(
+            [Passage("qualification", "3.1", FORBIDDEN[code])], bound, on=TODAY
+        )
     ]
     assert {one.code for one in found} == {code}
     assert all(one.words in FORBIDDEN[code] for one in found)
@@ -109,25 +122,55 @@ def test_what_is_lawful_or_forbids_the_condition_is_not_found(text: str, bound: 
 def test_a_finding_cites_a_rule_that_binds_the_procedure_by_an_article_of_its_law(
     text: str, bound: Bound
 ) -> None:
-    for one in word_findings([Passage("qualification", "3.1", text)], bound):
+    for one in word_findings([Passage("qualification", "3.1", text)], bound, on=TODAY):
         assert bound in RULE_BOOK[one.rule].binds, one.rule
         foreign = Regime.TENDERING if bound is Bound.PROCUREMENT else Regime.PROCUREMENT
         assert one.article.instrument.regime is not foreign
 
 
+def cited(code: str, bound: Bound, *, on: date = TODAY) -> list[tuple[str, Article, Severity]]:
+    """Under which rule and article a condition is found, and how firmly."""
+    passage = [Passage("qualification", "3.1", FORBIDDEN[code])]
+    found = word_findings(passage, bound, on=on)
+    return [(one.rule, one.article, severity_of(one)) for one in found]
+
+
 def test_registered_capital_is_an_article_of_its_own_in_procurement_alone() -> None:
-    passage = [Passage("qualification", "3.1", FORBIDDEN["registered_capital"])]
-    assert (
-        condition_refusals(passage, Bound.PROCUREMENT)[0].article
-        == (PROCUREMENT_TENDER_MEASURES[17])
-    )
-    assert condition_refusals(passage, Bound.MANDATORY)[0].article == BIDDING_REGULATION[32]
+    [(_, article, _)] = cited("registered_capital", Bound.PROCUREMENT)
+    assert article == PROCUREMENT_TENDER_MEASURES[17]
+    [(_, article, _)] = cited("registered_capital", Bound.MANDATORY)
+    assert article == BIDDING_REGULATION[32]
 
 
 def test_what_is_known_from_memory_warns_and_does_not_refuse() -> None:
-    passage = [Passage("instructions", "2.4", FORBIDDEN["named_tool"])]
-    assert condition_refusals(passage, Bound.MANDATORY) == []
-    assert [one.code for one in condition_cautions(passage, Bound.MANDATORY)] == ["named_tool"]
+    assert [how for _, _, how in cited("named_tool", Bound.MANDATORY)] == [Severity.WARN]
+    assert [how for _, _, how in cited("brand", Bound.MANDATORY)] == [Severity.BLOCK]
+
+
+@pytest.mark.accepts("SC-12")
+@pytest.mark.refuses("SC-12", "SC-10", "SC-14")
+@pytest.mark.parametrize(
+    ("code", "point", "afterwards"),
+    [
+        ("local_branch", 1, ("SC-10", BIDDING_REGULATION[32], Severity.BLOCK)),
+        ("sign_up", 3, ("SC-10", BIDDING_REGULATION[32], Severity.BLOCK)),
+        ("lottery", 2, ("SC-14", FAIR_COMPETITION_RULES[6], Severity.WARN)),
+    ],
+)
+def test_opinions_stop_a_publication_to_their_last_day_and_then_the_older_law_speaks(
+    code: str, point: int, afterwards: tuple[str, Article, Severity]
+) -> None:
+    [last_day] = cited(code, Bound.MANDATORY, on=date(2027, 8, 31))
+    assert last_day[1:] == (CONDUCT_OPINIONS[point], Severity.BLOCK)
+    assert cited(code, Bound.MANDATORY, on=date(2027, 9, 1)) == [afterwards]
+
+
+@pytest.mark.parametrize("text", FORBIDDEN.values())
+def test_no_finding_cites_what_has_expired(text: str) -> None:
+    passage = [Passage("qualification", "3.1", text)]
+    for bound in (Bound.MANDATORY, Bound.VOLUNTARY, Bound.PROCUREMENT):
+        for one in word_findings(passage, bound, on=date(2027, 9, 1)):
+            assert one.article.instrument.in_force_on(date(2027, 9, 1))
 
 
 def test_a_certificate_may_be_scored_but_not_demanded() -> None:
@@ -138,7 +181,9 @@ def test_a_certificate_may_be_scored_but_not_demanded() -> None:
 
 def test_each_kind_is_told_once_for_a_sentence_and_again_for_the_next() -> None:
     text = "投标人注册资本不低于5000万元，注册资本不少于6000万元。注册资金不低于1亿元。"
-    found = list(word_findings([Passage("qualification", "3.1", text)], Bound.PROCUREMENT))
+    found = list(
+        word_findings([Passage("qualification", "3.1", text)], Bound.PROCUREMENT, on=TODAY)
+    )
     assert [one.code for one in found] == ["registered_capital", "registered_capital"]
 
 

@@ -14,9 +14,9 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
-from kernel.refusals import Caution, Refusal
 from kernel.statute import (
     BIDDING_REGULATION,
     CONDUCT_OPINIONS,
@@ -85,11 +85,6 @@ class WordFinding:
     def reason(self) -> str:
         """The ground in words, with what was found."""
         return f"{self.says}（{self.place}：“{self.words}”）"
-
-    @property
-    def facts(self) -> dict[str, str]:
-        """The same for programs."""
-        return {"rule": self.rule, "place": self.place, "words": self.words}
 
 
 @dataclass(frozen=True, slots=True)
@@ -471,13 +466,14 @@ PATTERNS: Final = (
     SME_PAYMENT_REGULATION[13],
     rule=("SC-10", "SC-11", "SC-12", "NO-15", "NO-16", "NO-17", "NO-19", "NO-25"),
 )
-def condition_refusals(passages: Iterable[Passage], bound: Bound) -> list[Refusal]:
-    """Every forbidden condition that the words seem to contain, under an article we have read."""
-    return [
-        Refusal(one.code, one.article, one.reason, one.facts)
-        for one in word_findings(passages, bound)
-        if one.article.provenance is not Provenance.MEMORY
-    ]
+def severity_of(finding: WordFinding) -> Severity:
+    """How firmly a finding stands: under an article that we have read it stops a publication."""
+    known = finding.article.provenance is not Provenance.MEMORY
+    return Severity.BLOCK if known else Severity.WARN
+
+
+_Searched = tuple[Pattern, str, Article]
+"""A pattern with the rule and the article under which it is looked for."""
 
 
 @under(
@@ -486,25 +482,12 @@ def condition_refusals(passages: Iterable[Passage], bound: Bound) -> list[Refusa
     rule=("SC-14", "PL-12"),
     severity=Severity.WARN,
 )
-def condition_cautions(passages: Iterable[Passage], bound: Bound) -> list[Caution]:
-    """Every condition that the words seem to contain and that we know from memory alone."""
-    return [
-        Caution(one.code, one.article, one.reason, one.facts)
-        for one in word_findings(passages, bound)
-        if one.article.provenance is Provenance.MEMORY
-    ]
-
-
-_Searched = tuple[Pattern, str, Article]
-"""A pattern with the rule and the article under which it is looked for."""
-
-
-def word_findings(passages: Iterable[Passage], bound: Bound) -> Iterator[WordFinding]:
-    """Every condition that the passages seem to contain; each kind once for a sentence."""
+def word_findings(passages: Iterable[Passage], bound: Bound, *, on: date) -> Iterator[WordFinding]:
+    """Every condition that the passages seem to contain on a day; each kind once for a sentence."""
     sentences = [
         (passage, sentence) for passage in passages for sentence in _SENTENCE.findall(passage.text)
     ]
-    searched = _hinted([sentence for _, sentence in sentences], _searched(bound))
+    searched = _hinted([sentence for _, sentence in sentences], _searched(bound, on))
     for (passage, sentence), patterns in zip(sentences, searched, strict=True):
         for pattern, rule, article in patterns:
             if pattern.blocks and passage.kind not in pattern.blocks:
@@ -538,18 +521,18 @@ def _hinted(sentences: Sequence[str], searched: Sequence[_Searched]) -> list[lis
     return speaking
 
 
-@functools.cache
-def _searched(bound: Bound) -> tuple[_Searched, ...]:
+@functools.lru_cache(maxsize=64)
+def _searched(bound: Bound, on: date) -> tuple[_Searched, ...]:
     """The patterns that are looked for under a family of law, each with its rule and article."""
-    return tuple(
-        (pattern, *cited) for pattern in PATTERNS if (cited := _cited(pattern, bound)) is not None
-    )
+    cited = ((pattern, _cited(pattern, bound, on)) for pattern in PATTERNS)
+    return tuple((pattern, *found) for pattern, found in cited if found is not None)
 
 
-def _cited(pattern: Pattern, bound: Bound) -> tuple[str, Article] | None:
+def _cited(pattern: Pattern, bound: Bound, on: date) -> tuple[str, Article] | None:
     """The rule and article under which a condition is forbidden here, or None where it is not.
 
-    What one family of law forbids in so many words, the other forbids as an unreasonable condition.
+    What one family of law forbids in so many words, the other forbids as an unreasonable condition;
+    so does the regulation, once the opinions that spelt it out have run out.
     """
     if bound is Bound.PROCUREMENT:
         rule = "SC-10" if pattern.rule == "SC-12" else pattern.rule
@@ -560,6 +543,8 @@ def _cited(pattern: Pattern, bound: Bound) -> tuple[str, Article] | None:
         return ("SC-10", BIDDING_REGULATION[32])
     if pattern.rule == "SC-12" and bound is not Bound.MANDATORY:
         return ("SC-10", BIDDING_REGULATION[32])
+    if not pattern.article.instrument.in_force_on(on):
+        return ("SC-14", _FAIR) if pattern.rule == "SC-14" else ("SC-10", BIDDING_REGULATION[32])
     return (pattern.rule, pattern.article)
 
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from types import MappingProxyType
 from typing import Final
 
 from kernel.refusals import Caution, Refusal
-from kernel.statute import Article, Provenance, Regime, Severity
-from kernel.working_days import Calendar
-from trading.rules.fair_competition import PATTERNS, word_findings
+from kernel.statute import Article, Regime, Severity
+from kernel.working_days import Calendar, beijing_day
+from trading.rules.fair_competition import PATTERNS, severity_of, word_findings
 from trading.rules.notice_contents import NoticeContents, notice_refusals, security_cautions
 from trading.rules.procedures import Switches
 from trading.rules.rule_book import Bound
@@ -192,6 +193,7 @@ class Patient:
 def checked(patient: Patient, *, calendar: Calendar) -> list[Violation]:
     """Every violation of a tender that is about to be published, in the order of the file."""
     file, switches = patient.file, patient.switches
+    published_on = beijing_day(patient.timetable.published_at)
     refusals = [
         *notice_refusals(patient.contents, switches),
         *timetable_refusals(patient.timetable, switches, calendar=calendar),
@@ -206,7 +208,7 @@ def checked(patient: Patient, *, calendar: Calendar) -> list[Violation]:
     found = [
         *(_from_ground(one, patient) for one in refusals),
         *(_from_ground(one, patient) for one in cautions),
-        *_found_in_words(file, patient.bound, patient.answers),
+        *_found_in_words(file, patient.bound, patient.answers, on=published_on),
     ]
     return sorted(found, key=_place)
 
@@ -221,22 +223,22 @@ def file_grounds(file: TenderDocument, switches: Switches) -> Iterator[Refusal]:
 
 
 def unanswered_grounds(
-    file: TenderDocument, bound: Bound, answers: Mapping[str, str]
+    file: TenderDocument, bound: Bound, answers: Mapping[str, str], *, on: date
 ) -> Iterator[Refusal]:
     """Every forbidden condition that its words seem to contain and that nobody has answered."""
-    for one in _found_in_words(file, bound, answers):
+    for one in _found_in_words(file, bound, answers, on=on):
         if one.stops:
             facts = {"rule": one.rule, "place": one.place, "words": one.words}
             yield Refusal(one.code, one.article, one.says, facts)
 
 
 def answered_findings(
-    file: TenderDocument, bound: Bound, answers: Mapping[str, str]
+    file: TenderDocument, bound: Bound, answers: Mapping[str, str], *, on: date
 ) -> list[Violation]:
     """The findings in words to which the publisher has said something, with what was said."""
     if not answers:
         return []
-    found = _found_in_words(file, bound, answers)
+    found = _found_in_words(file, bound, answers, on=on)
     return sorted((one for one in found if one.answered), key=_place)
 
 
@@ -263,14 +265,12 @@ def _from_ground(ground: Refusal | Caution, patient: Patient) -> Violation:
 
 
 def _found_in_words(
-    file: TenderDocument, bound: Bound, answers: Mapping[str, str]
+    file: TenderDocument, bound: Bound, answers: Mapping[str, str], *, on: date
 ) -> Iterator[Violation]:
-    """Each condition that the words seem to contain; it blocks under an article we have read."""
-    for one in word_findings(file.passages(), bound):
-        known = one.article.provenance is not Provenance.MEMORY
-        severity = Severity.BLOCK if known else Severity.WARN
+    """Each condition that the words seem to contain under the law of the day of publication."""
+    for one in word_findings(file.passages(), bound, on=on):
         found = Violation(
-            one.rule, one.code, one.article, severity, one.place, one.reason, one.words
+            one.rule, one.code, one.article, severity_of(one), one.place, one.reason, one.words
         )
         answer = answers.get(found.key, "").strip()
         yield found if len(answer) < ANSWER_MIN else replace(found, answered=answer)
