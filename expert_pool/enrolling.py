@@ -159,15 +159,32 @@ async def leave(tx: Transaction) -> None:
 @by(Role.PLATFORM)
 async def forget_health(tx: Transaction, person_id: PersonId) -> None:
     """Erase what an expert declared of his health once his consent is gone; he leaves the pool."""
-    row = await _row_of(tx, person_id)
-    if row is None or row.healthy is None:
-        return
+    _forget(tx, await _row_of(tx, person_id))
 
-    row.healthy = None
-    if row.left_at is None:
-        row.left_at = tx.now
-        tx.record(ExpertLeft(row.id, row.pool_id))
-    tx.session.add(row)
+
+@by(Role.EXPERT)
+async def owes_consent(tx: Transaction) -> bool:
+    """Whether the acting expert's declaration of health is kept without a consent that stands.
+
+    Whoever enrolled before consents were kept is asked for his.
+    """
+    row = await _row_of(tx, tx.actor.person)
+    if row is None or row.healthy is None:
+        return False
+    return not await consenting.consents_to(tx, Purpose.EXPERT_HEALTH)
+
+
+@by(Role.EXPERT)
+async def withhold_consent(tx: Transaction) -> None:
+    """Do not consent: the declaration of health is erased at once, and its expert leaves the pool.
+
+    One that was given is withdrawn in the register instead.
+    """
+    row = await _row_of(tx, tx.actor.person)
+    if row is None or row.healthy is None or not await owes_consent(tx):
+        raise NotFound("no consent is asked of you")
+
+    _forget(tx, row)
 
 
 async def own_row(tx: Transaction, *, left_too: bool = False) -> ExpertRow:
@@ -181,6 +198,16 @@ async def own_row(tx: Transaction, *, left_too: bool = False) -> ExpertRow:
 async def _row_of(tx: Transaction, person_id: UUID) -> ExpertRow | None:
     found = await tx.session.scalars(select(ExpertRow).where(col(ExpertRow.person_id) == person_id))
     return found.first()
+
+
+def _forget(tx: Transaction, row: ExpertRow | None) -> None:
+    if row is None or row.healthy is None:
+        return
+    row.healthy = None
+    if row.left_at is None:
+        row.left_at = tx.now
+        tx.record(ExpertLeft(row.id, row.pool_id))
+    tx.session.add(row)
 
 
 def _add_ties(tx: Transaction, expert_id: ExpertId, ties: Sequence[Tie]) -> None:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
+from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from sqlalchemy import text
@@ -22,6 +23,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from expert_pool import enrolling
 from kernel.access import Actor, Role
 from kernel.clock import unshifted_clock
 from kernel.crypto.digests import Malformed, sha256
@@ -42,6 +44,9 @@ BODY_MAX: Final = 9 << 20
 """The largest body of most requests: a part of 8 MiB and what surrounds it."""
 FORM_MAX: Final = 72 << 20
 """The largest form: eight files of 8 MiB, which the framework lays on disk as they come."""
+
+CONSENTS: Final = "/me/consents"
+"""Where a person says what his sensitive data may be used for."""
 
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,128}")
@@ -161,6 +166,10 @@ class RepeatKey:
     body_digest: bytes
 
 
+class ConsentFirst(Exception):
+    """The reader is asked for a consent before he is shown anything else."""
+
+
 class ActRoute(APIRoute):
     """A route whose answer can be kept under an idempotency key.
 
@@ -175,6 +184,9 @@ class ActRoute(APIRoute):
                 response = await handle(request)
             except AnsweredBefore as before:
                 return before.response
+            except ConsentFirst:
+                language = request.scope.get("root_path", "")
+                return RedirectResponse(f"{language}{CONSENTS}", 303)
             request.state.response = response
             return response
 
@@ -187,9 +199,24 @@ async def _act(request: Request, store: StoreDep) -> AsyncIterator[Transaction]:
     async with transaction(store, actor=actor) as tx:
         if key is not None:
             await _answered_before(tx, key)
+        if _looks_at_another_page(request):
+            await _ask_for_consent(tx)
         yield tx
         if key is not None:
             await _keep_answer(tx, key, getattr(request.state, "response", None))
+
+
+def _looks_at_another_page(request: Request) -> bool:
+    """Whether a page is looked at that is not the register of consents."""
+    here = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    reads = request.method in READING and "text/html" in request.headers.get("accept", "")
+    return reads and here != CONSENTS
+
+
+async def _ask_for_consent(tx: Transaction) -> None:
+    """Show an expert nothing before he was asked for a consent that he never could give."""
+    if tx.actor.role is Role.EXPERT and await enrolling.owes_consent(tx):
+        raise ConsentFirst
 
 
 async def _visit(request: Request, store: StoreDep) -> AsyncIterator[Transaction]:

@@ -7,6 +7,7 @@ would tell that he is one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +19,7 @@ from kernel.consents import TEXTS, Consent, ConsentText, Purpose, consent_refusa
 from kernel.errors import NotFound, Outrun, Refused
 from kernel.identifiers import PersonId
 from kernel.randomness import random_id
+from kernel.refusals import Refusal
 from kernel.store.database import lock_exclusive
 from kernel.store.events import ConsentGiven, ConsentWithdrawn, ContactForgotten
 from kernel.store.registering import MEMBERS
@@ -133,10 +135,19 @@ async def withdraw_consent(tx: Transaction, purpose: Purpose) -> None:
 
 async def require_consent(tx: Transaction, purpose: Purpose) -> None:
     """`Refused` unless the acting person consents to this use now, in the words in force."""
-    row = await _newest(tx, tx.actor.person, purpose)
-    refusals = consent_refusals(None if row is None else _judged(row, purpose))
+    refusals = await _against(tx, purpose)
     if refusals:
         raise Refused(refusals)
+
+
+async def consents_to(tx: Transaction, purpose: Purpose) -> bool:
+    """Whether the acting person consents to this use now, in the words in force."""
+    return not await _against(tx, purpose)
+
+
+async def _against(tx: Transaction, purpose: Purpose) -> Sequence[Refusal]:
+    row = await _newest(tx, tx.actor.person, purpose)
+    return consent_refusals(None if row is None else _judged(row, purpose))
 
 
 def _judged(row: ConsentRow, purpose: Purpose) -> Consent:

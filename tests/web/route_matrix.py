@@ -376,6 +376,7 @@ ROUTES: dict[str, Line] = {
         Role.EXPERT, body={"ties": [{"uscc": "91350100M000100Y43", "kind": "employment"}]}
     ),
     "DELETE /api/v1/experts/mine": Allowed(Role.EXPERT),
+    "DELETE /api/v1/experts/mine/health": Allowed(Role.EXPERT),
     "POST /api/v1/lots/{lot_id}/draws": Allowed(
         *OWNERS, body={"strata": [], "parties": [], "window": WINDOW}
     ),

@@ -16,6 +16,7 @@ from kernel.crypto.digests import b64u
 from kernel.settings import Settings
 from kernel.store.sound_consents import consent_faults
 from kernel.store.transaction import Store
+from tests.draw_cast import an_expert
 from tests.post_office import contact_row
 from tests.sealed_bids import a_bidder
 from tests.tenders import a_player
@@ -127,6 +128,41 @@ async def test_who_asks_to_be_forgotten_is_told_why_not_yet_and_is_forgotten_the
         consents = await session.scalar(text("SELECT count(*) FROM kernel.consent"))
     assert [tuple(row) for row in kept] == [("", ""), ("", "")]
     assert consents == 0
+
+
+async def test_an_expert_from_before_consents_were_kept_is_asked_before_anything_else(
+    app: FastAPI, store: Store
+) -> None:
+    pool = await a_player(store, Role.CENTRE_STAFF)
+    willing, other = [await an_expert(store, pool) for _ in range(2)]
+    async with store.sessions() as session, session.begin():
+        await session.execute(text("DELETE FROM kernel.consent"))
+    clients = {one.expert_id: await client_of(app, one.player) for one in (willing, other)}
+    for one in (willing, other):
+        for path in ("/experts", "/account", "/notices"):
+            told = await page(app, path, one.player, status=303)
+            assert told == ""
+        assert "请先答复：评标专家的健康声明" in await page(app, "/me/consents", one.player)
+        assert "before consents were kept" in await page(app, "/en/me/consents", one.player)
+    assert "专家" in await page(app, "/experts", pool)
+
+    shown = {"text": b64u(text_digest(Purpose.EXPERT_HEALTH))}
+    await clients[willing.expert_id].post("/api/v1/consents/expert_health", shown)
+    assert "请先答复" not in await page(app, "/me/consents", willing.player)
+    await page(app, "/experts", willing.player)
+    with pytest.raises(Problem) as asked:
+        await clients[willing.expert_id].delete("/api/v1/experts/mine/health")
+    assert asked.value.status == 404
+    await clients[other.expert_id].delete("/api/v1/experts/mine/health")
+    await page(app, "/experts", other.player)
+    async with store.sessions() as session:
+        kept = await session.execute(
+            text("SELECT id, healthy, left_at IS NULL FROM expert_pool.expert")
+        )
+    assert {row[0]: (row[1], row[2]) for row in kept} == {
+        willing.expert_id: (True, True),
+        other.expert_id: (None, False),
+    }
 
 
 @pytest.mark.browser

@@ -13,6 +13,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from expert_pool import enrolling
+from kernel.access import Role
 from kernel.consents import Purpose
 from kernel.crypto.digests import b64u, instant_text, unb64u
 from kernel.store import consenting
@@ -101,6 +103,7 @@ async def consents_page(request: Request, tx: Act) -> HTMLResponse:
         requests=await requesting_erasure.own_requests(tx),
         grounds=await requesting_erasure.own_grounds(tx),
         digest=b64u,
+        owed=tx.actor.role is Role.EXPERT and await enrolling.owes_consent(tx),
         now=tx.now,
     )
 

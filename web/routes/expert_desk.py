@@ -199,6 +199,12 @@ async def post_ties(tx: Act, asked: TiesAsked) -> None:
     await enrolling.declare_ties(tx, [one.tie() for one in asked.ties])
 
 
+@router.delete("/api/v1/experts/mine/health", status_code=204)
+async def delete_health(tx: Act) -> None:
+    """Do not consent to the use of one's declaration of health: it is erased, and one leaves."""
+    await enrolling.withhold_consent(tx)
+
+
 @router.delete("/api/v1/experts/mine", status_code=204)
 async def delete_own(tx: Act) -> None:
     """Leave the pool."""
