@@ -29,6 +29,20 @@ def a_complaint(lot_id: object, about: str, *, now: datetime, **changes: Any) ->
     return {**said, **changes}
 
 
+def a_case(lot: str, about: str, **changes: Any) -> dict[str, Any]:
+    """What an objection says over HTTP; a complaint too, once it names its `objection`."""
+    said = {
+        "lot": lot,
+        "about": about,
+        "request": "请予核实并改正。",
+        "grounds": "公开的内容与事实不一致。",
+        "evidence": [{"title": "业绩业主单位的回函", "text": "载明该项目由他人承建"}],
+    }
+    if "objection" in changes:
+        said["contact"] = "江城市解放路3号 027-00000009"
+    return {**said, **changes}
+
+
 async def complained(
     store: Store, who: Player, lot_id: Any, about: str, *, now: datetime, **changes: Any
 ) -> Filed:

@@ -94,6 +94,11 @@ class Journey:
         told = await (await self.line(self.cast.staff)).get(f"/api/v1/lots/{self.lot}/award")
         return str(told["state"])
 
+    async def standing(self) -> tuple[str, bool]:
+        """Where the lot stands for everybody, and whether it stands still."""
+        told = await (await self.line(self.cast.staff)).get(f"/api/v1/lots/{self.lot}")
+        return told["state"], told["suspended"]
+
 
 async def a_project(journey: Journey, procedure: str, **changes: Any) -> str:
     """A project that the agency enters and the tenderee authorises."""
@@ -138,7 +143,13 @@ async def a_draft(journey: Journey, project: str, terms: dict[str, Any]) -> str:
     )
     with suppress(Problem):
         await completed(agency, lot)
-    custodians = journey.cast.custodians
+    await keys_kept(journey, project, lot)
+    return lot
+
+
+async def keys_kept(journey: Journey, project: str, lot: str) -> None:
+    """The four custodians of a draft are named, and register their keys."""
+    agency, custodians = await journey.line(journey.cast.agency), journey.cast.custodians
     await agency.post(
         f"/api/v1/lots/{lot}/custodians",
         {
@@ -165,7 +176,6 @@ async def a_draft(journey: Journey, project: str, terms: dict[str, Any]) -> str:
                 "public_key": b64u(key.public_bytes),
             },
         )
-    return lot
 
 
 async def published(journey: Journey, lot: str) -> None:

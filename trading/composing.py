@@ -18,7 +18,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from kernel.access import Role, by
-from kernel.crypto.digests import Malformed, canonical, sha256
+from kernel.crypto.digests import Malformed, canonical, sha256, strict_json
 from kernel.errors import NotFound, Outrun
 from kernel.money import yuan_text
 from kernel.store.transaction import Transaction
@@ -42,6 +42,7 @@ from trading.tables import LotRow, ProjectRow, TenderDocumentRow, TenderFileRow
 
 ANSWER_MAX: Final = 2000
 JSON: Final = "application/json"
+FILE_MAX: Final = 8 << 20
 
 FILED: Final = frozenset(
     {
@@ -139,6 +140,13 @@ async def published_file(tx: Transaction, lot_id: UUID) -> TenderDocument | None
     if digest is None:
         return None
     return parse_tender_file(json.loads(await tx.documents.read(digest)))
+
+
+async def require_readable(tx: Transaction, project: ProjectRow, digest: bytes) -> None:
+    """A kept file can take the published tender file's place; `Malformed` where it cannot."""
+    if Procedure(project.procedure) not in FILED:
+        raise Malformed("the procedure has no tender file of blocks", code="file_name")
+    parse_tender_file(strict_json(await tx.documents.read(digest), FILE_MAX))
 
 
 # ── writing ───────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -22,6 +22,7 @@ from kernel.crypto.digests import Malformed, strict_json, unb64u
 from kernel.errors import NotFound
 from kernel.store.transaction import Transaction
 from trading import inviting
+from trading.composing import FILE_MAX
 from trading.rules.changed_terms import Terms, stated_terms, terms_in
 from trading.rules.scheme_words import scheme_changes, scheme_lines
 from trading.rules.tender_file import parse_tender_file
@@ -39,8 +40,6 @@ from trading.rules.version_difference import (
     version_at,
 )
 from trading.tables import BidRow, LotRow, NoticeRow, TimetableRow
-
-FILE_MAX: Final = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,12 @@ from kernel.errors import Refused
 from kernel.identifiers import LotId, ProjectId
 from kernel.refusals import Refusal
 from kernel.store.transaction import Transaction
-from trading import complaining, drafting, lots
+from trading import complaining, composing, drafting, lots, mended_papers
 from trading.drafting import LotTerms
 from trading.rules.complaint_course import retender_refusals
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.procedures import SecurityForm
+from trading.rules.tender_file import tender_file_document
 from trading.tables import LotRow, RetenderRow, TenderDocumentRow
 
 
@@ -52,12 +53,7 @@ async def tender_again(tx: Transaction, lot_id: LotId) -> LotId:
     draft = await tx.session.get_one(LotRow, draft_id)
     draft.award_method = lot.award_method
     tx.session.add(RetenderRow(lot_id=draft_id, replaces_id=lot_id, begun_at=tx.now))
-    files = await tx.session.scalars(
-        select(TenderDocumentRow).where(
-            col(TenderDocumentRow.lot_id) == lot_id, col(TenderDocumentRow.clarification) == 0
-        )
-    )
-    for file in files:
+    for file in await mended_papers.newest_files(tx, lot_id):
         tx.session.add(
             TenderDocumentRow(
                 lot_id=draft_id,
@@ -68,6 +64,11 @@ async def tender_again(tx: Transaction, lot_id: LotId) -> LotId:
                 added_at=tx.now,
             )
         )
+    # The file of blocks is written anew: it stands among the documents once it is published. What
+    # was answered to findings in its words has to be answered again.
+    document = await composing.published_file(tx, lot_id)
+    if document is not None:
+        await composing.replace_file(tx, draft_id, tender_file_document(document))
 
     return draft_id
 
@@ -113,7 +114,7 @@ async def _terms_of(tx: Transaction, lot: LotRow) -> LotTerms:
         security_forms=tuple(SecurityForm(form) for form in lot.security_forms),
         scheme=scheme,
         sheet_fields=tuple(lot.sheet_fields),
-        notice=dict(lot.notice),
+        notice=await mended_papers.newest_words(tx, lot),
         plan=dict(lot.plan),
         officials_threshold=lot.officials_threshold,
         escrow_threshold=lot.escrow_threshold,

@@ -71,6 +71,7 @@ from trading.events import (
     LotPublished,
     TimetableAmended,
 )
+from trading.mended_papers import unmended_grounds
 from trading.notice_board import TenderFile, package_digest, tender_files
 from trading.prequalification_rounds import lot_phase, may_bid
 from trading.questioning import keep_answers
@@ -235,7 +236,7 @@ class _Tender:
     @property
     def files(self) -> tuple[TenderFile, ...]:
         """The documents that the notice states: what was uploaded, and the tender file."""
-        if self.composed is None or any(file.name == FILE_NAME for file in self.uploaded):
+        if self.composed is None:
             return self.uploaded
         content = self.composed.content
         own = TenderFile(FILE_NAME, sha256(content), len(content), composing.JSON, 0)
@@ -289,9 +290,7 @@ async def checkup(
     """
     lot, project = await lots.owned(tx, lot_id)
     _require_state(lot, LotState.DRAFT)
-    tender = await _tender(tx, lot, project, judge)
-    if tried is not None and tender.composed is not None:
-        tender = replace(tender, composed=tender.composed.tried(tried))
+    tender = await _tender(tx, lot, project, judge, tried)
     times = _timetable_in(_proposed_timetable(tx, lot), published_at=tx.now)
 
     return tuple(_violations(tx, tender, times))
@@ -366,7 +365,9 @@ async def publish_lot(
     return digests
 
 
-async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow, judge: SchemeJudge) -> _Tender:
+async def _tender(
+    tx: Transaction, lot: LotRow, project: ProjectRow, judge: SchemeJudge, tried: object = None
+) -> _Tender:
     parties = await organisations_by_id(tx, filter(None, (project.tenderee_id, project.agency_id)))
     custody = await drafting.custody_of(tx, lot)
     procedure = Procedure(project.procedure)
@@ -377,6 +378,9 @@ async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow, judge: Sche
         DraftScheme(procedure, WorkKind(project.category), scheme, beijing_day(tx.now))
     )
     composed = await composing.composed_file(tx, lot, project)
+    if tried is not None and composed is not None:
+        composed = composed.tried(tried)
+    uploaded = await tender_files(tx, lot.id)
     scope = await cataloguing.lot_scope(tx, project, lot)
     switches = publicity_switches(
         switches_of(procedure, on=beijing_day(tx.now)), scope.method_ground
@@ -388,7 +392,7 @@ async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow, judge: Sche
         project,
         switches,
         {UUID(str(id)): party for id, party in parties.items()},
-        await tender_files(tx, lot.id),
+        uploaded,
         scheme,
         custody,
         (
@@ -405,6 +409,7 @@ async def _tender(tx: Transaction, lot: LotRow, project: ProjectRow, judge: Sche
             ),
             *cataloguing.catalogue_grounds(tx, scope, stated=True),
             *await _scope_grounds(tx, lot, project),
+            *await unmended_grounds(tx, lot, switches, uploaded=uploaded, composed=composed),
             *publication_refusals(
                 await lot_phase(tx, lot), switches_of(procedure, on=beijing_day(tx.now)).regime
             ),
@@ -806,6 +811,9 @@ async def clarify(
     missing = [file for file in said.files if not await tx.documents.has(file.digest)]
     if missing:
         raise NotFound(f"files not uploaded: {', '.join(file.name for file in missing)}")
+    for file in said.files:
+        if file.name == FILE_NAME:
+            await composing.require_readable(tx, project, file.digest)
     if refusals:
         raise Refused(refusals)
 

@@ -236,9 +236,16 @@ class Client:
 
     async def put_file(self, path: str, content: bytes, *, media_type: str) -> Any:
         """Put a file at a path, byte for byte; putting it again changes nothing."""
+        return await self._sent_file("PUT", path, content, media_type)
+
+    async def post_file(self, path: str, content: bytes, *, media_type: str) -> Any:
+        """Send a file that is kept by its digest, whoever names it later; what came of it."""
+        return await self._sent_file("POST", path, content, media_type)
+
+    async def _sent_file(self, method: str, path: str, content: bytes, media_type: str) -> Any:
         return _json(
             await self._send(
-                "PUT",
+                method,
                 quote(path),
                 content=content,
                 headers={"Content-Type": media_type},

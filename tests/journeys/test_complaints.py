@@ -1,8 +1,6 @@
-"""From an objection to a complaint, its decision and a new tender, over HTTP.
+"""A challenge is answered, the award is complained of and declared void (政府采购), over HTTP.
 
-In a mandatory open tender an objection suspends and is answered, a complaint voids the lot after
-its candidates, and it is tendered again; in a procurement a challenge is answered, the award is
-complained of and declared void. Bidding Regulation 22, 54, 60, 61, 62; Procurement Law 52, 53, 55.
+Procurement Law 52, 53, 55.
 """
 
 from __future__ import annotations
@@ -20,7 +18,6 @@ from kernel.identifiers import PersonId
 from kernel.store.transaction import Store
 from kernel.working_days import beijing_day
 from tests.awards import (
-    Evaluated,
     an_evaluated_lot,
     awarded,
     candidates_published,
@@ -29,7 +26,6 @@ from tests.awards import (
 from tests.complaints import a_decision
 from tests.tenders import Player, a_plan
 from tests.web.tender_house import client_of, page
-from trading import due_lots
 from trading.rules.procedures import Procedure, SecurityForm
 from web.client import Client, Problem
 
@@ -88,77 +84,6 @@ def a_complaint(lot: str, about: str, objection: str, known_on: str) -> dict[str
         "contact": "江城市解放路3号 027-00000009",
         "objection": objection,
     }
-
-
-async def test_an_objection_is_answered_a_complaint_voids_the_lot_and_it_is_tendered_again(
-    evaluated: Evaluated,
-    parties: Parties,
-    clock_to: ClockTo,
-    sound: Callable[[], Awaitable[None]],
-) -> None:
-    lot = str(evaluated.hall.lot_id)
-    path = f"/api/v1/lots/{lot}"
-    loser, agency = evaluated.ranked[1].player, evaluated.agency
-    supervisor = evaluated.hall.tender.cast.supervisor
-    await clock_to(evaluated.reported_at)
-    published = await candidates_published(evaluated)
-    await clock_to(published.until - DAY)
-
-    first = await parties.act(
-        loser, f"{path}/objections", "objection", **an_objection(lot, "result")
-    )
-    taken_back = f"{path}/objections/{first['id']}/withdrawal"
-    await parties.act(
-        loser, taken_back, "objection-withdrawal", lot=lot, objection=first["id"], reason=""
-    )
-    assert await parties.state(lot) == ("candidates_published", False)
-    again = {**an_objection(lot, "result"), "request": "请撤销第一中标候选人的资格。"}
-    raised = await parties.act(loser, f"{path}/objections", "objection", **again)
-    assert await parties.state(lot) == ("candidates_published", True)
-    said = a_complaint(lot, "result", raised["id"], beijing_day(published.until).isoformat())
-    checked = await (await parties.line(loser)).post(
-        f"{path}/complaint-checks",
-        {**{key: value for key, value in said.items() if key != "lot"}, "known_on": "2026-03-24"},
-    )
-    assert [one["code"] for one in checked["refusals"]] == ["answer_awaited"]
-    await parties.act(
-        agency,
-        f"{path}/objections/{raised['id']}/answer",
-        "answer",
-        lot=lot,
-        objection=raised["id"],
-        words="经核查，业绩属实，异议不成立。",
-    )
-    assert await parties.state(lot) == ("candidates_published", False)
-
-    await clock_to(published.until)
-    filed = await parties.act(loser, f"{path}/complaints", "complaint", **said)
-    case = f"{path}/complaints/{filed['id']}"
-    told = {"lot": lot, "complaint": filed["id"]}
-    await parties.act(
-        supervisor, f"{case}/answer", "complaint-answer", **told, taken_up=True, reason=""
-    )
-    order = {"suspended": True, "reason": "涉嫌业绩造假"}
-    await parties.act(supervisor, f"{case}/brake", "complaint-brake", **told, **order)
-    await due_lots.wake(parties.store)
-    assert await parties.state(lot) == ("candidates_published", True)
-    decision = a_decision("upheld_void")
-    done = await parties.act(
-        supervisor, f"{case}/decision", "complaint-decision", **told, **decision
-    )
-    assert done["consequence"] == "cancelled"
-    assert await parties.state(lot) == ("cancelled", False)
-
-    owner = await parties.line(agency)
-    draft = (await owner.post(f"{path}/retender", {}))["id"]
-    with pytest.raises(Problem) as refused:
-        await owner.post(f"{path}/retender", {})
-    assert [one["code"] for one in refused.value.refusals] == ["tendered_again"]
-    assert "招标或者中标无效" in await page(parties.house, f"/notices/{lot}")
-    assert "招标无效，应当重新招标" in await page(parties.house, f"/complaints/{filed['id']}")
-    assert draft not in await page(parties.house, f"/notices/{lot}")
-    assert "招标文件.pdf" in await page(parties.house, f"/desk/lots/{draft}", agency)
-    await sound()
 
 
 async def test_in_procurement_a_challenge_is_answered_and_a_complaint_declares_the_award_void(

@@ -23,6 +23,7 @@ from trading.rules.tender_ending import (
 )
 
 TENDERING = switches_of(Procedure.OPEN_TENDER_MANDATORY, on=date(2026, 3, 2))
+VOLUNTARY = switches_of(Procedure.OPEN_TENDER_VOLUNTARY, on=date(2026, 3, 2))
 PROCUREMENT = switches_of(Procedure.PROCUREMENT_OPEN_TENDER, on=date(2026, 3, 2))
 
 FAIR = Termination("项目取消", Decimal(500), Decimal(20_000), True, True, told_finance=True)
@@ -66,14 +67,16 @@ def test_procurement_returns_in_five_working_days() -> None:
 
 @pytest.mark.refuses("NO-12")
 def test_unlawful_papers_are_mended_before_the_lot_is_tendered_again() -> None:
-    found = retender_refusals(voided_for="限定品牌", changed=False)
+    found = retender_refusals(voided_for="限定品牌", changed=False, switches=TENDERING)
     assert [one.code for one in found] == ["papers_not_mended"]
 
 
 @pytest.mark.accepts("NO-12")
 def test_mended_papers_and_papers_nobody_called_unlawful_may_be_used() -> None:
-    assert retender_refusals(voided_for="限定品牌", changed=True) == []
-    assert retender_refusals(voided_for="", changed=False) == []
+    assert retender_refusals(voided_for="限定品牌", changed=True, switches=TENDERING) == []
+    assert retender_refusals(voided_for="", changed=False, switches=TENDERING) == []
+    for elsewhere in (VOLUNTARY, PROCUREMENT):
+        assert retender_refusals(voided_for="限定品牌", changed=False, switches=elsewhere) == []
 
 
 @pytest.mark.refuses("PL-15")

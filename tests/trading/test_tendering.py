@@ -653,6 +653,13 @@ async def test_a_clarification_brings_files_that_were_uploaded(
         )
     assert (found, file_found.clarification) == (content, 2)
 
+    unreadable = a_clarification(
+        lot, cast.agency, number=3, documents=[{**file, "name": "tender-file.json"}]
+    )
+    async with transaction(store, actor=cast.agency.actor, now=NOW) as tx:
+        with pytest.raises(Malformed):
+            await tendering.clarify(tx, lot.lot_id, unreadable)
+
 
 async def test_a_clarification_changes_terms_and_the_lot_follows_its_very_words(
     store: Store, cast: Cast, lot: PublishedLot, database: Database

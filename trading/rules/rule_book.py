@@ -277,7 +277,7 @@ _NOTICE: Final = (
         "NO-12",
         "招标文件的内容违法且影响投标的，应当修改后重新招标",
         (REG[23],),
-        TENDERING,
+        MANDATORY,
     ),
     Entry("NO-13", "应当载明投标有效期，自投标截止之日起算", (REG[25], GPT[23]), ALL),
     Entry(

@@ -74,6 +74,7 @@ GROUNDS: Final[Mapping[str, tuple[tuple[str, str], BlockKind]]] = MappingProxyTy
         "block_missing": (("NO-23", "NO-24"), _RULES),
         "no_scheme": (("NO-23", "NO-24"), BlockKind.EVALUATION),
         "no_documents": (("NO-23", "NO-24"), _NOTICE),
+        "papers_not_mended": (("NO-12", "NO-12"), _NOTICE),
         "sheet_lacks_price": (("OP-02", "OP-02"), BlockKind.OPENING),
         "sheet_fields_repeat": (("OP-02", "OP-02"), BlockKind.OPENING),
         "sheet_field_malformed": (("OP-02", "OP-02"), BlockKind.OPENING),

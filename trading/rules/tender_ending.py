@@ -93,9 +93,13 @@ def promises_due(switches: Switches, *, security_asked: bool) -> tuple[Promise, 
 
 
 @under(BIDDING_REGULATION[23], rule="NO-12")
-def retender_refusals(*, voided_for: str, changed: bool) -> list[Refusal]:
-    """Why a lot may not be tendered again as it was: unlawful papers must be mended first."""
-    if not voided_for or changed:
+def retender_refusals(*, voided_for: str, changed: bool, switches: Switches) -> list[Refusal]:
+    """Why a lot may not be tendered again as it was: unlawful papers must be mended first.
+
+    So says the law of tendering of what must be tendered; procurement has rules of its own.
+    """
+    binds = switches.mandatory and switches.regime is Regime.TENDERING
+    if not binds or not voided_for or changed:
         return []
     reason = f"招标文件的内容因“{voided_for}”被认定违法，应当修改后重新招标"
     return [Refusal("papers_not_mended", BIDDING_REGULATION[23], reason)]
