@@ -48,7 +48,6 @@ from kernel.store.parties import (
     verified_statement,
 )
 from kernel.store.transaction import Store, Transaction, transaction
-from trading import handover
 from trading.handover import InterestedParty
 
 
@@ -104,12 +103,14 @@ async def summonses(tx: Transaction) -> list[Summons]:
 async def parties_concerned(
     tx: Transaction, committee_id: CommitteeId
 ) -> tuple[InterestedParty, ...]:
-    """Tenderee, agency and bidders, to whom a member must have no ties; in the window alone."""
+    """Tenderee, agency and bidders or applicants, to whom a member must have no ties; in the window
+    alone.
+    """
     file = await committees.hold(tx, committee_id)
     file.member_of(tx)
     if not file.row.window_from <= tx.now < file.row.window_until:
         raise Refused([_outside_window()])
-    return await handover.interested(tx, file.lot_id)
+    return await committees.interested(tx, file)
 
 
 @by(Role.EXPERT, Role.OWNER_REPRESENTATIVE)

@@ -13,7 +13,6 @@ from evaluation.rules.session_protocol import Phase
 from kernel.access import Role, by
 from kernel.identifiers import CommitteeId, LotId
 from kernel.store.transaction import Transaction
-from trading import handover
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +31,12 @@ class CommitteeOutline:
 
 
 @by(Role.TENDEREE, Role.AGENCY)
-async def own_committee(tx: Transaction, lot_id: LotId) -> CommitteeOutline | None:
-    """The committee of an own lot, or None while it has none; `NotFound` for others' lots."""
-    await handover.own_lot_brief(tx, lot_id)
-    file = await committees.find_of_lot(tx, lot_id)
+async def own_committee(
+    tx: Transaction, lot_id: LotId, review_round: int | None = None
+) -> CommitteeOutline | None:
+    """A committee of an own lot, or None while it has none; `NotFound` for others' lots."""
+    await committees.own_brief(tx, lot_id, review_round)
+    file = await committees.find_of_lot(tx, lot_id, review_round)
     if file is None:
         return None
     vacated = [one for one in file.places if one.left_at is not None]

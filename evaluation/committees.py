@@ -44,7 +44,7 @@ from kernel.identifiers import CommitteeId, LotId
 from kernel.store.database import lock_exclusive, lock_shared
 from kernel.store.transaction import Transaction
 from trading import handover
-from trading.handover import LotBrief
+from trading.handover import InterestedParty, LotBrief
 
 AFRESH: Final = {"populate_existing": True}
 
@@ -134,22 +134,32 @@ async def find(tx: Transaction, committee_id: UUID) -> CommitteeFile:
     return CommitteeFile(row, members.all())
 
 
-async def find_of_lot(tx: Transaction, lot_id: UUID) -> CommitteeFile | None:
-    """The lot's committee, or None while it has none."""
-    row = await tx.session.scalar(select(CommitteeRow).where(CommitteeRow.lot_id == lot_id))
+async def find_of_lot(
+    tx: Transaction, lot_id: UUID, review_round: int | None = None
+) -> CommitteeFile | None:
+    """The lot's committee over bids, or over the applications of a round; None if it has none."""
+    row = await tx.session.scalar(
+        select(CommitteeRow).where(
+            CommitteeRow.lot_id == lot_id,
+            col(CommitteeRow.review_round).is_not_distinct_from(review_round),
+        )
+    )
     return None if row is None else await find(tx, row.id)
 
 
 async def sits_in(session: AsyncSession, actor: Actor, lot_id: UUID) -> bool:
-    """Whether the actor sits in the lot's committee now, in the capacity in which it acts.
+    """Whether the actor sits in the committee over the lot's bids now, in the capacity in which it
+    acts.
 
-    Whoever has withdrawn or was replaced sits there no longer.
+    Whoever has withdrawn or was replaced sits there no longer, and who reviewed applications before
+    never did.
     """
     found = await session.scalar(
         select(MemberRow.id)
         .join(CommitteeRow, col(CommitteeRow.id) == col(MemberRow.committee_id))
         .where(
             col(CommitteeRow.lot_id) == lot_id,
+            col(CommitteeRow.review_round).is_(None),
             col(MemberRow.person_id) == actor.person_id,
             col(MemberRow.capacity).in_(
                 [kind for kind, role in CAPACITY_OF.items() if role is actor.role]
@@ -227,7 +237,23 @@ async def at_work(tx: Transaction, file: CommitteeFile, *, alone: bool = False) 
 
 async def brief_of(tx: Transaction, file: CommitteeFile) -> LotBrief:
     """The committee's lot."""
-    return await handover.lot_brief(tx, file.lot_id)
+    if file.row.review_round is None:
+        return await handover.lot_brief(tx, file.lot_id)
+    return await handover.review_brief(tx, file.lot_id, file.row.review_round)
+
+
+async def own_brief(tx: Transaction, lot_id: LotId, review_round: int | None) -> LotBrief:
+    """The same for the side that forms the committee; `NotFound` for every other."""
+    if review_round is None:
+        return await handover.own_lot_brief(tx, lot_id)
+    return await handover.own_review_brief(tx, lot_id, review_round)
+
+
+async def interested(tx: Transaction, file: CommitteeFile) -> tuple[InterestedParty, ...]:
+    """To whom no member may have ties."""
+    if file.row.review_round is None:
+        return await handover.interested(tx, file.lot_id)
+    return await handover.interested_in_review(tx, file.lot_id, file.row.review_round)
 
 
 # ── what members did ──────────────────────────────────────────────────────────────────────────

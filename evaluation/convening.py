@@ -64,12 +64,13 @@ OTHER_SIDES: Final[Mapping[Role, OtherSide]] = {
 @dataclass(frozen=True, slots=True)
 class CommitteeRequest:
     """What whoever convenes says: the host site, where each region's experts sit, and who speaks
-    for the tenderee."""
+    for the tenderee; with a `review_round` the committee reviews the applications of that round."""
 
     lot_id: LotId
     host_site: SiteId
     placement: Mapping[str, SiteId]
     representatives: tuple[PersonId, ...] = ()
+    review_round: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +95,19 @@ class Designate:
 
 @by(Role.TENDEREE, Role.AGENCY)
 async def convene(tx: Transaction, request: CommitteeRequest) -> Convened:
-    """Form the lot's committee, once every drawn seat is accepted.
+    """Form a committee of the lot, once every drawn seat is accepted.
 
     `Outrun` where it has one, `NotFound` while the draw is not complete, `Refused` with every
     ground on which these people may not be convened at these sites.
     """
-    brief = await handover.own_lot_brief(tx, request.lot_id)
+    review = request.review_round
+    brief = await committees.own_brief(tx, request.lot_id, review)
     # Seats are given out here alone, so that no two committees get the same one.
     await lock_exclusive(tx.session, "seats")
-    if await committees.find_of_lot(tx, request.lot_id) is not None:
+    if await committees.find_of_lot(tx, request.lot_id, review) is not None:
         raise Outrun("the lot has a committee")
-    drawn = await drawing.drawn_experts(tx, request.lot_id)
-    window_from, window_until = await drawing.called_for(tx, request.lot_id)
+    drawn = await drawing.drawn_experts(tx, request.lot_id, review)
+    window_from, window_until = await drawing.called_for(tx, request.lot_id, review)
     sites = await _sites(tx, {request.host_site, *request.placement.values()})
     tenderee = await organisation(tx, brief.tenderee_id)
 
@@ -121,6 +123,7 @@ async def convene(tx: Transaction, request: CommitteeRequest) -> Convened:
     committee = CommitteeRow(
         id=random_id(),
         lot_id=request.lot_id,
+        review_round=review,
         host_site_id=request.host_site,
         tenderee_id=brief.tenderee_id,
         agency_id=brief.agency_id,
@@ -156,6 +159,8 @@ async def convene(tx: Transaction, request: CommitteeRequest) -> Convened:
     )
 
     cautions = spread_cautions(proposed, host_site_id=request.host_site)
+    if review is not None:
+        return Convened(CommitteeId(committee.id), cautions)
     cautions += await handover.group_cautions(
         tx, request.lot_id, members=len(members), experts=len(drawn)
     )
@@ -176,8 +181,8 @@ async def seat_successors(
     """
     await lock_exclusive(tx.session, "seats")
     file = await committees.lock(tx, committee_id)
-    brief = await handover.own_lot_brief(tx, file.lot_id)
-    drawn = await drawing.drawn_experts(tx, file.lot_id)
+    brief = await committees.own_brief(tx, file.lot_id, file.row.review_round)
+    drawn = await drawing.drawn_experts(tx, file.lot_id, file.row.review_round)
     placement = {region: SiteId(UUID(site)) for region, site in file.row.placement.items()}
     sites = await _sites(tx, set(placement.values()))
     known = {one.person_id for one in file.everyone}

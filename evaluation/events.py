@@ -242,3 +242,23 @@ class ReportHandedBack(Event):
     report_digest: bytes
     candidates: int
     rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpinionGiven(Event):
+    """A member of a review committee said what it finds of the applications; not what it says."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    committee_id: UUID
+    number: int
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewHandedBack(Event):
+    """The signed report on the applications ended their review; it tells nobody who passed."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    barrier: ClassVar[bool] = True
+    committee_id: UUID
+    report_digest: bytes

@@ -42,7 +42,6 @@ from kernel.store.database import lock_exclusive
 from kernel.store.parties import take_part
 from kernel.store.tables import MembershipRow, PersonRow
 from kernel.store.transaction import Transaction
-from trading import handover
 
 REASON_MAX: Final = 500
 
@@ -128,7 +127,7 @@ async def extend_window(tx: Transaction, committee_id: CommitteeId, *, more: tim
         await site_keeping.own_site(tx, file.row.host_site_id)
         ground = keepers_ground(facts)
     else:
-        await handover.own_lot_brief(tx, file.lot_id)
+        await committees.own_brief(tx, file.lot_id, file.row.review_round)
         ground = tenderees_ground(facts)
     if file.row.phase == Phase.CLOSED:
         raise Outrun("the evaluation has ended")
@@ -170,7 +169,7 @@ async def own_committees(tx: Transaction) -> list[OwnCommittee]:
     told = []
     for committee_id in found.all():
         file = await committees.find(tx, committee_id)
-        brief = await handover.lot_brief(tx, file.lot_id)
+        brief = await committees.brief_of(tx, file)
         facts = await _facts(tx, file)
         vacated = [one for one in file.places if one.left_at is not None]
         unnamed = sum(one.expert_id is None for one in vacated)

@@ -150,6 +150,7 @@ async def let_go(
                 outcome=outcome,
                 reason=reason,
                 decision_id=decision_id,
+                review_round=file.row.review_round,
             )
 
 

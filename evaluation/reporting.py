@@ -156,16 +156,7 @@ async def compile_report(tx: Transaction, committee_id: CommitteeId, *, argued: 
             "result": result_document(reckoned.result),
         }
     )
-    digest = sha256(document)
-    row = await tx.session.get(ReportRow, file.id)
-    if row is None:
-        row = ReportRow(committee_id=file.id, document=document, digest=digest, compiled_at=tx.now)
-    row.document, row.digest, row.compiled_at = document, digest, tx.now
-    tx.session.add(row)
-
-    tx.record(ReportCompiled(file.lot_id, file.id, digest))
-
-    return digest
+    return await keep_report(tx, file, document)
 
 
 @by(Role.EXPERT, Role.OWNER_REPRESENTATIVE)
@@ -185,8 +176,57 @@ async def sign(tx: Transaction, committee_id: CommitteeId, raw: bytes) -> Signin
     it does not, the report is set aside and the committee corrects it.
     """
     file = await committees.lock(tx, committee_id)
-    member = await committees.at_work(tx, file)
     brief = await committees.brief_of(tx, file)
+    row, state = await take_answer(tx, file, brief, raw)
+    if state.is_adopted():
+        await _hand_back(tx, file, brief, row)
+
+    return state
+
+
+@under(
+    BIDDING_REGULATION[53],
+    COMMITTEE_PROVISIONS[17],
+    COMMITTEE_PROVISIONS[42],
+    rule=("EV-17", "EV-18"),
+)
+def readiness_refusals(
+    *, open_motions: int, unrevealed: int, unpriced: int, k_due: bool, signed: bool
+) -> list[Refusal]:
+    """Why no report can be computed yet: open votes, sheets not shown, prices or K missing.
+
+    Once anyone has signed it, a report is not computed again before all have answered it.
+    """
+    refusals = []
+    article = COMMITTEE_PROVISIONS[42]
+    if open_motions:
+        reason = f"尚有{open_motions}项否决投标的表决未有结果"
+        refusals.append(Refusal("motions_open", article, reason))
+    if unrevealed:
+        reason = f"尚有{unrevealed}份评分未公开"
+        refusals.append(Refusal("sheets_unrevealed", article, reason))
+    if unpriced:
+        reason = f"尚有{unpriced}份未被否决的投标没有可供评审的报价"
+        refusals.append(Refusal("price_missing", article, reason))
+    if k_due:
+        reason = "招标文件规定的K值尚未公开抽取"
+        refusals.append(Refusal("k_not_drawn", COMMITTEE_PROVISIONS[17], reason))
+    if signed:
+        reason = "评标报告已有成员签署，不得重新汇总"
+        refusals.append(Refusal("report_signed", BIDDING_REGULATION[53], reason))
+    return refusals
+
+
+# ── for the neighbours in this package ────────────────────────────────────────────────────────
+
+
+async def take_answer(
+    tx: Transaction, file: CommitteeFile, brief: LotBrief, raw: bytes
+) -> tuple[ReportRow, SigningState]:
+    """The acting member's answer to the committee's report, kept; a report that all have answered
+    and no majority stands behind is set aside.
+    """
+    member = await committees.at_work(tx, file)
     row = await _report(tx, file)
     statement = await verified_statement(
         tx, raw, "report-signature", committee=file.id, member=member.id
@@ -240,48 +280,49 @@ async def sign(tx: Transaction, committee_id: CommitteeId, raw: bytes) -> Signin
         committee_members=file.member_ids,
         report_digest=row.digest,
     )
-    if state.is_adopted():
-        await _hand_back(tx, file, brief, row)
-    elif state.is_complete():
+    if state.is_complete() and not state.is_adopted():
         await committees.set_report_aside(tx, file, SetAsideGround.NOT_ADOPTED)
+    return row, state
 
-    return state
+
+async def is_signed(tx: Transaction, file: CommitteeFile) -> bool:
+    """Whether anybody has answered the report as it stands."""
+    return bool(await _signatures(tx, file))
 
 
-@under(
-    BIDDING_REGULATION[53],
-    COMMITTEE_PROVISIONS[17],
-    COMMITTEE_PROVISIONS[42],
-    rule=("EV-17", "EV-18"),
-)
-def readiness_refusals(
-    *, open_motions: int, unrevealed: int, unpriced: int, k_due: bool, signed: bool
-) -> list[Refusal]:
-    """Why no report can be computed yet: open votes, sheets not shown, prices or K missing.
+async def members_told(tx: Transaction, file: CommitteeFile) -> list[dict[str, object]]:
+    """The members as a report names them: by number and seat, and by a commitment to the name."""
+    places = await committees.seats_and_sites(tx, file.members)
+    names = await names_of(tx, file.members)
+    predecessors = file.predecessors()
+    return [
+        {
+            "member": str(one.id),
+            "number": one.number,
+            "capacity": one.capacity,
+            "site": places[one.id][1].name,
+            "seat": places[one.id][0].number,
+            "succeeds": predecessors.get(one.id),
+            "name_commitment": b64u(name_commitment(one.salt, names[one.person_id])),
+        }
+        for one in file.members
+    ]
 
-    Once anyone has signed it, a report is not computed again before all have answered it.
+
+async def keep_report(tx: Transaction, file: CommitteeFile, document: bytes) -> bytes:
+    """Keep the report that the members are to sign, in the place of one nobody has signed; its
+    digest.
     """
-    refusals = []
-    article = COMMITTEE_PROVISIONS[42]
-    if open_motions:
-        reason = f"尚有{open_motions}项否决投标的表决未有结果"
-        refusals.append(Refusal("motions_open", article, reason))
-    if unrevealed:
-        reason = f"尚有{unrevealed}份评分未公开"
-        refusals.append(Refusal("sheets_unrevealed", article, reason))
-    if unpriced:
-        reason = f"尚有{unpriced}份未被否决的投标没有可供评审的报价"
-        refusals.append(Refusal("price_missing", article, reason))
-    if k_due:
-        reason = "招标文件规定的K值尚未公开抽取"
-        refusals.append(Refusal("k_not_drawn", COMMITTEE_PROVISIONS[17], reason))
-    if signed:
-        reason = "评标报告已有成员签署，不得重新汇总"
-        refusals.append(Refusal("report_signed", BIDDING_REGULATION[53], reason))
-    return refusals
+    digest = sha256(document)
+    row = await tx.session.get(ReportRow, file.id)
+    if row is None:
+        row = ReportRow(committee_id=file.id, document=document, digest=digest, compiled_at=tx.now)
+    row.document, row.digest, row.compiled_at = document, digest, tx.now
+    tx.session.add(row)
 
+    tx.record(ReportCompiled(file.lot_id, file.id, digest))
 
-# ── for the neighbours in this package ────────────────────────────────────────────────────────
+    return digest
 
 
 async def signing_of(tx: Transaction, file: CommitteeFile) -> tuple[bytes, SigningState] | None:
@@ -407,8 +448,6 @@ async def _parts(
     rejected = reckoned.totalling.rejected
     document: Any = result_document(reckoned.result)
     places = await committees.seats_and_sites(tx, file.members)
-    names = await names_of(tx, file.members)
-    predecessors = file.predecessors()
     return {
         ReportPart.BASIC_DATA: {
             "lot": str(brief.lot_id),
@@ -427,18 +466,7 @@ async def _parts(
             "sites": sorted({site.name for _, site in places.values()}),
             "argued": argued.strip(),
         },
-        ReportPart.MEMBERS: [
-            {
-                "member": str(one.id),
-                "number": one.number,
-                "capacity": one.capacity,
-                "site": places[one.id][1].name,
-                "seat": places[one.id][0].number,
-                "succeeds": predecessors.get(one.id),
-                "name_commitment": b64u(name_commitment(one.salt, names[one.person_id])),
-            }
-            for one in file.members
-        ],
+        ReportPart.MEMBERS: await members_told(tx, file),
         ReportPart.OPENING_RECORD: {
             "digest": None if brief.opening_record is None else b64u(brief.opening_record)
         },

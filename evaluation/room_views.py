@@ -100,6 +100,7 @@ class Room:
 
     committee_id: CommitteeId
     lot_id: LotId
+    review_round: int | None
     lot_name: str
     project_name: str
     procedure: str
@@ -131,6 +132,7 @@ class Room:
         return {
             "committee_id": str(self.committee_id),
             "lot_id": str(self.lot_id),
+            "review_round": self.review_round,
             "lot_name": self.lot_name,
             "project_name": self.project_name,
             "phase": self.phase,
@@ -197,6 +199,8 @@ class SupervisedRoom:
 
     committee_id: CommitteeId
     lot_id: LotId
+    review_round: int | None
+    name: str
     phase: Phase
     members: int
     window_from: datetime
@@ -236,6 +240,7 @@ async def room(tx: Transaction, committee_id: CommitteeId) -> Room:
     return Room(
         committee_id=file.id,
         lot_id=file.lot_id,
+        review_round=file.row.review_round,
         lot_name=brief.name,
         project_name=brief.project_name,
         procedure=str(brief.procedure),
@@ -290,17 +295,20 @@ async def supervised_rooms(tx: Transaction) -> list[SupervisedRoom]:
             select(CommitteeRow).order_by(col(CommitteeRow.convened_at).desc())
         )
     ).all()
-    counts = {row.id: len((await committees.find(tx, row.id)).members) for row in rows}
+    found = [await committees.find(tx, row.id) for row in rows]
+    briefs = {file.id: await committees.brief_of(tx, file) for file in found}
     return [
         SupervisedRoom(
-            CommitteeId(row.id),
-            LotId(row.lot_id),
-            Phase(row.phase),
-            counts[row.id],
-            row.window_from,
-            row.window_until,
+            file.id,
+            file.lot_id,
+            file.row.review_round,
+            f"{briefs[file.id].project_name} · {briefs[file.id].name}",
+            Phase(file.row.phase),
+            len(file.members),
+            file.row.window_from,
+            file.row.window_until,
         )
-        for row in rows
+        for file in found
     ]
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Numeric, UniqueConstraint
+from sqlalchemy import CheckConstraint, Numeric, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -48,12 +48,20 @@ class SeatRow(Row, table=True):
 
 
 class CommitteeRow(Row, table=True):
-    """One lot's committee and the phase of its session."""
+    """A committee of a lot and the phase of its session.
+
+    With a `review_round` it reviews the applications of that round of the lot's prequalification;
+    without one it evaluates the bids.
+    """
 
     __tablename__ = "committee"
-    __table_args__ = ({"schema": "evaluation"},)
+    __table_args__ = (
+        UniqueConstraint("lot_id", "review_round", postgresql_nulls_not_distinct=True),
+        {"schema": "evaluation"},
+    )
     id: UUID = Field(primary_key=True)
-    lot_id: UUID = Field(unique=True)
+    lot_id: UUID
+    review_round: int | None = None
     host_site_id: UUID = Field(foreign_key="evaluation.site.id")
     tenderee_id: UUID = Field(foreign_key="kernel.organisation.id", index=True)
     agency_id: UUID | None = Field(default=None, foreign_key="kernel.organisation.id", index=True)
@@ -216,6 +224,27 @@ class VoteRow(Row, table=True):
     member_id: UUID = Field(primary_key=True, foreign_key="evaluation.member.id")
     in_favour: bool
     voted_at: datetime = Field(sa_type=Instant)
+
+
+class OpinionRow(Row, table=True):
+    """What a member of a review committee found of every application, signed; the newest counts.
+
+    `findings` repeats what the statement says.
+    """
+
+    __tablename__ = "opinion"
+    __table_args__ = (
+        CheckConstraint("number > 0", name="numbered_from_one"),
+        {"schema": "evaluation", "info": APPEND_ONLY},
+    )
+    member_id: UUID = Field(primary_key=True, foreign_key="evaluation.member.id")
+    number: int = Field(primary_key=True)
+    findings: list[dict[str, Any]] = Field(sa_type=JSONB)
+    digest: bytes = Field(unique=True)
+    keyid: str
+    public_key: bytes
+    statement: bytes
+    given_at: datetime = Field(sa_type=Instant)
 
 
 class ReportRow(Row, table=True):

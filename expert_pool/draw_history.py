@@ -55,6 +55,7 @@ class DrawView:
 
     id: DrawId
     lot_id: LotId
+    review_round: int | None
     round: int
     state: DrawState
     recorded: bool
@@ -75,13 +76,14 @@ class DrawView:
 
 @dataclass(frozen=True, slots=True)
 class DrawLine:
-    """One draw in a list."""
+    """One draw in a list; a `review_round` is that of the applications it is drawn to review."""
 
     id: DrawId
     lot_id: LotId
     round: int
     state: DrawState
     announced_at: datetime
+    review_round: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ async def draw_view(tx: Transaction, draw_id: DrawId) -> DrawView:
     return DrawView(
         id=draw_id,
         lot_id=LotId(file.row.lot_id),
+        review_round=file.row.review_round,
         round=file.row.round,
         state=draw.state,
         recorded=(draw.state is DrawState.VOID) == (file.row.state == DrawState.VOID),
@@ -151,8 +154,17 @@ async def draw_view(tx: Transaction, draw_id: DrawId) -> DrawView:
 
 @by(*Role)
 async def draws_of_lot(tx: Transaction, lot_id: LotId) -> tuple[DrawLine, ...]:
-    """Every draw of a lot, void ones included, the first round first."""
+    """Every draw of a lot, void ones included, as they were announced."""
     return tuple(_line(row) for row in await draws.of_lot(tx, lot_id))
+
+
+@by(*Role)
+async def draws_of_committee(
+    tx: Transaction, lot_id: LotId, review_round: int | None = None
+) -> tuple[DrawLine, ...]:
+    """Every draw of one committee of a lot, void ones included, the first round first."""
+    rows = await draws.for_committee(tx, lot_id, review_round)
+    return tuple(_line(row) for row in rows)
 
 
 @by(*Role)
@@ -175,7 +187,7 @@ async def transcript(tx: Transaction, draw_id: DrawId) -> Transcript:
     (countersigned,) = await draws.statements_of(tx, draw_id, "draw-eligibility")
     calls, left = await draws.calls_told(tx, draw_id)
     entries = _entries(file) | {"completed": row.completed_entry}
-    for earlier in await draws.of_lot(tx, row.lot_id):
+    for earlier in await draws.for_committee(tx, row.lot_id, row.review_round):
         if earlier.round < row.round and earlier.voided_entry is not None:
             entries[f"round/{earlier.round}/announced"] = earlier.announced_entry
             entries[f"round/{earlier.round}/voided"] = earlier.voided_entry
@@ -228,5 +240,10 @@ def _holders(pairs: frozenset[tuple[str, str]], dealer: str) -> tuple[str, ...]:
 
 def _line(row: DrawRow) -> DrawLine:
     return DrawLine(
-        DrawId(row.id), LotId(row.lot_id), row.round, DrawState(row.state), row.announced_at
+        DrawId(row.id),
+        LotId(row.lot_id),
+        row.round,
+        DrawState(row.state),
+        row.announced_at,
+        row.review_round,
     )

@@ -111,7 +111,9 @@ class DrawRequest:
     `supervisor` is the name of the one that countersigns the exclusions. `representatives` are the
     committee's members who are not drawn, `committee_min` how many it must have
     by `committee_article`. `regime` and `mandatory` say which bars reach the lot.
-    `bid_opened` says whether any bid of the lot is open.
+    `bid_opened` says whether any bid of the lot is open. A `review_round` says that the committee
+    reviews the applications of that round of a prequalification; `close_entry` is then the call
+    that says until when they are taken and released.
     """
 
     lot_id: LotId
@@ -129,6 +131,7 @@ class DrawRequest:
     regime: Regime = Regime.TENDERING
     mandatory: bool = True
     bid_opened: bool = False
+    review_round: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +157,7 @@ async def announce(tx: Transaction, request: DrawRequest) -> DrawId:
     followed by the next one; a round that is under way or completed cannot be repeated.
     """
     await draws.lock_lot(tx, request.lot_id)
-    before = await _rounds_before(tx, request.lot_id)
+    before = await _rounds_before(tx, request.lot_id, request.review_round)
     organisations = await organisations_by_id(tx, [party for _, party in request.parties])
     pool = await _pool_for(tx, request, organisations)
     close_witnessed = await is_witnessed(
@@ -164,6 +167,7 @@ async def announce(tx: Transaction, request: DrawRequest) -> DrawId:
     refusals = [
         *announcement_refusals(
             close_witnessed=close_witnessed,
+            review=request.review_round is not None,
             under_way=any(file.row.state != DrawState.VOID for file in before),
         ),
         *request_refusals(request, organisations, now=tx.now),
@@ -190,6 +194,7 @@ async def announce(tx: Transaction, request: DrawRequest) -> DrawId:
         DrawRow(
             id=draw_id,
             lot_id=request.lot_id,
+            review_round=request.review_round,
             round=len(before) + 1,
             state=DrawState.ANNOUNCED,
             announcement=announcement,
@@ -330,12 +335,14 @@ async def void_overdue(store: Store) -> int:
 
 
 @by(Role.TENDEREE, Role.AGENCY, Role.PLATFORM, Role.CENTRE_STAFF)
-async def drawn_experts(tx: Transaction, lot_id: LotId) -> tuple[DrawnExpert, ...]:
-    """Who accepted a seat for this lot, once every seat is taken; else `NotFound`.
+async def drawn_experts(
+    tx: Transaction, lot_id: LotId, review_round: int | None = None
+) -> tuple[DrawnExpert, ...]:
+    """Who accepted a seat in this committee of a lot, once every seat is taken; else `NotFound`.
 
     For forming the committee, not for showing: the list stays secret until the award is decided.
     """
-    draw = await _seated(tx, lot_id)
+    draw = await _seated(tx, lot_id, review_round)
     rows = await tx.session.execute(
         select(CallRow, ExpertRow)
         .join(ExpertRow, col(ExpertRow.id) == col(CallRow.expert_id))
@@ -355,9 +362,11 @@ async def drawn_experts(tx: Transaction, lot_id: LotId) -> tuple[DrawnExpert, ..
 
 
 @by(Role.TENDEREE, Role.AGENCY, Role.PLATFORM, Role.CENTRE_STAFF)
-async def called_for(tx: Transaction, lot_id: LotId) -> tuple[datetime, datetime]:
+async def called_for(
+    tx: Transaction, lot_id: LotId, review_round: int | None = None
+) -> tuple[datetime, datetime]:
     """From when until when the experts who accepted were called; else `NotFound`."""
-    draw = await _seated(tx, lot_id)
+    draw = await _seated(tx, lot_id, review_round)
     told = (await draws.find(tx, draw.id)).told
     return parse_instant(told["window_from"]), parse_instant(told["window_until"])
 
@@ -377,13 +386,14 @@ async def replace(
     outcome: CallOutcome,
     reason: str,
     decision_id: DecisionId | None = None,
+    review_round: int | None = None,
 ) -> None:
     """An expert who had accepted steps aside, stays away or is barred; the next is called.
 
     `outcome` is RECUSED, ABSENT or, with its decision, BARRED_LATE. Somebody else may leave while
     the first one's successor is still being called. The draw is complete again when every seat is.
     """
-    draw = await _standing(tx, lot_id)
+    draw = await _standing(tx, lot_id, review_round)
     file = await draws.hold(tx, draw.id)
 
     await calling.vacate(
@@ -408,25 +418,27 @@ def _plan(request: DrawRequest) -> CommitteePlan:
     )
 
 
-async def _seated(tx: Transaction, lot_id: LotId) -> DrawRow:
-    draw = await _standing(tx, lot_id)
+async def _seated(tx: Transaction, lot_id: LotId, review_round: int | None) -> DrawRow:
+    draw = await _standing(tx, lot_id, review_round)
     if draw.state != DrawState.SEATED:
         raise NotFound("no completed draw")
     return draw
 
 
-async def _standing(tx: Transaction, lot_id: LotId) -> DrawRow:
-    """The lot's newest draw in which experts hold seats, complete or being completed."""
-    for row in reversed(await draws.of_lot(tx, lot_id)):
+async def _standing(tx: Transaction, lot_id: LotId, review_round: int | None) -> DrawRow:
+    """The committee's newest draw in which experts hold seats, complete or being completed."""
+    for row in reversed(await draws.for_committee(tx, lot_id, review_round)):
         if row.state in (DrawState.SEATED, DrawState.CALLING):
             return row
     raise NotFound("no completed draw")
 
 
-async def _rounds_before(tx: Transaction, lot_id: LotId) -> list[DrawFile]:
-    """The lot's earlier draws; one that time has made void is put on record as void first."""
+async def _rounds_before(
+    tx: Transaction, lot_id: LotId, review_round: int | None
+) -> list[DrawFile]:
+    """The committee's earlier draws; one that time has made void is put on record as void first."""
     found = []
-    for row in await draws.of_lot(tx, lot_id):
+    for row in await draws.for_committee(tx, lot_id, review_round):
         file = await draws.find(tx, row.id)
         draw = await draws.protocol_of(tx, file)
         if draw.void_reason is not None and file.row.state != DrawState.VOID:
@@ -514,8 +526,12 @@ async def _announcement(
         *strata_cautions(request.strata, host_region=request.host_region, candidates=candidates),
         *announcement_cautions(bid_opened=request.bid_opened),
     ]
+    review: dict[str, object] = {}
+    if request.review_round is not None:
+        review["review_round"] = request.review_round
     return canonical(
         {
+            **review,
             "v": PROTOCOL,
             "draw": str(draw_id),
             "lot": str(request.lot_id),

@@ -134,11 +134,20 @@ async def hold(tx: Transaction, draw_id: UUID) -> DrawFile:
 
 
 async def of_lot(tx: Transaction, lot_id: UUID) -> Sequence[DrawRow]:
-    """Every draw of a lot, the first round first."""
+    """Every draw of a lot, as they were announced."""
     rows = await tx.session.scalars(
-        select(DrawRow).where(DrawRow.lot_id == lot_id).order_by(col(DrawRow.round))
+        select(DrawRow)
+        .where(DrawRow.lot_id == lot_id)
+        .order_by(col(DrawRow.announced_at), col(DrawRow.round))
     )
     return rows.all()
+
+
+async def for_committee(
+    tx: Transaction, lot_id: UUID, review_round: int | None
+) -> Sequence[DrawRow]:
+    """Every draw of one committee of a lot, the first round first."""
+    return [row for row in await of_lot(tx, lot_id) if row.review_round == review_round]
 
 
 async def labels_of(tx: Transaction, draw_id: UUID) -> Sequence[DrawLabelRow]:

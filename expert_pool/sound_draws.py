@@ -67,6 +67,7 @@ async def draw_faults(connection: AsyncConnection) -> list[str]:
     return [
         *await _entries(connection, kept),
         *_rounds(kept),
+        *_committees(kept),
         *(fault for one in kept for fault in _pool_faults(one)),
         *(fault for one in kept for fault in _nonce_faults(one)),
         *(fault for one in kept for fault in _call_faults(one)),
@@ -82,7 +83,9 @@ async def _all_kept(connection: AsyncConnection) -> list[_Kept]:
             await _by_draw(session, DrawStatementRow),
         )
         rows = await session.scalars(
-            select(DrawRow).order_by(col(DrawRow.lot_id), col(DrawRow.round))
+            select(DrawRow).order_by(
+                col(DrawRow.lot_id), col(DrawRow.review_round), col(DrawRow.round)
+            )
         )
         return [
             _Kept(row, parties[row.id], labels[row.id], calls[row.id], statements[row.id])
@@ -161,21 +164,29 @@ def _says(told: dict[str, Any] | None, kind: str, row: DrawRow, facts: dict[str,
 
 def _rounds(kept: Sequence[_Kept]) -> list[str]:
     """Rounds count from one; all but the last came to nothing, each for a reason."""
-    rounds: defaultdict[UUID, list[DrawRow]] = defaultdict(list)
+    rounds: defaultdict[tuple[UUID, int | None], list[DrawRow]] = defaultdict(list)
     for draw in kept:
-        rounds[draw.row.lot_id].append(draw.row)
+        rounds[draw.row.lot_id, draw.row.review_round].append(draw.row)
     faults = []
-    for lot_id, rows in rounds.items():
+    for (lot_id, _), rows in rounds.items():
         if [row.round for row in rows] != list(range(1, len(rows) + 1)):
             faults.append(f"a round is missing among the draws of lot {lot_id}")
         if any(row.state != DrawState.VOID for row in rows[:-1]):
-            faults.append(f"lot {lot_id} has two draws that count")
+            faults.append(f"lot {lot_id} has two draws that count for one committee")
         faults += [
             f"draw {row.id} is void without a reason, or has one and is not"
             for row in rows
             if (row.state == DrawState.VOID) != bool(row.void_reason)
         ]
     return faults
+
+
+def _committees(kept: Sequence[_Kept]) -> list[str]:
+    return [
+        f"draw {draw.row.id} is for another committee than was announced"
+        for draw in kept
+        if draw.told.get("review_round") != draw.row.review_round
+    ]
 
 
 def _pool_faults(draw: _Kept) -> list[str]:

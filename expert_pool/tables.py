@@ -53,16 +53,21 @@ class ExpertTieRow(Row, table=True):
 
 
 class DrawRow(Row, table=True):
-    """One draw for one lot; a void draw stays, and the next round is another row."""
+    """One draw for one lot; a void draw stays, and the next round is another row.
+
+    `review_round` is the round of a prequalification whose applications those drawn review, None
+    where they evaluate the bids.
+    """
 
     __tablename__ = "draw"
     __table_args__ = (
-        UniqueConstraint("lot_id", "round"),
+        UniqueConstraint("lot_id", "review_round", "round", postgresql_nulls_not_distinct=True),
         CheckConstraint("round > 0", name="rounds_count_from_one"),
         {"schema": "expert_pool"},
     )
     id: UUID = Field(primary_key=True)
     lot_id: UUID = Field(index=True)
+    review_round: int | None = None
     round: int
     state: str
     announcement: bytes

@@ -19,7 +19,15 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import col, select
 
-from evaluation import attending, convening, reporting, reviewing, scoring, site_keeping
+from evaluation import (
+    attending,
+    convening,
+    qualifying,
+    reporting,
+    reviewing,
+    scoring,
+    site_keeping,
+)
 from evaluation.convening import CommitteeRequest
 from evaluation.reviewing import Proposal
 from evaluation.rules.rejection_grounds import MotionOutcome, RejectionGround
@@ -421,7 +429,7 @@ class WorkRoom:
             "refused": refused,
         }
         raw = signed(sitter.player, "report-signature", said)
-        return await self.do(sitter.player, reporting.sign, self.committee_id, raw)
+        return await self.do(sitter.player, qualifying.sign, self.committee_id, raw)
 
     async def reported(self) -> bytes:
         """After the sheets were shown: the report, and everybody's signature under it."""

@@ -90,10 +90,15 @@ async def a_call(store: Store, cast: Cast, lot_id: LotId, **changes: Any) -> dic
     }
 
 
-async def a_called_lot(store: Store, *, project: Mapping[str, Any] | None = None) -> Called:
-    """A draft whose applications are called for; it could be put out to bids after the review."""
-    cast = await a_cast(store)
-    project_id = await a_project(store, cast, **(project or {}))
+async def a_called_lot(
+    store: Store, *, project: Mapping[str, Any] | None = None, cast: Cast | None = None
+) -> Called:
+    """A draft whose applications are called for; it could be put out to bids after the review.
+
+    No state money is in it unless the project says so, so that the tenderee reviews itself.
+    """
+    cast = cast or await a_cast(store)
+    project_id = await a_project(store, cast, **{"state_funded": False, **(project or {})})
     plan = a_plan(REVIEWED, bids_due_at="2026-04-10T01:30:00Z")
     _, lot_id = await a_draft(store, cast, project_id, plan=plan)
     said = await a_call(store, cast, lot_id)

@@ -135,7 +135,13 @@ PAPERS: Final[Sequence[Paper]] = (
         PrequalificationAddendumRow,
         lambda one, _: f"prequalification/{one.round}/addendum-{one.number}.dsse",
     ),
-    Paper(PrequalificationReviewRow, lambda one, _: f"prequalification/{one.round}/review.dsse", C),
+    Paper(
+        PrequalificationReviewRow,
+        lambda one, _: (
+            f"prequalification/{one.round}/{'report.json' if one.by_committee else 'review.dsse'}"
+        ),
+        C,
+    ),
     Paper(ValidityRequestRow, lambda one, _: f"validity/{one.number}/request.dsse"),
     Paper(ValidityAnswerRow, lambda one, _: f"validity/{one.number}/{one.bidder_id}.dsse", S),
     Paper(ObjectionRow, lambda one, _: f"objections/{one.id}/objection.dsse", C),
@@ -289,6 +295,13 @@ LEFT_OUT: Final[Sequence[LeftOut]] = (
             *("evaluation.vote", "evaluation.report", "evaluation.set_aside_report"),
             *("evaluation.time_request", "evaluation.signature"),
         ),
+    ),
+    LeftOut(
+        (
+            "资格审查委员会各成员的审查意见：已全部载入资格审查报告",
+            "What each member of a review committee found: the report on the applications tells it",
+        ),
+        ("evaluation.opinion",),
     ),
     LeftOut(
         (

@@ -11,7 +11,6 @@ import json
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -36,13 +35,19 @@ from kernel.store.parties import organisations_by_id, take_part
 from kernel.store.tables import JournalRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
-from trading import agency_letters, consortia, library_views, lots, talking
+from trading import (
+    agency_letters,
+    application_review,
+    consortia,
+    library_views,
+    lots,
+    talking,
+)
 from trading.cataloguing import is_large
 from trading.counted_bids import CountedBid, SealedEnvelope, counted_bids
 from trading.events import BidsRead, LotFailed, ReportTaken
 from trading.library import own_drawer
-from trading.library_views import EntrySeen
-from trading.prequalification_rounds import qualified_members
+from trading.prequalification_rounds import phase_now, qualified_members
 from trading.rules import procurement_methods
 from trading.rules.agency_scope import AgencyAct
 from trading.rules.consortium_agreement import FILE as AGREEMENT
@@ -54,7 +59,6 @@ from trading.rules.consortium_agreement import (
     findings_of,
 )
 from trading.rules.decryption_outcome import Decryption
-from trading.rules.library_entries import reference_cautions
 from trading.rules.lot_lifecycle import (
     LotMove,
     LotState,
@@ -63,8 +67,9 @@ from trading.rules.lot_lifecycle import (
     was_opened,
 )
 from trading.rules.opening_quorum import evaluation_refusals
+from trading.rules.prequalification import Phase, committee_refusals
 from trading.rules.price_talks import TalkPhase, evaluation_waits, holds_talks
-from trading.rules.procedures import Offers, Procedure, Switches
+from trading.rules.procedures import Offers, Procedure, Switches, switches_of
 from trading.rules.sheet_fields import references_in
 from trading.sealed_archives import SealedArchive, from_archive, list_files, read_file
 from trading.security_facts import standings_of
@@ -80,7 +85,16 @@ from trading.tables import (
 )
 from trading.talk_records import TalkFile, switches_then, talk_file
 
+ApplicationShown = application_review.ApplicationShown
+FindingMade = application_review.FindingMade
+SignedReview = application_review.SignedReview
+conditions_of, applications = application_review.conditions_of, application_review.applications
+application_file, take_review = application_review.application_file, application_review.take_review
+application_paper, own_round = application_review.application_paper, application_review.own_round
+# The applications for a prequalification that a committee reviews stand in a file of their own.
 TalksTold = talking.TalksTold
+EntryReferred = library_views.EntryReferred
+entry_referred = library_views.entry_referred
 RefiledFile = talking.RefiledFile
 talks_of, talk_with, refiled = talking.talks_of, talking.talk_with, talking.refiled
 change_demand, call_last_prices = talking.change_demand, talking.call_last_prices
@@ -151,9 +165,14 @@ class LotBrief:
     inquiry: bool = False
     """Whether it is an inquiry (询价), in which every price is named once and cannot be changed."""
 
+    under_review: bool = False
+    """Whether the applications for its prequalification are reviewed now."""
+
     def in_evaluation(self) -> bool:
-        """Whether its bids were handed over and no report came back yet."""
-        return self.state is LotState.IN_EVALUATION
+        """Whether a committee is at work: over bids that were handed over and of which no report
+        came back yet, or over applications.
+        """
+        return self.state is LotState.IN_EVALUATION or self.under_review
 
     def reported(self) -> bool:
         """Whether the committee's report was taken."""
@@ -294,23 +313,6 @@ class SignedReport:
     all_rejected: bool
 
 
-@dataclass(frozen=True, slots=True)
-class EntryReferred:
-    """What a bid refers to, for those who evaluate it; without an entry nothing is found there."""
-
-    reference: str
-    seen: EntrySeen | None
-    cautions: tuple[Caution, ...]
-
-    def plain(self) -> dict[str, Any]:
-        """The reference and what it leads to, as JSON tells it."""
-        return {
-            "reference": self.reference,
-            "entry": None if self.seen is None else self.seen.plain(),
-            "cautions": [one.as_json() for one in self.cautions],
-        }
-
-
 # ── what goes out ─────────────────────────────────────────────────────────────────────────────
 
 
@@ -332,21 +334,37 @@ async def interested(tx: Transaction, lot_id: LotId) -> tuple[InterestedParty, .
     """
     lot, project = await _closed_lot(tx, lot_id)
 
-    capacities = {PartyId(project.tenderee_id): "tenderee"}
-    if project.agency_id is not None:
-        capacities[PartyId(project.agency_id)] = "agency"
+    capacities = _owners_of(project)
     for bid in await counted_bids(tx.session, lot.id):
         capacities[PartyId(bid.bidder_id)] = "bidder"
     if _can_be_read(lot):
         for _, bidder in await _bidders_shown(tx, lot):
             for party_id in bidder.parties:
                 capacities.setdefault(party_id, "bidder")
-    parties = await organisations_by_id(tx, capacities)
+    return await _interested_parties(tx, capacities)
 
-    return tuple(
-        InterestedParty(parties[id].uscc, parties[id].name, capacity, id)
-        for id, capacity in capacities.items()
-    )
+
+@by(
+    Role.TENDEREE,
+    Role.AGENCY,
+    Role.PLATFORM,
+    Role.CENTRE_STAFF,
+    Role.SUPERVISOR,
+    Role.EXPERT,
+    Role.OWNER_REPRESENTATIVE,
+)
+async def interested_in_review(
+    tx: Transaction, lot_id: LotId, round: int
+) -> tuple[InterestedParty, ...]:
+    """Tenderee, agency and everybody who applied by an opened application, for recusal.
+
+    `Refused` before the release window is over.
+    """
+    lot, project, found = await application_review.round_of(tx, lot_id, round)
+    capacities = _owners_of(project)
+    for party_id in await application_review.parties_of(tx, lot, found):
+        capacities.setdefault(party_id, "bidder")
+    return await _interested_parties(tx, capacities)
 
 
 @by(*Role)
@@ -384,6 +402,51 @@ async def lot_brief(tx: Transaction, lot_id: LotId) -> LotBrief:
         prices_confidential=holds_talks(switches),
         inquiry=switches.offers is Offers.FIXED_ONCE,
     )
+
+
+@by(*Role)
+async def review_brief(tx: Transaction, lot_id: LotId, round: int) -> LotBrief:
+    """The lot as the committee needs it that reviews the applications of a round; `Refused` before
+    the release window is over.
+    """
+    lot, project, found = await application_review.round_of(tx, lot_id, round)
+    switches = switches_of(Procedure(project.procedure), on=beijing_day(found.published_at))
+
+    return LotBrief(
+        lot_id=LotId(lot.id),
+        project_id=ProjectId(project.id),
+        name=lot.name,
+        project_name=project.name,
+        procedure=Procedure(project.procedure),
+        regime=switches.regime,
+        mandatory=switches.mandatory,
+        candidates_max=switches.candidates_max,
+        committee_min=switches.committee.members_for(lot.estimate),
+        committee_article=switches.committee.article,
+        state=LotState(lot.state),
+        suspended=lot.suspended,
+        tenderee_id=PartyId(project.tenderee_id),
+        agency_id=None if project.agency_id is None else PartyId(project.agency_id),
+        region_code=lot.region_code,
+        scheme={},
+        ceiling_price=None,
+        estimate=lot.estimate,
+        close_entry=await application_review.call_entry(tx, found),
+        opening_record=None,
+        under_review=await phase_now(tx, found) is Phase.REVIEWING and lot.state == LotState.DRAFT,
+    )
+
+
+@by(Role.TENDEREE, Role.AGENCY)
+async def own_review_brief(tx: Transaction, lot_id: LotId, round: int) -> LotBrief:
+    """The same for the tenderee or agency whose lot it is, where the law asks for a committee."""
+    _, project = await lots.owned(tx, lot_id)
+    brief = await review_brief(tx, lot_id, round)
+    switches = switches_of(brief.procedure, on=beijing_day(tx.now))
+    refusals = committee_refusals(switches, state_funded=project.state_funded)
+    if refusals:
+        raise Refused(refusals)
+    return brief
 
 
 @by(Role.TENDEREE, Role.AGENCY)
@@ -732,16 +795,24 @@ async def switches_for(tx: Transaction, lot: LotRow) -> Switches:
     return await switches_then(tx, lot)
 
 
-def entry_referred(
-    reference: str, seen: EntrySeen | None, *, on: date, applied: bool = False
-) -> EntryReferred:
-    """What a bid or an application for prequalification refers to, and what is doubtful in it."""
-    found = None if seen is None else (seen.state, seen.entry)
-    cautions = reference_cautions(found, on=on, applied=applied)
-    return EntryReferred(reference, seen, tuple(cautions))
-
-
 # ── what the acts above are made of ───────────────────────────────────────────────────────────
+
+
+def _owners_of(project: ProjectRow) -> dict[PartyId, str]:
+    capacities = {PartyId(project.tenderee_id): "tenderee"}
+    if project.agency_id is not None:
+        capacities[PartyId(project.agency_id)] = "agency"
+    return capacities
+
+
+async def _interested_parties(
+    tx: Transaction, capacities: Mapping[PartyId, str]
+) -> tuple[InterestedParty, ...]:
+    parties = await organisations_by_id(tx, capacities)
+    return tuple(
+        InterestedParty(parties[id].uscc, parties[id].name, capacity, id)
+        for id, capacity in capacities.items()
+    )
 
 
 async def _closed_lot(tx: Transaction, lot_id: LotId) -> tuple[LotRow, ProjectRow]:

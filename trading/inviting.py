@@ -28,7 +28,6 @@ from kernel.store.transaction import Transaction
 from trading import lots
 from trading.drafting import clean_text, locked_own_lot, require_draft
 from trading.events import BidderInvited, InviteesNamed
-from trading.handover import switches_for
 from trading.rules.invited_bidders import (
     NOBODY,
     Guest,
@@ -44,6 +43,7 @@ from trading.rules.invited_bidders import (
 from trading.rules.lot_lifecycle import was_opened
 from trading.rules.procedures import Offers, Switches
 from trading.tables import InvitationRow, InviteeRow, LotRow, ProjectRow, SoleSupplierRow
+from trading.talk_records import switches_then
 
 LISTED_MAX: Final = 200
 WITNESSES_MAX: Final = 20
@@ -113,7 +113,7 @@ async def name_invited(tx: Transaction, lot_id: UUID, said: InvitationList) -> t
     Where the law wants them drawn this draws them, and the list stands from then on.
     """
     lot, project = await locked_own_lot(tx, lot_id)
-    switches = await switches_for(tx, lot)
+    switches = await switches_then(tx, lot)
     standing = await tx.session.get(InvitationRow, lot.id)
     guests = await _guests(tx, project, said.listed)
     witnesses = tuple(clean_text(one, at_most=NAME_MAX) for one in said.witnesses)
@@ -304,7 +304,7 @@ async def is_kept_from(tx: Transaction, lot: LotRow) -> bool:
         return False
     if tx.actor.role is not Role.BIDDER:
         return True
-    return bool(await uninvited_grounds(tx, lot, await switches_for(tx, lot)))
+    return bool(await uninvited_grounds(tx, lot, await switches_then(tx, lot)))
 
 
 # ── what the above is made of ─────────────────────────────────────────────────────────────────

@@ -20,7 +20,7 @@ from kernel.access import Role, by
 from kernel.crypto.digests import b64u, instant_text
 from kernel.errors import NotFound
 from kernel.identifiers import LibraryEntryId, LotId, PartyId
-from kernel.refusals import Refusal
+from kernel.refusals import Caution, Refusal
 from kernel.store.parties import organisation_names
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
@@ -31,6 +31,7 @@ from trading.rules.library_entries import (
     EntryState,
     LibraryEntry,
     days_left,
+    reference_cautions,
     use_refusals,
 )
 from trading.tables import (
@@ -114,6 +115,23 @@ class EntrySeen:
             "digest": b64u(self.digest),
             "entered_at": instant_text(self.entered_at),
             "said": self.said,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class EntryReferred:
+    """What a bid or an application refers to; without an entry nothing is found there."""
+
+    reference: str
+    seen: EntrySeen | None
+    cautions: tuple[Caution, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """The reference and what it leads to, as JSON tells it."""
+        return {
+            "reference": self.reference,
+            "entry": None if self.seen is None else self.seen.plain(),
+            "cautions": [one.as_json() for one in self.cautions],
         }
 
 
@@ -309,3 +327,12 @@ async def _seen(tx: Transaction, rows: list[LibraryEntryRow], *, on: date) -> li
             )
         )
     return seen
+
+
+def entry_referred(
+    reference: str, seen: EntrySeen | None, *, on: date, applied: bool = False
+) -> EntryReferred:
+    """What a bid or an application for prequalification refers to, and what is doubtful in it."""
+    found = None if seen is None else (seen.state, seen.entry)
+    cautions = reference_cautions(found, on=on, applied=applied)
+    return EntryReferred(reference, seen, tuple(cautions))

@@ -31,8 +31,8 @@ from kernel.store.transparency_log import receipt_of
 from kernel.working_days import beijing_day
 from trading import library_views, lots
 from trading.events import ApplicationsRead
-from trading.handover import EntryReferred, entry_referred
 from trading.library import own_drawer
+from trading.library_views import EntryReferred, entry_referred
 from trading.prequalification_rounds import (
     addenda_of,
     newest_round,
@@ -43,7 +43,7 @@ from trading.prequalification_rounds import (
 from trading.prequalifying import applicant_in, archive_of, opened_applications
 from trading.rules.consortium_agreement import BidderAtLot, consortia_accepted, findings_of
 from trading.rules.lot_lifecycle import LotState, was_opened
-from trading.rules.prequalification import Phase, stage_refusals
+from trading.rules.prequalification import Phase, committee_due, stage_refusals
 from trading.rules.procedures import Procedure, switches_of
 from trading.rules.sheet_fields import references_in
 from trading.sealed_archives import from_archive, list_files, read_file
@@ -125,7 +125,7 @@ class Seen:
 
     `ended` is the reason for which the tender was ended, None while it was not. `owned` says that
     the asker is the tenderee's side, `qualified` who passed, once that is public, and `brakes` why
-    everything waits.
+    everything waits. `committee_due` says that a committee reviews, drawn from the pool.
     """
 
     lot_id: LotId
@@ -152,6 +152,7 @@ class Seen:
     result: Result | None
     qualified: tuple[str, ...]
     brakes: tuple[str, ...]
+    committee_due: bool
 
     @property
     def standing(self) -> OwnApplication | None:
@@ -263,6 +264,10 @@ async def prequalification(tx: Transaction, lot_id: UUID) -> Seen:
         result,
         await _qualified(tx, lot, found),
         tuple(lot.brakes.values()),
+        committee_due(
+            switches_of(Procedure(project.procedure), on=beijing_day(found.published_at)),
+            state_funded=project.state_funded,
+        ),
     )
 
 
@@ -284,6 +289,13 @@ async def applicants(tx: Transaction, lot_id: UUID) -> tuple[Applicant, ...]:
     found = await newest_round(tx.session, lot.id)
     if found is None:
         raise NotFound("no prequalification of this lot")
+    return await applicants_in(tx, lot, project, found)
+
+
+async def applicants_in(
+    tx: Transaction, lot: LotRow, project: ProjectRow, found: PrequalificationRow
+) -> tuple[Applicant, ...]:
+    """The opened applications of a round, with what is to be minded of each."""
     await _require_over(tx, found)
     switches = switches_of(Procedure(project.procedure), on=beijing_day(found.published_at))
     said = strict_json(Envelope.from_bytes(found.statement).payload, 8 << 20)
@@ -333,7 +345,15 @@ async def application_library_file(
     tx: Transaction, lot_id: UUID, application_id: UUID, reference: str
 ) -> tuple[str, bytes]:
     """The scanned paper of an entry that an opened application refers to: its name and bytes."""
-    lot, found, application = await _opened_one(tx, lot_id, application_id)
+    lot, found = await _own_round(tx, lot_id)
+    return await library_file_in(tx, lot, found, application_id, reference)
+
+
+async def library_file_in(
+    tx: Transaction, lot: LotRow, found: PrequalificationRow, application_id: UUID, reference: str
+) -> tuple[str, bytes]:
+    """The paper of an entry that an opened application of a round refers to; the look is kept."""
+    application = await _opened_one(tx, found, application_id)
     library = await _library(tx, found, [application])
     for one in library[PartyId(application.applicant_id)]:
         if one.reference == reference and one.seen is not None:
@@ -350,7 +370,15 @@ async def application_library_file(
 @by(Role.TENDEREE, Role.AGENCY)
 async def application_file(tx: Transaction, lot_id: UUID, application_id: UUID, name: str) -> bytes:
     """One file of an opened application, for those who review it; each look is recorded."""
-    lot, found, one = await _opened_one(tx, lot_id, application_id)
+    lot, found = await _own_round(tx, lot_id)
+    return await file_in(tx, lot, found, application_id, name)
+
+
+async def file_in(
+    tx: Transaction, lot: LotRow, found: PrequalificationRow, application_id: UUID, name: str
+) -> bytes:
+    """One file of an opened application of a round; each look is recorded."""
+    one = await _opened_one(tx, found, application_id)
     secrets = {sealing.BIDDER: (await releases(tx.session, found))[one.id]}
 
     content = await from_archive(
@@ -370,18 +398,22 @@ async def _found(tx: Transaction, lot_id: UUID) -> tuple[LotRow, ProjectRow, Pre
     return lot, await tx.session.get_one(ProjectRow, lot.project_id), found
 
 
-async def _opened_one(
-    tx: Transaction, lot_id: UUID, application_id: UUID
-) -> tuple[LotRow, PrequalificationRow, ApplicationRow]:
-    """One opened application of an own lot; `Refused` before the release window is over."""
+async def _own_round(tx: Transaction, lot_id: UUID) -> tuple[LotRow, PrequalificationRow]:
     lot, _ = await lots.owned(tx, lot_id)
     found = await newest_round(tx.session, lot.id)
     if found is None:
         raise NotFound("no prequalification of this lot")
+    return lot, found
+
+
+async def _opened_one(
+    tx: Transaction, found: PrequalificationRow, application_id: UUID
+) -> ApplicationRow:
+    """One opened application of a round; `Refused` before the release window is over."""
     await _require_over(tx, found)
     for one in await opened_applications(tx, found):
         if one.id == application_id:
-            return lot, found, one
+            return one
     raise NotFound("no such opened application")
 
 

@@ -703,18 +703,46 @@ async def review(tx: Transaction, lot_id: UUID, raw: bytes) -> Reviewed:
     reviewers = _reviewers_in(statement.payload)
     findings = _findings_in(statement.payload)
 
-    _require_going_on(lot)
+    against = await unready(tx, lot, found)
+    against += reviewer_refusals(
+        reviewers, _switches(tx, project), state_funded=project.state_funded
+    )
+    conclusion = Conclusion(statement.digest, raw, by_committee=False)
+    return await conclude(tx, lot, found, findings, conclusion, against=against)
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """The paper that a review ends with: the tenderee's signed statement, or the report that the
+    members of a committee signed.
+    """
+
+    digest: bytes
+    paper: bytes
+    by_committee: bool
+
+
+async def conclude(
+    tx: Transaction,
+    lot: LotRow,
+    found: PrequalificationRow,
+    findings: Mapping[PartyId, Sequence[Finding]],
+    conclusion: Conclusion,
+    *,
+    against: Sequence[Refusal],
+) -> Reviewed:
+    """Keep who passed by these findings about every opened application, and tell each applicant.
+
+    `Refused` where a finding is missing, gives no reason, or rests on what was not published, and
+    where there are grounds `against` it anyhow.
+    """
     opened = await opened_applications(tx, found)
     conditions = [Condition(one["id"], one["name"]) for one in found.conditions]
-    switches = _switches(tx, project)
-    refusals = [
-        *standstill_refusals(suspended=lot.suspended),
-        *stage_refusals(await phase_now(tx, found), Phase.REVIEWING),
-        *reviewer_refusals(reviewers, switches, state_funded=project.state_funded),
-    ]
+    switches = await _switches_of(tx, lot)
     applicants = {PartyId(one.applicant_id) for one in opened}
     if set(findings) - applicants:
         raise NotFound("no opened application of that organisation")
+    refusals = list(against)
     for party_id in sorted(applicants):
         refusals += review_refusals(findings.get(party_id, []), conditions, whole=True)
     if refusals:
@@ -726,8 +754,9 @@ async def review(tx: Transaction, lot_id: UUID, raw: bytes) -> Reviewed:
         lot_id=lot.id,
         round=found.round,
         enough=enough,
-        digest=statement.digest,
-        statement=raw,
+        digest=conclusion.digest,
+        statement=conclusion.paper,
+        by_committee=conclusion.by_committee,
         reviewed_by=tx.actor.person,
         reviewed_at=tx.now,
     )
@@ -763,11 +792,20 @@ async def review(tx: Transaction, lot_id: UUID, raw: bytes) -> Reviewed:
 
     tx.record(
         PrequalificationEnded(
-            lot.id, round=found.round, enough=enough, review_digest=statement.digest
+            lot.id, round=found.round, enough=enough, review_digest=conclusion.digest
         )
     )
 
     return Reviewed(len(through), enough)
+
+
+async def unready(tx: Transaction, lot: LotRow, found: PrequalificationRow) -> list[Refusal]:
+    """Why no review ends now: the lot stands still or was ended, or it is not the time for it."""
+    _require_going_on(lot)
+    return [
+        *standstill_refusals(suspended=lot.suspended),
+        *stage_refusals(await phase_now(tx, found), Phase.REVIEWING),
+    ]
 
 
 async def opened_applications(

@@ -2076,7 +2076,11 @@ class ApplicationReleaseRow(Row, table=True):
 
 
 class PrequalificationReviewRow(Row, table=True):
-    """The signed review of the applications, and whether enough of them passed."""
+    """The signed review of the applications, and whether enough of them passed.
+
+    `by_committee` says that the `statement` is no statement of the tenderee's but the report that
+    the members of a review committee signed.
+    """
 
     __tablename__ = "prequalification_review"
     __table_args__ = (
@@ -2089,6 +2093,7 @@ class PrequalificationReviewRow(Row, table=True):
     lot_id: UUID = Field(primary_key=True)
     round: int = Field(primary_key=True)
     enough: bool
+    by_committee: bool = False
     digest: bytes = Field(unique=True)
     statement: bytes
     reviewed_by: UUID = Field(foreign_key="kernel.person.id")

@@ -29,6 +29,7 @@ from kernel.crypto.signing import PrivateKey, thumbprint
 from kernel.errors import BrokenSeal
 from kernel.randomness import Entropy, random_bytes
 from web.custodian_work import Trust, Unconvinced
+from web.verifying.draw_transcript import closes
 
 ANNOUNCEMENT_MAX = 1 << 20
 
@@ -65,7 +66,10 @@ class DrawParty:
         """The payload of the commitment, once announcement and closing are proven witnessed."""
         close = self._proven(proofs, "close")
         announced = self._proven(proofs, "announced")
-        if _said(close)["id"] != self.told["close_entry"] or _said(close)["kind"] != "LotClosed":
+        entry = _said(close)
+        if entry["id"] != self.told["close_entry"] or not closes(
+            self.told, entry["kind"], entry["facts"]
+        ):
             raise Unconvinced("the proof is not of the closing that the announcement names")
         facts = self._facts(announced, "DrawAnnounced")
         if unb64u(facts["announcement"]) != self.announcement:

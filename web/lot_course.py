@@ -22,6 +22,7 @@ from expert_pool import draw_history, drawing
 from expert_pool.draw_history import DrawLine, DrawView
 from expert_pool.rules.draw_protocol import DrawState
 from kernel.access import Role
+from kernel.identifiers import LotId
 from kernel.store.tables import MembershipRow, OrganisationRow, PersonRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import BEIJING
@@ -96,6 +97,9 @@ class Course:
     last_award: LastAward = LastAward.NONE
     """What has become of the newest award."""
 
+    review_round: int | None = None
+    """The round of a prequalification whose applications its committee reviews."""
+
     @property
     def draw(self) -> DrawLine | None:
         """The lot's newest draw."""
@@ -110,6 +114,8 @@ class Course:
 
     def _steps(self) -> list[Step]:
         match self.state:
+            case LotState.DRAFT if self.review_round is not None:
+                return self._drawing() or [Step.AWAIT_REPORT]
             case LotState.DRAFT | LotState.OPEN:
                 return [Step.AWAIT_DEADLINE]
             case LotState.CLOSING:
@@ -159,10 +165,23 @@ async def course_of(tx: Transaction, found: Notice) -> Course:
     return Course(
         state,
         await handover.own_lot_brief(tx, lot_id) if closed else None,
-        await draw_history.draws_of_lot(tx, lot_id),
+        await draw_history.draws_of_committee(tx, lot_id),
         await committee_views.own_committee(tx, lot_id) if closed else None,
         tuple(sorted(waiting, key=lambda one: one.answer_due_at)),
         await award_views.last_award(tx, lot_id),
+    )
+
+
+async def review_course_of(tx: Transaction, lot_id: LotId, round: int) -> Course:
+    """Where the review committee of a prequalification stands, whose applications are open."""
+    brief = await handover.own_review_brief(tx, lot_id, round)
+    return Course(
+        brief.state,
+        brief,
+        await draw_history.draws_of_committee(tx, lot_id, round),
+        await committee_views.own_committee(tx, lot_id, round),
+        (),
+        review_round=round,
     )
 
 
@@ -240,7 +259,7 @@ async def committee_proposed(tx: Transaction, course: Course) -> CommitteePropos
     host = by_region.get(course.brief.region_code, first)
     regions: set[str] = set()
     if course.committee is None:
-        drawn = await drawing.drawn_experts(tx, course.brief.lot_id)
+        drawn = await drawing.drawn_experts(tx, course.brief.lot_id, course.review_round)
         regions = {one.region_code for one in drawn}
     return CommitteeProposed(
         sites,

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
+from evaluation.rules.qualification_votes import VERSION as REVIEW_REPORT
+from evaluation.rules.qualification_votes import follows
 from evaluation.rules.ranking import result_document
 from evaluation.rules.recomputation import recompute
 from evaluation.rules.score_commitment import (
@@ -290,8 +292,13 @@ class SeatWork:
     async def sign_report(self, *, dissent: str = "", refused: bool = False) -> dict[str, Any]:
         """Sign the report, after reckoning it again; `Unconvinced` where it does not hold."""
         content = await self.client.read(self._path("report"))
-        own = await self.client.get(self._path("marks"))
-        self._check(content, own)
+        report: Any = strict_json(content, REPORT_MAX)
+        reviews = report.get("v") == REVIEW_REPORT
+        own = await self.client.get(self._path("applications" if reviews else "marks"))
+        if reviews:
+            self._check_review(report, own)
+        else:
+            self._check(content, own)
         signed: dict[str, Any] = await self.client.post_statement(
             self._path("report/signatures"),
             "report-signature",
@@ -304,6 +311,14 @@ class SeatWork:
             },
         )
         return signed
+
+    def _check_review(self, report: Any, own: dict[str, Any]) -> None:
+        """`Unconvinced` unless the findings follow, and rest on what the member itself found."""
+        if not follows(report):
+            raise Unconvinced("what the report says most members found does not follow from it")
+        told = [one["findings"] for one in report["opinions"] if one["member"] == own["member"]]
+        if told != [own["own"]]:
+            raise Unconvinced("the report tells other findings in our name")
 
     def _check(self, content: bytes, own: dict[str, Any]) -> None:
         """`Unconvinced` unless the result follows, and rests on the member's own last sheet."""

@@ -318,14 +318,18 @@ def parties_refusals(
 
 
 @under(BIDDING_LAW[37], CONDUCT_OPINIONS[14], rule=("EX-07", "EX-14"))
-def announcement_refusals(*, close_witnessed: bool, under_way: bool) -> list[Refusal]:
+def announcement_refusals(
+    *, close_witnessed: bool, under_way: bool, review: bool = False
+) -> list[Refusal]:
     """Why a draw may not be announced for a lot now.
 
-    Before the closing is witnessed nobody may know the bidders whom experts must avoid.
+    Before the closing is witnessed nobody may know the bidders whom experts must avoid; for a
+    `review` of applications that is the call which says until when they are taken.
     """
     refusals = []
     if not close_witnessed:
-        reason = "截标记录尚未经见证，不得抽取评标专家"
+        what = "资格预审公告" if review else "截标记录"
+        reason = f"{what}尚未经见证，不得抽取评标专家"
         refusals.append(Refusal("close_not_witnessed", BIDDING_LAW[37], reason))
     if under_way:
         refusals.append(_refusal("draw_under_way", "本标段已有未作废的抽取，不得重复抽取"))

@@ -158,6 +158,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "seat-lease": _says("committee seat counter"),
     "evaluation-sign-in": _says("committee seat no_conflict discipline"),
     "scores-commit": _says("committee member round commitment", "reason ground signed_at"),
+    "application-findings": _says("committee member findings signed_at", ""),
     "report-signature": _says("committee member report dissent refused"),
     # the archive
     "legal-hold": _says("lot authority document reason signed_at", ""),

@@ -18,6 +18,7 @@ SPOILT = {
     "UPDATE expert_pool.draw SET round = 2": "a round is missing",
     "INSERT INTO expert_pool.draw SELECT (jsonb_populate_record(d, jsonb_build_object('id',"
     " gen_random_uuid(), 'round', 2))).* FROM expert_pool.draw d": "two draws that count",
+    "UPDATE expert_pool.draw SET review_round = 1": "for another committee than was announced",
     "UPDATE expert_pool.draw SET state = 'void'": "void without a reason",
     "UPDATE expert_pool.draw SET void_reason = 'exhausted'": "or has one and is not",
     "UPDATE expert_pool.draw SET state = 'void', void_reason = 'exhausted',"

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from kernel.identifiers import PartyId
 from kernel.statute import (
-    BIDDING_LAW,
     BIDDING_REGULATION,
     E_BIDDING_MEASURES,
     PROCUREMENT_LAW,
@@ -43,6 +42,8 @@ from trading.rules.prequalification import (
     arrival_refusals,
     brake_refusals,
     clarification_refusals,
+    committee_due,
+    committee_refusals,
     lateness_refusals,
     objection_refusals,
     outcome_refusals,
@@ -390,17 +391,19 @@ def sitting(experts: int, others: int) -> list[Reviewer]:
     ]
 
 
-def test_state_money_is_reviewed_by_a_committee_made_as_one_for_bids() -> None:
-    for experts, others in ((4, 1), (5, 0), (5, 2)):
-        assert reviewer_refusals(sitting(experts, others), TENDERING, state_funded=True) == []
-    for experts, others in ((3, 2), (4, 0), (2, 1), (4, 2), (4, 3)):
+def test_state_money_is_reviewed_by_a_drawn_committee_and_by_nobody_else() -> None:
+    """Bidding Law 37 says how that is made: see the composition of committees."""
+    for experts, others in ((4, 1), (5, 0), (3, 2), (0, 0)):
         found = reviewer_refusals(sitting(experts, others), TENDERING, state_funded=True)
         assert [(one.code, one.article) for one in found] == [
-            ("committee_composition", BIDDING_LAW[37])
+            ("committee_reviews", BIDDING_REGULATION[18])
         ]
-        assert reviewer_refusals(sitting(experts, others), TENDERING, state_funded=False) == []
-        assert reviewer_refusals(sitting(experts, others), VOLUNTARY, state_funded=True) == []
-        assert reviewer_refusals(sitting(experts, others), PROCUREMENT, state_funded=True) == []
+    assert committee_refusals(TENDERING, state_funded=True) == []
+    for switches, state_funded in ((TENDERING, False), (VOLUNTARY, True), (PROCUREMENT, True)):
+        assert not committee_due(switches, state_funded=state_funded)
+        assert reviewer_refusals(sitting(0, 1), switches, state_funded=state_funded) == []
+        found = committee_refusals(switches, state_funded=state_funded)
+        assert [one.code for one in found] == ["no_committee_due"]
     assert [one.code for one in reviewer_refusals([], VOLUNTARY, state_funded=False)] == [
         "no_reviewers"
     ]

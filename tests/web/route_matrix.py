@@ -380,6 +380,9 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/lots/{lot_id}/draws": Allowed(
         *OWNERS, body={"strata": [], "parties": [], "window": WINDOW}
     ),
+    "POST /api/v1/lots/{lot_id}/prequalification/draws": Allowed(
+        *OWNERS, body={"strata": [], "parties": [], "window": WINDOW}
+    ),
     "GET /api/v1/lots/{lot_id}/draws": ANYONE,
     "GET /api/v1/draws/{draw_id}": ANYONE,
     "POST /api/v1/draws/{draw_id}/commitments": Allowed(*DRAWERS, statement="draw-commit"),
@@ -432,6 +435,9 @@ ROUTES: dict[str, Line] = {
     "GET /sites": ANYONE,
     # ── the evaluation room ──
     "POST /api/v1/lots/{lot_id}/committee": Allowed(
+        *OWNERS, body={"host_site": str(NOBODY_KNOWN), "placement": {}}
+    ),
+    "POST /api/v1/lots/{lot_id}/prequalification/committee": Allowed(
         *OWNERS, body={"host_site": str(NOBODY_KNOWN), "placement": {}}
     ),
     "POST /api/v1/committees/{committee_id}/successors": Allowed(*OWNERS),
@@ -616,6 +622,16 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/lots/{lot_id}/prequalification/review": Allowed(
         *OWNERS, statement="prequalification-review"
     ),
+    "GET /api/v1/committees/{committee_id}/applications": Allowed(*MEMBERS),
+    "GET /api/v1/committees/{committee_id}/applications/{application_id}/file": Allowed(*MEMBERS),
+    "GET /api/v1/committees/{committee_id}/applications/{application_id}/library/{reference}": (
+        Allowed(*MEMBERS)
+    ),
+    "POST /api/v1/committees/{committee_id}/findings": Allowed(
+        *MEMBERS, statement="application-findings"
+    ),
+    "POST /api/v1/committees/{committee_id}/review-report": Allowed(*MEMBERS),
+    "GET /reviews/{committee_id}": Allowed(*MEMBERS, Role.SUPERVISOR),
     "GET /prequalifications": ANYONE,
     "GET /prequalifications/{lot_id}": ANYONE,
     "GET /desk/lots/{lot_id}/prequalification": Allowed(*OWNERS),

@@ -59,6 +59,7 @@ SEEN_ELSEWHERE = {
     "GET /codes/{code}": "leads on to what the code stands for: tests/web/test_file_desk.py",
     "GET /complaints/{complaint_id}": "once one is filed: tests/web/test_complaint_desk.py",
     "GET /notices/{lot_id}/documents": "while they are on offer: tests/web/test_public_hall.py",
+    "GET /reviews/{committee_id}": "in a review: tests/evaluation/test_qualifying.py",
     "GET /evaluation/{committee_id}/talks": "in talks: tests/journeys/test_negotiation.py",
     "GET /talks/{lot_id}": "in talks: tests/journeys/test_negotiation.py",
     "GET /lots/{lot_id}/price-agreement": "for one supplier: tests/web/test_sole_supplier_desk.py",

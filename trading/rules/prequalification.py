@@ -19,7 +19,6 @@ from kernel.errors import NoCalendar
 from kernel.identifiers import PartyId
 from kernel.refusals import Refusal
 from kernel.statute import (
-    BIDDING_LAW,
     BIDDING_REGULATION,
     E_BIDDING_MEASURES,
     PROCUREMENT_LAW,
@@ -43,7 +42,6 @@ from trading.rules.timetable import calendar_missing
 OBJECTION_DAYS: Final = 2
 CLARIFICATION_DAYS: Final = 3
 QUALIFIED_MIN: Final = 3
-REVIEWERS_MIN: Final = 5
 CONDITIONS_MAX: Final = 100
 
 WORDS: Final[Mapping[str, str]] = MappingProxyType(
@@ -411,25 +409,34 @@ class Reviewer:
     expert: bool
 
 
-@under(BIDDING_REGULATION[18], BIDDING_LAW[37], rule="NO-08")
+@under(BIDDING_REGULATION[18], rule="NO-08")
+def committee_due(switches: Switches, *, state_funded: bool) -> bool:
+    """Whether a committee (资格审查委员会) reviews, made as the one that evaluates bids: where
+    state money predominates and the law demands a tender.
+    """
+    return switches.regime is Regime.TENDERING and switches.mandatory and state_funded
+
+
+@under(BIDDING_REGULATION[18], rule="NO-08")
 def reviewer_refusals(
     reviewers: Iterable[Reviewer], switches: Switches, *, state_funded: bool
 ) -> list[Refusal]:
-    """Who may review: a committee made as one for bids, where state money must be tendered."""
-    sitting = list(reviewers)
-    if not sitting:
+    """Why the tenderee's own review is none: it names nobody, or a committee must judge."""
+    if committee_due(switches, state_funded=state_funded):
+        reason = "应当由依法组建的资格审查委员会审查资格预审申请文件，招标人不得自行审查"
+        return [Refusal("committee_reviews", BIDDING_REGULATION[18], reason)]
+    if not list(reviewers):
         return [Refusal("no_reviewers", BIDDING_REGULATION[18], "应当写明资格审查人员")]
-    if switches.regime is Regime.PROCUREMENT or not (switches.mandatory and state_funded):
+    return []
+
+
+@under(BIDDING_REGULATION[18], rule="NO-08")
+def committee_refusals(switches: Switches, *, state_funded: bool) -> list[Refusal]:
+    """Why no review committee is drawn: the law leaves the review to the tenderee here."""
+    if committee_due(switches, state_funded=state_funded):
         return []
-    experts = sum(one.expert for one in sitting)
-    if len(sitting) >= REVIEWERS_MIN and len(sitting) % 2 and 3 * experts >= 2 * len(sitting):
-        return []
-    reason = (
-        f"资格审查委员会应当由{REVIEWERS_MIN}人以上单数组成，技术、经济等方面的专家不少于三分之二"
-        f"（现为{len(sitting)}人，专家{experts}人）"
-    )
-    facts = {"members": str(len(sitting)), "experts": str(experts)}
-    return [Refusal("committee_composition", BIDDING_LAW[37], reason, facts)]
+    reason = "本项目由招标人（采购人）审查资格预审申请文件，不组建资格审查委员会"
+    return [Refusal("no_committee_due", BIDDING_REGULATION[18], reason)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,7 +176,7 @@ async def _rendered(request: Request, tx: Transaction, lot_id: UUID, template: s
         steps=_steps(seen),
         proposed=await _proposed(tx, seen),
         grounds=GROUND_NAMES,
-        draws=await draw_history.draws_of_lot(tx, LotId(lot_id)),
+        draws=await draw_history.draws_of_committee(tx, LotId(lot_id)),
         may_award=seen.owned and tx.actor.role is Role.TENDEREE,
         left=await _left(tx, seen),
         objectable=await award_views.objectable(tx, LotId(lot_id)),

@@ -13,11 +13,20 @@ from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from evaluation import attending, convening, prolonging, reporting, reviewing, room_views, scoring
-from evaluation.convening import CommitteeRequest
+from evaluation import (
+    attending,
+    convening,
+    prolonging,
+    qualifying,
+    reporting,
+    reviewing,
+    room_views,
+    scoring,
+)
+from evaluation.convening import CommitteeRequest, Convened
 from evaluation.reviewing import Proposal
 from evaluation.room_views import Room
 from evaluation.rules.rejection_grounds import GROUNDS, RejectionGround, grounds_of
@@ -147,19 +156,14 @@ class ReportAsked(Asked):
 @router.post("/api/v1/lots/{lot_id}/committee", status_code=201)
 async def post_committee(tx: Act, lot_id: UUID, asked: CommitteeAsked) -> dict[str, Any]:
     """Form the lot's committee."""
-    told = await convening.convene(
-        tx,
-        CommitteeRequest(
-            LotId(lot_id),
-            SiteId(asked.host_site),
-            {region: SiteId(site) for region, site in asked.placement.items()},
-            tuple(PersonId(one) for one in asked.representatives),
-        ),
-    )
-    return {
-        "committee_id": str(told.committee_id),
-        "cautions": [one.as_json() for one in told.cautions],
-    }
+    return _convened(await convening.convene(tx, _request(lot_id, asked, None)))
+
+
+@router.post("/api/v1/lots/{lot_id}/prequalification/committee", status_code=201)
+async def post_review_committee(tx: Act, lot_id: UUID, asked: CommitteeAsked) -> dict[str, Any]:
+    """Form the committee that reviews the applications for a lot's prequalification."""
+    round = await handover.own_round(tx, lot_id)
+    return _convened(await convening.convene(tx, _request(lot_id, asked, round)))
 
 
 @router.post("/api/v1/committees/{committee_id}/successors")
@@ -465,7 +469,7 @@ async def get_report(tx: Act, committee_id: UUID) -> Response:
 @router.post("/api/v1/committees/{committee_id}/report/signatures")
 async def post_signature(tx: Act, committee_id: UUID, raw: Signed) -> dict[str, Any]:
     """Sign the report, dissent, or refuse; the last answer hands it back."""
-    return _signing_told(await reporting.sign(tx, CommitteeId(committee_id), raw))
+    return _signing_told(await qualifying.sign(tx, CommitteeId(committee_id), raw))
 
 
 @router.get("/api/v1/committees/{committee_id}/set-aside-reports/{version}")
@@ -509,7 +513,6 @@ async def rooms_page(request: Request, tx: Act) -> HTMLResponse:
     """Where one is expected; for the supervisor every room, for whoever tenders the time of its own
     committees; for others why they may not enter."""
     supervised = await room_views.supervised_rooms(tx) if _supervises(tx) else []
-    names = {one.lot_id: await handover.lot_brief(tx, one.lot_id) for one in supervised}
     own = await prolonging.own_committees(tx) if tx.actor.role in OWNERS else []
     return render(
         request,
@@ -517,7 +520,6 @@ async def rooms_page(request: Request, tx: Act) -> HTMLResponse:
         summonses=await attending.summonses(tx) if tx.actor.role in MEMBERS else (),
         own=[one for one in own if one.lot_state not in ENDS],
         rooms=supervised,
-        names={lot_id: f"{one.project_name} · {one.name}" for lot_id, one in names.items()},
         own_party=tx.actor.party_id,
         now=tx.now,
     )
@@ -530,9 +532,13 @@ async def room_page(
     committee_id: UUID,
     bid: UUID | None = None,
     file: Annotated[str | None, Query(max_length=1000)] = None,
-) -> HTMLResponse:
-    """The room as a member works in it, or as the supervisor sees it."""
+) -> Response:
+    """The room as a member works in it, or as the supervisor sees it; one in which applications are
+    reviewed is another.
+    """
     seen = await room_views.room(tx, CommitteeId(committee_id))
+    if seen.review_round is not None:
+        return RedirectResponse(f"/reviews/{committee_id}", 303)
     desk = _Desk() if seen.own_number is None else await _desk(tx, seen, bid, file)
     audience = Audience.SUPERVISORS if _supervises(tx) else Audience.COMMITTEE
     view = view_of(seen.lot_id, audience)
@@ -680,6 +686,23 @@ def _text(content: bytes) -> str:
 def _bid_names(desk: _Desk, room: Room) -> dict[str, str]:
     """What each bid of a motion is called; nothing while bids may not be read."""
     return {str(one.bid_id): one.name for one in desk.bids}
+
+
+def _request(lot_id: UUID, asked: CommitteeAsked, review_round: int | None) -> CommitteeRequest:
+    return CommitteeRequest(
+        LotId(lot_id),
+        SiteId(asked.host_site),
+        {region: SiteId(site) for region, site in asked.placement.items()},
+        tuple(PersonId(one) for one in asked.representatives),
+        review_round,
+    )
+
+
+def _convened(told: Convened) -> dict[str, Any]:
+    return {
+        "committee_id": str(told.committee_id),
+        "cautions": [one.as_json() for one in told.cautions],
+    }
 
 
 def _supervises(tx: Transaction) -> bool:

@@ -4,6 +4,8 @@ Whoever is called learns when, where and for how long. Nobody else learns who wa
 answer of this place an expert is a label, or nobody at all.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -31,8 +33,8 @@ from kernel.identifiers import DrawId, ExpertId, LotId, PartyId, uscc_faults
 from kernel.store.parties import organisation_name
 from kernel.store.tables import OrganisationRow
 from kernel.store.transaction import Transaction
-from trading import handover
-from trading.handover import LotBrief
+from trading import handover, prequalification_views
+from trading.handover import InterestedParty, LotBrief
 from trading.rules.lot_lifecycle import LotState
 from web.log_proofs import proofs_of
 from web.pages import render
@@ -218,29 +220,25 @@ async def delete_own(tx: Act) -> None:
 async def post_draw(tx: Act, lot_id: UUID, asked: DrawAsked) -> dict[str, str]:
     """Announce a draw for a closed lot of one's own, with the bidders to be avoided."""
     brief = await handover.own_lot_brief(tx, LotId(lot_id))
-    interested = await handover.interested(tx, LotId(lot_id))
+    request = _request(asked, brief, await handover.interested(tx, LotId(lot_id)))
     draw_id = await drawing.announce(
-        tx,
-        DrawRequest(
-            lot_id=LotId(lot_id),
-            strata=tuple(
-                Stratum(one.name, one.specialism, one.region, one.seats) for one in asked.strata
-            ),
-            interested=tuple(Interested(one.uscc, one.capacity) for one in interested),
-            parties=_parties_of(asked, brief),
-            supervisor=SUPERVISOR_NAME,
-            close_entry=brief.close_entry,
-            window_from=asked.window.from_,
-            window_until=asked.window.until,
-            representatives=asked.representatives,
-            committee_min=brief.committee_min,
-            committee_article=brief.committee_article,
-            host_region=brief.region_code,
-            regime=brief.regime,
-            mandatory=brief.mandatory,
-            bid_opened=brief.state not in SEALED_STATES,
-        ),
+        tx, replace(request, bid_opened=brief.state not in SEALED_STATES)
     )
+    return {"draw_id": str(draw_id)}
+
+
+@router.post("/api/v1/lots/{lot_id}/prequalification/draws", status_code=201)
+async def post_review_draw(tx: Act, lot_id: UUID, asked: DrawAsked) -> dict[str, str]:
+    """Announce a draw of those who review the opened applications for a prequalification."""
+    round = await handover.own_round(tx, lot_id)
+    brief = await handover.own_review_brief(tx, LotId(lot_id), round)
+    interested = await handover.interested_in_review(tx, LotId(lot_id), round)
+    applied = {one.organisation_id for one in interested if one.capacity == "bidder"}
+    if any(PartyId(one.organisation) in applied for one in asked.parties):
+        # A draw is public, and nobody may learn from it who applied.
+        raise BadRequest("who applied takes no part in the draw", code="party")
+    request = _request(asked, brief, interested)
+    draw_id = await drawing.announce(tx, replace(request, review_round=round))
     return {"draw_id": str(draw_id)}
 
 
@@ -253,6 +251,7 @@ async def get_draws(tx: Act, lot_id: UUID) -> dict[str, Any]:
             {
                 "draw": str(one.id),
                 "round": one.round,
+                "review_round": one.review_round,
                 "state": one.state,
                 "announced_at": instant_text(one.announced_at),
             }
@@ -464,7 +463,7 @@ async def _draw_rendered(
         template,
         draw=view,
         lot_name=await lot_name(tx, view.lot_id),
-        rounds=await draw_history.draws_of_lot(tx, view.lot_id),
+        rounds=await draw_history.draws_of_committee(tx, view.lot_id, view.review_round),
         own=own,
         own_party=tx.actor.party_id,
         todo=None if own is None else _todo(view, own),
@@ -476,6 +475,30 @@ async def _draw_rendered(
         region_name=region_name,
         now=tx.now,
         live_view=f"{view.lot_id}/public",
+    )
+
+
+def _request(
+    asked: DrawAsked, brief: LotBrief, interested: Sequence[InterestedParty]
+) -> DrawRequest:
+    """What is asked for, for a committee of this lot."""
+    return DrawRequest(
+        lot_id=brief.lot_id,
+        strata=tuple(
+            Stratum(one.name, one.specialism, one.region, one.seats) for one in asked.strata
+        ),
+        interested=tuple(Interested(one.uscc, one.capacity) for one in interested),
+        parties=_parties_of(asked, brief),
+        supervisor=SUPERVISOR_NAME,
+        close_entry=brief.close_entry,
+        window_from=asked.window.from_,
+        window_until=asked.window.until,
+        representatives=asked.representatives,
+        committee_min=brief.committee_min,
+        committee_article=brief.committee_article,
+        host_region=brief.region_code,
+        regime=brief.regime,
+        mandatory=brief.mandatory,
     )
 
 
@@ -558,6 +581,8 @@ def _parties_of(asked: DrawAsked, brief: LotBrief) -> tuple[tuple[str, PartyId],
 async def lot_name(tx: Transaction, lot_id: LotId) -> str:
     """What a lot is called beside its draw; empty where it cannot be found."""
     try:
+        if await prequalification_views.is_called_draft(tx, lot_id):
+            return (await prequalification_views.prequalification(tx, lot_id)).name
         brief = await handover.lot_brief(tx, lot_id)
     except NotFound:
         return ""
@@ -573,6 +598,7 @@ def _draw_told(view: DrawView) -> dict[str, Any]:
         "draw": str(view.id),
         "lot": str(view.lot_id),
         "round": view.round,
+        "review_round": view.review_round,
         "state": view.state,
         "announcement": b64(view.announcement),
         "announced_at": instant_text(view.announced_at),

@@ -28,7 +28,10 @@ from trading.rules.library_entries import KIND_NAMES
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.objection_window import OF_PREQUALIFICATION
 from trading.rules.prequalification import PHASE_NAMES, Phase
+from web import lot_course
+from web.lot_course import Step
 from web.pages import render
+from web.region_names import region_name
 from web.request_scope import Act, ActRoute, Signed, read_body
 
 router = APIRouter(route_class=ActRoute)
@@ -88,7 +91,7 @@ async def get_prequalification(tx: Act, lot_id: UUID) -> JSONResponse:
 async def get_document(tx: Act, lot_id: UUID, name: str) -> Response:
     """One file of the prequalification documents, free of charge and for anybody."""
     file, content = await prequalification_views.document(tx, lot_id, name)
-    return _attachment(content, str(file["name"]))
+    return attachment(content, str(file["name"]))
 
 
 @router.get("/api/v1/lots/{lot_id}/application-package")
@@ -136,7 +139,7 @@ async def release(tx: Act, lot_id: UUID, raw: Signed) -> dict[str, Any]:
 async def get_applications(tx: Act, lot_id: UUID) -> JSONResponse:
     """The opened applications, for those who review them."""
     found = await prequalification_views.applicants(tx, lot_id)
-    return JSONResponse({"applicants": [_applicant_told(one) for one in found]}, headers=NO_STORE)
+    return JSONResponse({"applicants": [applicant_told(one) for one in found]}, headers=NO_STORE)
 
 
 @router.get("/api/v1/lots/{lot_id}/applications/{application_id}/file")
@@ -145,7 +148,7 @@ async def get_application_file(
 ) -> Response:
     """One file of an opened application, as an attachment."""
     content = await prequalification_views.application_file(tx, lot_id, application_id, name)
-    return _attachment(content, name.rsplit("/", maxsplit=1)[-1])
+    return attachment(content, name.rsplit("/", maxsplit=1)[-1])
 
 
 @router.get("/api/v1/lots/{lot_id}/applications/{application_id}/library/{reference}")
@@ -156,7 +159,7 @@ async def get_application_library_file(
     name, content = await prequalification_views.application_library_file(
         tx, lot_id, application_id, reference
     )
-    return _attachment(content, name)
+    return attachment(content, name)
 
 
 @router.post("/api/v1/lots/{lot_id}/prequalification/review", status_code=201)
@@ -217,6 +220,10 @@ async def desk_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     calling = draft.line.state is LotState.DRAFT and (found is None or found.phase is Phase.FAILED)
     amending = found is not None and found.phase is Phase.APPLYING and found.ended is None
     reviewing = found is not None and found.phase not in (Phase.APPLYING, Phase.RELEASING)
+    course = None
+    if found is not None and found.phase is Phase.REVIEWING and found.committee_due:
+        course = await lot_course.review_course_of(tx, LotId(lot_id), found.round)
+    steps = () if course is None else course.steps
     return render(
         request,
         "prequalification_desk/desk.html",
@@ -227,6 +234,16 @@ async def desk_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
         kinds={str(kind): words for kind, words in KIND_NAMES.items()},
         paper=await prequalifying.notice_paper(tx, lot_id) if calling else None,
         objections=[] if found is None else await _objections(tx, lot_id),
+        line=draft.line,
+        course=course,
+        steps=[str(step) for step in steps],
+        draw_form=await lot_course.draw_proposed(tx, course)
+        if course is not None and Step.ANNOUNCE_DRAW in steps
+        else None,
+        committee_form=await lot_course.committee_proposed(tx, course)
+        if course is not None and {Step.CONVENE, Step.SEAT_SUCCESSORS} & set(steps)
+        else None,
+        region_name=region_name,
         applicants=await prequalification_views.applicants(tx, lot_id) if reviewing else (),
         now=tx.now,
     )
@@ -241,7 +258,7 @@ async def _objections(tx: Transaction, lot_id: UUID) -> list[ObjectionTold]:
     return [one for one in found if one.about in OF_PREQUALIFICATION]
 
 
-def _attachment(content: bytes, name: str) -> Response:
+def attachment(content: bytes, name: str) -> Response:
     """What others made is never run as a page of ours."""
     shown = quote(name, safe="")
     return Response(
@@ -293,6 +310,7 @@ def _told(found: Seen) -> dict[str, Any]:
         "digest": b64u(found.digest),
         "statement": b64(found.statement),
         "suspended_for": list(found.brakes),
+        "committee_due": found.committee_due,
         "qualified": list(found.qualified),
         "own": [_own_told(one) for one in found.own],
         "result": None,
@@ -333,7 +351,8 @@ def _own_told(one: OwnApplication) -> dict[str, Any]:
     }
 
 
-def _applicant_told(one: Applicant) -> dict[str, Any]:
+def applicant_told(one: Applicant) -> dict[str, Any]:
+    """An opened application, as those who review it are told of it."""
     return {
         "application": str(one.application_id),
         "applicant": str(one.party_id),

@@ -1,6 +1,6 @@
-// The tenderee's side of a prequalification: the notice that calls for applications, the addenda to
-// it, and the review with a finding for every applicant and condition. All are signed here and sent
-// as they are.
+// Those who call for applications and judge them: the notice, the addenda to it, and the review with
+// a finding for every applicant and condition, by the tenderee's side or by a member of the committee
+// that reviews. All are signed here and sent as they are.
 
 import { b64u, postStatement, sha256 } from "./passkey.js";
 import { showRefusal } from "./refusals.js";
@@ -69,23 +69,33 @@ async function review(form) {
     ...named(form.elements.experts, true),
     ...named(form.elements.others, false),
   ];
-  said.findings = [];
-  for (const applicant of form.querySelectorAll("[data-applicant]")) {
-    for (const one of applicant.querySelectorAll("[data-condition]")) {
-      said.findings.push({
+  said.findings = found(form);
+  await postStatement(form.action, "prequalification-review", said);
+}
+
+function found(form) {
+  return [...form.querySelectorAll("[data-applicant]")].flatMap((applicant) =>
+    [...applicant.querySelectorAll("[data-condition]")].map((one) => {
+      const page = one.querySelector("[data-page]");
+      return {
         applicant: applicant.dataset.applicant,
         condition: one.dataset.condition,
         met: one.querySelector("input:checked").value === "yes",
-        reason: one.querySelector("input[type=text]").value.trim(),
-      });
-    }
-  }
-  await postStatement(form.action, "prequalification-review", said);
+        reason: one.querySelector("[data-reason]").value.trim(),
+        ...(page ? { page: page.value.trim() } : {}),
+      };
+    }),
+  );
+}
+
+async function judge(form) {
+  const said = { ...JSON.parse(form.dataset.payload), findings: found(form) };
+  await postStatement(form.action, "application-findings", said);
 }
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  const act = [["announce", announce], ["amend", amend], ["review", review]]
+  const act = [["announce", announce], ["amend", amend], ["review", review], ["judge", judge]]
     .find(([name]) => name in form.dataset)?.[1];
   if (!act) return;
   event.preventDefault();

@@ -27,6 +27,7 @@ from kernel.crypto.digests import (
     count_of,
     list_of,
     members,
+    parse_instant,
     sha256,
     strict_json,
     text_of,
@@ -41,6 +42,9 @@ from web.verifying.verdicts import Verdict
 TRANSCRIPT = "ebid-draw-transcript/1"
 TRANSCRIPT_MAX = 64 << 20
 LIST_MAX = 1 << 20
+CALLS = ("PrequalificationAnnounced", "PrequalificationAmended")
+"""The entries that fix until when applications for a prequalification are taken and released."""
+
 _PARTS = (
     "v",
     "announcement",
@@ -110,6 +114,18 @@ def verify(content: bytes, *, trusted: TrustedLog | None = None) -> Verdict:
     return verdict
 
 
+def closes(announced: Mapping[str, Any], kind: str, facts: Mapping[str, Any]) -> bool:
+    """Whether an entry says whom those drawn must avoid: that the bids are closed, or until when
+    the applications that they review could be released, which was before anyone committed.
+    """
+    round_reviewed = announced.get("review_round")
+    if round_reviewed is None:
+        return kind == "LotClosed"
+    if kind not in CALLS or facts["round"] != round_reviewed:
+        return False
+    return parse_instant(facts["window_until"]) < parse_instant(announced["commit_by"])
+
+
 class _Draw:
     """A transcript whose form and proofs are in order, and what it claims."""
 
@@ -124,6 +140,7 @@ class _Draw:
         self.announcement, self.digest = announcement, sha256(announcement)
         self.parties = sorted(party["name"] for party in announced["parties"])
         self.rounds = range(1, int(announced["round"]))
+        self.closing = logged["close"].kind if "close" in logged else "LotClosed"
 
     def claims(self) -> Iterable[tuple[str, Any]]:
         """Each thing that must hold, and what raises where it does not."""
@@ -146,7 +163,7 @@ class _Draw:
     def stages(self) -> list[list[tuple[str, str]]]:
         """The steps by name and kind, those that may stand in any order together."""
         return [
-            [("close", "LotClosed")],
+            [("close", self.closing)],
             [("announced", "DrawAnnounced")],
             [(f"committed/{name}", "DrawCommitted") for name in self.parties],
             [(f"dealt/{name}", "NonceSharesDealt") for name in self.parties]
@@ -162,6 +179,8 @@ class _Draw:
             wanted[f"round/{number}/announced"] = "DrawAnnounced"
             wanted[f"round/{number}/voided"] = "DrawVoided"
         _require(set(self.logged) == set(wanted), "a step is missing or one too many")
+        close = self.logged["close"]
+        _require(closes(self.announced, close.kind, close.facts), "nothing was closed by it")
         for name, kind in wanted.items():
             step = self.logged[name]
             _require(step.kind == kind, f"{name} is a {step.kind}")
