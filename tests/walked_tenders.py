@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,13 +22,14 @@ from kernel.access import Role
 from kernel.crypto.digests import b64u, canonical, instant_text, parse_instant
 from kernel.crypto.signing import PrivateKey
 from kernel.identifiers import DrawId, LotId
+from kernel.settings import Settings
 from kernel.store.parties import payload_type
 from kernel.store.tables import PlatformRow
 from kernel.store.transaction import Store
 from tests.draw_cast import CIVIL, COST, EAST, HOST, SOUTH, DrawHouse, a_pool
-from tests.kept_stores import WITNESSES
+from tests.kept_stores import WITNESSES, witnessed
 from tests.tender_files import completed
-from tests.tenders import Cast, Player, a_player, a_uscc
+from tests.tenders import Cast, Player, a_cast, a_player, a_uscc
 from tests.web.draw_hall import DrawByWire
 from tests.web.tender_house import client_of
 from trading import due_lots
@@ -98,6 +99,28 @@ class Journey:
         """Where the lot stands for everybody, and whether it stands still."""
         told = await (await self.line(self.cast.staff)).get(f"/api/v1/lots/{self.lot}")
         return told["state"], told["suspended"]
+
+
+def patient(settings: Settings) -> Settings:
+    """Witnesses sign every checkpoint, and leases outlast a whole walk."""
+    return witnessed(settings).model_copy(update={"lease_s": 600.0})
+
+
+@asynccontextmanager
+async def walking(
+    app: Any,
+    store: Store,
+    tick: Tick,
+    clock_to: ClockTo,
+    folder: Path,
+    known: Callable[..., None] = lambda *_: None,
+) -> AsyncIterator[Journey]:
+    """A journey through the house with a cast of its own; its lines are hung up at the end."""
+    made = Journey(app, store, tick, clock_to, await a_cast(store), folder, known)
+    try:
+        yield made
+    finally:
+        await made.close()
 
 
 async def a_project(journey: Journey, procedure: str, **changes: Any) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,10 +20,9 @@ from kernel.access import Role
 from kernel.crypto.digests import parse_instant
 from kernel.settings import Settings
 from kernel.store.transaction import Store
-from tests.draw_cast import CIVIL, EAST, HOST
-from tests.kept_stores import witnessed
+from tests.purchases import BEGUN, STRATA, a_purchase
 from tests.sealed_bids import ticking
-from tests.tenders import a_cast, a_player
+from tests.tenders import a_player
 from tests.walked_tenders import (
     ClockTo,
     Journey,
@@ -35,12 +34,13 @@ from tests.walked_tenders import (
     drawn,
     evaluated,
     opened,
+    patient,
     published,
+    walking,
 )
 from tests.web.tender_house import client_of
 from web import opening_work
 from web.client import Problem
-from web.rehearsal.act_publication import a_lot, a_plan
 from web.rehearsal.scheme import SCHEME
 from web.seat_work import SeatWork
 from web.verifying.evaluation_record import verify
@@ -48,18 +48,6 @@ from web.verifying.evaluation_record import verify
 PRICES = ("500000.00", "480000.00", "530000.00", "500000.00")
 """The second is the lowest, and does not meet the demand; the first and the last are equal."""
 
-STRATA = (
-    {"name": "临江专家", "specialism": CIVIL, "region": HOST, "seats": 1},
-    {"name": "东湖专家", "specialism": CIVIL, "region": EAST, "seats": 1},
-)
-LOWEST: dict[str, Any] = {
-    "v": "ebid-score-scheme/1",
-    "method": "lowest_price",
-    "items": [],
-    "price": {"points": "0"},
-    "round": {"stage": "total", "places": 2, "how": "half_up"},
-    "ties": ["earlier_bid"],
-}
 PROJECT: dict[str, Any] = {
     "name": "办公用计算机采购",
     "category": "goods",
@@ -75,19 +63,15 @@ WORDS_OF_A_TENDER: Final = ("招标公告", "招标人", "投标截止", "投标
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Witnesses sign every checkpoint, and leases are patient."""
-    return witnessed(settings).model_copy(update={"lease_s": 600.0})
+    return patient(settings)
 
 
 @pytest.fixture
 async def journey(
     app: FastAPI, store: Store, tick: Tick, clock_to: ClockTo, tmp_path: Path
 ) -> AsyncIterator[Journey]:
-    made = Journey(app, store, tick, clock_to, await a_cast(store), tmp_path)
-    try:
+    async with walking(app, store, tick, clock_to, tmp_path) as made:
         yield made
-    finally:
-        await made.close()
 
 
 async def inquired(works: Sequence[SeatWork], committee: str) -> None:
@@ -112,16 +96,8 @@ async def inquired(works: Sequence[SeatWork], committee: str) -> None:
 async def test_an_inquiry_goes_to_the_lowest_price_that_meets_the_demand(
     journey: Journey, sound: Callable[[], Awaitable[None]]
 ) -> None:
-    now = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
-    plan = a_plan(now, bidding_days=3, documents_days=3) | {"publicity_days": 0}
-    terms = a_lot(
-        "台式计算机100台",
-        plan,
-        estimate="600000.00",
-        ceiling_price="600000.00",
-        bid_security="0.00",
-        scheme=LOWEST,
-    )
+    terms = a_purchase("台式计算机100台")
+    now, plan = BEGUN, terms["plan"]
     with pytest.raises(Problem) as refused:
         await a_project(journey, "request_for_quotations", **PROJECT | {"method_ground": None})
     assert refused.value.codes == {"no_case"}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,10 @@ from kernel.settings import Settings
 from kernel.store.database import OWNER
 from kernel.store.transaction import Store, transaction
 from tests.conftest import Database
-from tests.draw_cast import CIVIL, EAST, HOST
-from tests.kept_stores import Lines, witnessed
+from tests.kept_stores import Lines
+from tests.purchases import BEGUN, STRATA, a_purchase
 from tests.sealed_bids import ticking
-from tests.tenders import Player, a_cast, a_player
+from tests.tenders import Player, a_player
 from tests.walked_tenders import (
     ClockTo,
     Journey,
@@ -43,8 +43,10 @@ from tests.walked_tenders import (
     drawn,
     evaluated,
     opened,
+    patient,
     published,
     trust,
+    walking,
 )
 from tests.web.careless_senders import SIGNED_IN_TALKS, CarelessSenders
 from tests.web.tender_house import client_of
@@ -53,7 +55,6 @@ from trading.rules.price_talks import SETTLING, price_commitment
 from trading.sound_talks import talk_faults
 from web import opening_work, talk_work
 from web.client import Client, Problem
-from web.rehearsal.act_publication import a_lot, a_plan
 from web.seat_work import SeatWork
 from web.verifying import opening_record
 from web.verifying.archive_package import read_package
@@ -64,18 +65,6 @@ FIRST = ("500000.00", "530000.00", "480000.00")
 LAST = ("473000.00", "469000.00")
 """The second asked for most at first and for least at last; the third leaves the talks."""
 
-STRATA = (
-    {"name": "临江专家", "specialism": CIVIL, "region": HOST, "seats": 1},
-    {"name": "东湖专家", "specialism": CIVIL, "region": EAST, "seats": 1},
-)
-LOWEST: dict[str, Any] = {
-    "v": "ebid-score-scheme/1",
-    "method": "lowest_price",
-    "items": [],
-    "price": {"points": "0"},
-    "round": {"stage": "total", "places": 2, "how": "half_up"},
-    "ties": ["earlier_bid"],
-}
 TAMPERINGS = {
     "UPDATE trading.last_price_opening SET price = price - 1": "is not the one committed to",
     "UPDATE trading.last_price_opening SET opened_at = opened_at - interval '1 hour'": "the window",
@@ -100,8 +89,7 @@ PROJECT: dict[str, Any] = {
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Witnesses sign every checkpoint, and leases are patient."""
-    return witnessed(settings).model_copy(update={"lease_s": 600.0})
+    return patient(settings)
 
 
 @pytest.fixture
@@ -113,11 +101,8 @@ def careless(app: FastAPI, store: Store) -> CarelessSenders:
 async def journey(
     careless: CarelessSenders, store: Store, tick: Tick, clock_to: ClockTo, tmp_path: Path
 ) -> AsyncIterator[Journey]:
-    made = Journey(careless, store, tick, clock_to, await a_cast(store), tmp_path)
-    try:
+    async with walking(careless, store, tick, clock_to, tmp_path) as made:
         yield made
-    finally:
-        await made.close()
 
 
 def figures(*prices: str) -> set[str]:
@@ -357,16 +342,8 @@ async def test_a_negotiation_goes_to_the_lowest_last_price(
     database: Database,
     role_lines: Lines,
 ) -> None:
-    now = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
-    plan = a_plan(now, bidding_days=3, documents_days=3) | {"publicity_days": 0}
-    terms = a_lot(
-        "应急指挥系统1套",
-        plan,
-        estimate="600000.00",
-        ceiling_price="600000.00",
-        bid_security="0.00",
-        scheme=LOWEST,
-    )
+    terms = a_purchase("应急指挥系统1套")
+    now, plan = BEGUN, terms["plan"]
     with pytest.raises(Problem) as refused:
         await a_project(
             journey, "competitive_negotiation", **PROJECT | {"method_ground": "standard_goods"}

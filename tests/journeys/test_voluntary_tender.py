@@ -18,9 +18,8 @@ from kernel.access import Role
 from kernel.crypto.digests import parse_instant
 from kernel.settings import Settings
 from kernel.store.transaction import Store
-from tests.kept_stores import witnessed
 from tests.sealed_bids import ticking
-from tests.tenders import a_cast, a_player
+from tests.tenders import a_player
 from tests.walked_tenders import (
     ClockTo,
     Journey,
@@ -32,7 +31,9 @@ from tests.walked_tenders import (
     drawn,
     evaluated,
     opened,
+    patient,
     published,
+    walking,
 )
 from tests.web.careless_senders import SIGNED_ON_THE_WAY, CarelessSenders
 from tests.web.tender_house import client_of
@@ -47,8 +48,7 @@ PRICES = ("121000000.00", "118000000.00", "124500000.00")
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Witnesses sign every checkpoint, and leases are patient."""
-    return witnessed(settings).model_copy(update={"lease_s": 600.0})
+    return patient(settings)
 
 
 @pytest.fixture
@@ -60,12 +60,8 @@ def careless(app: FastAPI, store: Store) -> CarelessSenders:
 async def journey(
     careless: CarelessSenders, store: Store, tick: Tick, clock_to: ClockTo, tmp_path: Path
 ) -> AsyncIterator[Journey]:
-    cast = await a_cast(store)
-    made = Journey(careless, store, tick, clock_to, cast, tmp_path, careless.known)
-    try:
+    async with walking(careless, store, tick, clock_to, tmp_path, careless.known) as made:
         yield made
-    finally:
-        await made.close()
 
 
 async def worked(works: Sequence[SeatWork], committee: str) -> None:

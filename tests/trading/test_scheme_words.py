@@ -7,18 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.purchases import LOWEST
 from tests.tenders import SCHEME
 from trading.rules.scheme_words import SchemeChange, scheme_changes, scheme_lines, scheme_parts
 from web.rehearsal.scheme import SCHEME as REHEARSED
-
-LOWEST: dict[str, Any] = {
-    "v": "ebid-score-scheme/1",
-    "method": "lowest_price",
-    "items": [],
-    "price": {"points": "0"},
-    "round": {"stage": "total", "places": 2, "how": "half_up"},
-    "ties": ["earlier_bid"],
-}
 
 
 def changed(**changes: Any) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from kernel.settings import Settings
 from kernel.store.transaction import Store, transaction
 from tests.awards import a_sheet, a_zip, handed_over, objection_statement, record_signed
 from tests.opened_lots import a_hall, an_entry, everything_opened, released, window_ended
+from tests.purchases import LOWEST
 from tests.sealed_bids import Tender, a_bidder
 from tests.tenders import NOW, a_cast, a_draft, a_plan, a_player, a_project, published, signed
 from tests.web.award_house import open_award_house
@@ -54,14 +55,6 @@ OPINION = {
     "employer": "某研究院",
     "title": "高级工程师",
     "words": "同意采用单一来源方式。",
-}
-LOWEST: dict[str, Any] = {
-    "v": "ebid-score-scheme/1",
-    "method": "lowest_price",
-    "items": [],
-    "price": {"points": "0"},
-    "round": {"stage": "total", "places": 2, "how": "half_up"},
-    "ties": ["earlier_bid"],
 }
 
 
