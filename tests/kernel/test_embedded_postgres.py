@@ -87,6 +87,29 @@ async def test_each_role_enters_by_its_url_and_is_no_superuser(
         await engine.dispose()
 
 
+async def test_a_pool_connects_anew_where_the_server_hung_up_meanwhile(
+    server: EmbeddedPostgres,
+) -> None:
+    engine = connect(server.url(role=APP), pool_size=2)
+    told = asyncio.Event()
+    own_number = text("SELECT pg_backend_pid()")
+    try:
+        async with engine.connect() as line, engine.connect() as other:
+            numbers = {(await one.execute(own_number)).scalar_one() for one in (line, other)}
+            raw = await line.get_raw_connection()
+            raw.driver_connection.add_termination_listener(lambda _: told.set())
+        ending = await enter(server, APP)
+        for number in numbers:
+            await ending.execute("SELECT pg_terminate_backend($1)", number)
+        await ending.close()
+        await asyncio.wait_for(told.wait(), 30)
+        async with engine.connect() as line, engine.connect() as other:
+            renewed = {(await one.execute(own_number)).scalar_one() for one in (line, other)}
+    finally:
+        await engine.dispose()
+    assert len(numbers | renewed) == 4
+
+
 async def test_the_superuser_is_turned_away(server: EmbeddedPostgres) -> None:
     with pytest.raises(asyncpg.InvalidAuthorizationSpecificationError):
         await enter(server, "postgres", "postgres")
