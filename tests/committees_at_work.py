@@ -580,7 +580,7 @@ class KeptCommittees:
         room, settings, source = self.rooms[kind]
         self.copies += 1
         name = f"room_{self.copies}"
-        await self.lines.server.create_database(name, template=source)
+        await self.lines.make(name, template=source)
         return room, settings, name
 
     async def _make(self, kind: str) -> None:

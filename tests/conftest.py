@@ -37,7 +37,7 @@ from kernel.store.transparency_log import disclose_fillers, integrate_once, publ
 from tests.awards import Evaluated
 from tests.committees_at_work import KeptCommittees, WorkRoom, committees_kept
 from tests.draw_cast import DrawHouse
-from tests.kept_stores import START, Lines, clock_turned, cosign, settings_in, store_over
+from tests.kept_stores import START, Lines, clock_turned, cosign, lines_of, settings_in, store_over
 from tests.kept_stories import KeptStories, Told, continued
 from tests.opened_lots import Hall
 from tests.prequalifications import Called
@@ -108,9 +108,10 @@ class Database:
 
 
 @pytest.fixture(scope="session")
-def role_lines(postgres: EmbeddedPostgres) -> Lines:
+async def role_lines(postgres: EmbeddedPostgres) -> AsyncIterator[Lines]:
     """The engines of this test process."""
-    return Lines(postgres)
+    async with lines_of(postgres) as lines:
+        yield lines
 
 
 @pytest.fixture(scope="session")
@@ -127,12 +128,19 @@ async def told(kept_stories: KeptStories, request: pytest.FixtureRequest) -> Tol
 
 
 @pytest.fixture
-async def database(postgres: EmbeddedPostgres, told: Told | None) -> AsyncIterator[Database]:
+async def database(role_lines: Lines, told: Told | None) -> AsyncIterator[Database]:
     """A database of this test's own: where its story goes on, or with nothing founded in it yet."""
     name = f"house_{next(_numbers)}"
-    await postgres.create_database(name, template=told.database if told else TEMPLATE)
-    yield Database(postgres, name)
-    await postgres.drop_database(name)
+    await role_lines.make(name, template=told.database if told else TEMPLATE)
+    yield Database(role_lines.server, name)
+    await role_lines.drop(name)
+
+
+@pytest.fixture
+async def owner_line(database: Database, role_lines: Lines) -> AsyncIterator[AsyncEngine]:
+    """The owner's line to the database."""
+    async with role_lines.lent(OWNER, database.name, pool_size=1) as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -148,14 +156,14 @@ async def store(
     settings: Settings,
     told: Told | None,
     tmp_path: Path,
+    owner_line: AsyncEngine,
 ) -> AsyncIterator[Store]:
     """A founded demo database whose clock starts at START and is jumped by `clock_to`."""
     if told:
         continued(told, tmp_path)
     else:
         keys = founding.make_keys(settings)
-        async with role_lines.lent(OWNER, database.name, pool_size=1) as owner:
-            await founding.found(owner, settings, keys, demo=True, start=START)
+        await founding.found(owner_line, settings, keys, demo=True, start=START)
     async with role_lines.lent(APP, database.name, pool_size=10) as engine:
         yield Store(session_factory(engine), Documents("", folder=tmp_path / "documents"), settings)
 
@@ -232,22 +240,21 @@ def tick(store: Store, log_line: AsyncEngine, settings: Settings) -> Callable[[]
 
 
 @pytest.fixture
-def sound(store: Store, database: Database, role_lines: Lines) -> Callable[[], Awaitable[None]]:
+def sound(store: Store, owner_line: AsyncEngine) -> Callable[[], Awaitable[None]]:
     """Ask every invariant of the platform, and look at every file it keeps."""
 
     async def asked() -> None:
-        async with role_lines.lent(OWNER, database.name, pool_size=1) as owner:
-            assert await faults_of(owner, store.documents) == []
+        assert await faults_of(owner_line, store.documents) == []
 
     return asked
 
 
 @pytest.fixture
-def clock_to(database: Database, role_lines: Lines) -> Callable[[datetime], Awaitable[None]]:
+def clock_to(owner_line: AsyncEngine) -> Callable[[datetime], Awaitable[None]]:
     """Turn the platform's clock forward to an instant, by hand."""
 
     async def turn(to: datetime) -> None:
-        await clock_turned(role_lines, database.name, to)
+        await clock_turned(owner_line, to)
 
     return turn
 
@@ -277,7 +284,7 @@ async def room(
     made, settings, name = await kept_committees.copied(kind)
     async with store_over(kept_committees.lines, name, settings) as (store, tick):
         yield made.over(store, tick, name)
-    await kept_committees.lines.server.drop_database(name)
+    await kept_committees.lines.drop(name)
 
 
 @pytest.fixture

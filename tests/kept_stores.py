@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
+import asyncpg
 from sqlalchemy import event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -19,7 +20,7 @@ from kernel.settings import Settings
 from kernel.store import founding
 from kernel.store.database import APP, LOG, OWNER, connect, session_factory
 from kernel.store.documents import Documents
-from kernel.store.embedded_postgres import EmbeddedPostgres
+from kernel.store.embedded_postgres import EmbeddedPostgres, creation, removal
 from kernel.store.sequencer import sequence_once
 from kernel.store.transaction import Store
 from kernel.store.transparency_log import (
@@ -31,6 +32,9 @@ from kernel.store.transparency_log import (
 
 START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 """Monday 2026-03-02 09:00 in Beijing: where such a store's clock starts."""
+
+FIRST_OWN_TYPE: Final = 16384
+"""Below this number Postgres's types are the same in every database (FirstNormalObjectId)."""
 
 Tick = Callable[[], Awaitable[None]]
 
@@ -89,7 +93,21 @@ class Lines:
     """
 
     server: EmbeddedPostgres
+    maker: AsyncEngine
     idle: dict[tuple[str, int], list[AsyncEngine]] = field(default_factory=dict)
+
+    async def make(self, database: str, *, template: str) -> None:
+        """Copy a database that nobody uses."""
+        await self._by_maker(creation(database, template))
+
+    async def drop(self, database: str) -> None:
+        """Remove a database, whoever is still connected."""
+        await self._by_maker(removal(database))
+
+    async def _by_maker(self, statement: str) -> None:
+        async with self.maker.connect() as line:
+            await line.execution_options(isolation_level="AUTOCOMMIT")
+            await line.exec_driver_sql(statement)
 
     @asynccontextmanager
     async def lent(self, role: str, database: str, *, pool_size: int) -> AsyncIterator[AsyncEngine]:
@@ -105,20 +123,47 @@ class Lines:
             idle.append(engine)
 
 
+@asynccontextmanager
+async def lines_of(server: EmbeddedPostgres) -> AsyncIterator[Lines]:
+    """The engines to this server, and one line on which databases are made and dropped."""
+    maker = connect(server.url(role=OWNER, database="postgres"), pool_size=1)
+    try:
+        yield Lines(server, maker)
+    finally:
+        await maker.dispose()
+
+
+class _Informed(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """A connection that knows the types which every database has once any other has asked.
+
+    The driver asks each time anew what an array of bytes is, with four trips to the server.
+    """
+
+    answers: ClassVar[dict[frozenset[int], Any]] = {}
+
+    async def _introspect_types(self, typeoids: Any, timeout: float | None) -> Any:
+        wanted = frozenset(typeoids)
+        if max(wanted) >= FIRST_OWN_TYPE:
+            return await super()._introspect_types(typeoids, timeout)
+        if wanted not in self.answers:
+            self.answers[wanted] = await super()._introspect_types(typeoids, timeout)
+        return self.answers[wanted]
+
+
 def _led_engine(url: str, pool_size: int) -> AsyncEngine:
     """An engine whose connections follow its address when that changes."""
     engine = connect(url, pool_size=pool_size)
 
     @event.listens_for(engine.sync_engine, "do_connect")
     def lead(_: object, __: object, ___: object, where: dict[str, object]) -> None:
-        where["database"] = engine.url.database
+        where.update(database=engine.url.database, connection_class=_Informed)
 
     return engine
 
 
-async def clock_turned(lines: Lines, database: str, to: datetime) -> None:
+async def clock_turned(owner: AsyncEngine, to: datetime) -> None:
     """Turn a demo platform's clock forward to an instant, by hand."""
-    async with lines.lent(OWNER, database, pool_size=1) as engine, engine.begin() as connection:
+    async with owner.begin() as connection:
         await connection.execute(
             text(
                 "INSERT INTO kernel.clock_jump (offset_by, reason, jumped_at)"
@@ -135,7 +180,7 @@ async def founded_store(
 ) -> AsyncIterator[tuple[Store, Tick]]:
     """A founded store in a new database of that name; the database stays."""
     settings.data.mkdir()
-    await lines.server.create_database(name, template=template)
+    await lines.make(name, template=template)
     async with lines.lent(OWNER, name, pool_size=1) as owner:
         keys = founding.make_keys(settings)
         await founding.found(owner, settings, keys, demo=True, start=START)

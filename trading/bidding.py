@@ -65,7 +65,6 @@ from trading.tables import (
     IntentRow,
     JudgementRow,
     LotRow,
-    ProjectRow,
     UploadPartRow,
 )
 
@@ -295,7 +294,7 @@ async def _published(tx: Transaction, lot_id: UUID) -> tuple[LotRow, Regime]:
     lot = await lots.hold(tx, lot_id)
     if lot.published_at is None or lot.bids_due_at is None:
         raise NotFound("no such lot")
-    project = await tx.session.get_one(ProjectRow, lot.project_id)
+    project = await lots.project_of(tx, lot)
     return lot, switches_for(project, lot).regime
 
 

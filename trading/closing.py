@@ -58,7 +58,6 @@ from trading.tables import (
     JudgementRow,
     LotRow,
     OpeningPolicyRow,
-    ProjectRow,
     TimetableRow,
 )
 
@@ -260,7 +259,7 @@ async def _closed(
 
 
 async def _open_or_fail(tx: Transaction, lot: LotRow, bidder_count: int) -> None:
-    project = await tx.session.get_one(ProjectRow, lot.project_id)
+    project = await lots.project_of(tx, lot)
     assert lot.published_at is not None
     assert lot.bids_due_at is not None
     switches = switches_of(Procedure(project.procedure), on=beijing_day(lot.published_at))

@@ -122,7 +122,7 @@ async def case_of(tx: Transaction, lot: LotRow) -> Case:
     )
     return Case(
         lot,
-        await tx.session.get_one(ProjectRow, lot.project_id),
+        await lots.project_of(tx, lot),
         await switches_for(tx, lot),
         award,
         offer,

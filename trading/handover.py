@@ -375,8 +375,11 @@ async def lot_brief(tx: Transaction, lot_id: LotId) -> LotBrief:
     if lot.scheme_digest is not None:
         scheme = json.loads(await tx.documents.read(lot.scheme_digest))
     switches = await switches_for(tx, lot)
-    opening = await tx.session.get(OpeningRow, lot_id)
+    opening = await tx.once((OpeningRow, lot_id), lambda: tx.session.get(OpeningRow, lot_id))
     record = None if opening is None else opening.record
+    close_entry = await tx.once(
+        ("LotClosed", lot_id), lambda: lots.entry_of(tx, lot_id, "LotClosed")
+    )
 
     return LotBrief(
         lot_id=LotId(lot.id),
@@ -397,7 +400,7 @@ async def lot_brief(tx: Transaction, lot_id: LotId) -> LotBrief:
         scheme=scheme,
         ceiling_price=lot.ceiling_price,
         estimate=lot.estimate,
-        close_entry=await lots.entry_of(tx, lot.id, "LotClosed"),
+        close_entry=close_entry,
         opening_record=None if record is None else sha256(record),
         prices_confidential=holds_talks(switches),
         inquiry=switches.offers is Offers.FIXED_ONCE,
@@ -822,7 +825,7 @@ async def _closed_lot(tx: Transaction, lot_id: LotId) -> tuple[LotRow, ProjectRo
     if not was_closed(lot.path):
         reason = "投标截止前不得透露投标人的名称、数量"
         raise Refused([Refusal("not_closed", BIDDING_LAW[22], reason)])
-    return lot, await tx.session.get_one(ProjectRow, lot.project_id)
+    return lot, await lots.project_of(tx, lot)
 
 
 async def _readable_lot(tx: Transaction, lot_id: LotId) -> LotRow:

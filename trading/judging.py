@@ -347,7 +347,7 @@ async def _whole_arrival(
 
 
 async def _grounds(tx: Transaction, lot: LotRow, arrival: BidArrival) -> list[Refusal]:
-    project = await tx.session.get_one(ProjectRow, lot.project_id)
+    project = await lots.project_of(tx, lot)
     switches = switches_for(project, lot)
     standing = await standing_of(
         tx,
@@ -393,7 +393,7 @@ async def _taken_in(
     inspected: _Inspected,
 ) -> BidSubmitted | BidWithdrawn:
     """The record that the receipt proves."""
-    project = await tx.session.get_one(ProjectRow, lot.project_id)
+    project = await lots.project_of(tx, lot)
     platform = await tx.session.get_one(PlatformRow, True)
     assert lot.bids_due_at is not None
     previous = None if last is None else last.entry_id

@@ -34,14 +34,19 @@ def lock_name(lot_id: UUID) -> str:
 
 async def hold(tx: Transaction, lot_id: UUID) -> LotRow:
     """The lot, held still: others may hold it too, but nobody can change it while we do."""
-    await lock_shared(tx.session, lock_name(lot_id))
-    return await _fresh(tx, lot_id)
+
+    async def held() -> LotRow:
+        await lock_shared(tx.session, lock_name(lot_id))
+        return await _fresh(tx, lot_id)
+
+    return await tx.once(lock_name(lot_id), held)
 
 
 async def lock(tx: Transaction, lot_id: UUID) -> LotRow:
     """The lot, for us alone until this transaction ends."""
     await lock_exclusive(tx.session, lock_name(lot_id))
-    return await _fresh(tx, lot_id)
+    lot = tx.kept[lock_name(lot_id)] = await _fresh(tx, lot_id)
+    return lot
 
 
 async def _fresh(tx: Transaction, lot_id: UUID) -> LotRow:
@@ -49,6 +54,13 @@ async def _fresh(tx: Transaction, lot_id: UUID) -> LotRow:
     if lot is None:
         raise NotFound("no such lot")
     return lot
+
+
+async def project_of(tx: Transaction, lot: LotRow) -> ProjectRow:
+    """The project that the lot belongs to."""
+    return await tx.once(
+        (ProjectRow, lot.project_id), lambda: tx.session.get_one(ProjectRow, lot.project_id)
+    )
 
 
 def owns(tx: Transaction, project: ProjectRow) -> bool:

@@ -116,7 +116,7 @@ async def own_talks(tx: Transaction, lot_id: LotId) -> OwnTalks:
     """What concerns the acting supplier; `NotFound` for whoever does not take part."""
     file = await _own_file(tx, lot_id)
     party = tx.actor.party
-    project = await tx.session.get_one(ProjectRow, file.lot.project_id)
+    project = await lots.project_of(tx, file.lot)
     left = file.left.get(party)
     handed_in = file.handed_in.get(party)
     opened = file.opened.get(party)

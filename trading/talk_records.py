@@ -22,6 +22,7 @@ from kernel.statute import CONSULTATION_MEASURES, NON_TENDER_MEASURES, Article
 from kernel.store.tables import JournalRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
+from trading import lots
 from trading.rules.decryption_outcome import Decryption
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.price_talks import (
@@ -43,7 +44,6 @@ from trading.tables import (
     LastPriceRow,
     LotRow,
     OpenedBidRow,
-    ProjectRow,
     TalkAnswerRow,
     TalkLeaveRow,
     TalkRow,
@@ -148,7 +148,7 @@ class TalkFile:
 
 async def switches_then(tx: Transaction, lot: LotRow) -> Switches:
     """What the lot's procedure demands, as the law stood on the day it was published."""
-    project = await tx.session.get_one(ProjectRow, lot.project_id)
+    project = await lots.project_of(tx, lot)
     return switches_of(Procedure(project.procedure), on=beijing_day(lot.published_at or tx.now))
 
 
@@ -157,7 +157,7 @@ async def talk_file(tx: Transaction, lot: LotRow) -> TalkFile | None:
     switches = await switches_then(tx, lot)
     if not holds_talks(switches):
         return None
-    project = await tx.session.get_one(ProjectRow, lot.project_id)
+    project = await lots.project_of(tx, lot)
     rows = await tx.session.scalars(
         select(OpenedBidRow).where(
             col(OpenedBidRow.lot_id) == lot.id, col(OpenedBidRow.outcome).in_(OPENED)

@@ -94,6 +94,18 @@ class _ServerUser:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
+def creation(name: str, template: str | None = None) -> str:
+    """The statement that makes a database, empty or as a copy of one that nobody uses."""
+    # Copying a template's files costs half of writing each of its pages to the journal.
+    copied = f" TEMPLATE {_quoted(template)} STRATEGY FILE_COPY" if template else ""
+    return f"CREATE DATABASE {_quoted(name)}{copied}"
+
+
+def removal(name: str) -> str:
+    """The statement that removes a database with everything in it, whoever is still connected."""
+    return f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)"
+
+
 class EmbeddedPostgres:
     """One server with its data under `root`.
 
@@ -180,13 +192,11 @@ class EmbeddedPostgres:
 
     async def create_database(self, name: str, template: str | None = None) -> None:
         """Make a database that `sunbid_owner` owns, empty or as a copy of one that nobody uses."""
-        # Copying a template's files costs half of writing each of its pages to the journal.
-        copied = f" TEMPLATE {_quoted(template)} STRATEGY FILE_COPY" if template else ""
-        await self._as_owner(f"CREATE DATABASE {_quoted(name)}{copied}")
+        await self._as_owner(creation(name, template))
 
     async def drop_database(self, name: str) -> None:
         """Remove a database with everything in it, whoever is still connected."""
-        await self._as_owner(f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)")
+        await self._as_owner(removal(name))
 
     async def _as_owner(self, statement: str) -> None:
         connection = await self._connect(OWNER)

@@ -8,6 +8,8 @@ server, by the unshifted clock, so that a token alone is worth nothing once the 
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,7 +17,7 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import delete, select, text, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlmodel import col
 
 from kernel.access import Actor, Role, by
@@ -263,12 +265,17 @@ _LIVE = (
     " AND m.party_id = s.party_id AND m.role = s.role AND m.ended_at IS NULL"
     " LEFT JOIN kernel.credential c ON c.keyid = s.keyid"
     " WHERE s.ended_at IS NULL AND c.revoked_at IS NULL"
-    " AND s.begun_at > :begun_after AND s.seen_at > :seen_after"
+    " AND s.begun_at > clock_timestamp() - CAST(:longest AS interval)"
+    " AND s.seen_at > clock_timestamp() - CAST(:idle AS interval)"
 )
 _BY_TOKEN = text(
-    "SELECT s.id, s.person_id, s.party_id, s.role, s.seen_at" + _LIVE + " AND s.token_hash = :token"
+    "SELECT s.id, s.person_id, s.party_id, s.role,"
+    " s.seen_at < clock_timestamp() - CAST(:seen_every AS interval) AS seen_long_ago"
+    + _LIVE
+    + " AND s.token_hash = :token"
 )
 _BY_ID = text("SELECT s.id" + _LIVE + " AND s.id = :id")
+_SEEN = text("UPDATE kernel.session SET seen_at = clock_timestamp() WHERE id = :id")
 
 
 async def actor_behind(store: Store, token: str, *, address: str) -> Actor | None:
@@ -280,17 +287,13 @@ async def actor_behind(store: Store, token: str, *, address: str) -> Actor | Non
         token_hash = sha256(unb64u(token, TOKEN_SIZE))
     except Malformed:
         return None
-    async with store.sessions() as session, session.begin():
-        now = await unshifted_clock(session)
-        row = (
-            await session.execute(_BY_TOKEN, {"token": token_hash, **_limits(store.settings, now)})
-        ).first()
+    async with _at_once(store) as line:
+        asked = {"token": token_hash, "seen_every": SEEN_EVERY, **_limits(store.settings)}
+        row = (await line.execute(_BY_TOKEN, asked)).first()
         if row is None:
             return None
-        if row.seen_at < now - SEEN_EVERY:
-            await session.execute(
-                update(SessionRow).where(col(SessionRow.id) == row.id).values(seen_at=now)
-            )
+        if row.seen_long_ago:
+            await line.execute(_SEEN, {"id": row.id})
     return Actor(
         Role(row.role), PersonId(row.person_id), PartyId(row.party_id), SessionId(row.id), address
     )
@@ -298,16 +301,22 @@ async def actor_behind(store: Store, token: str, *, address: str) -> Actor | Non
 
 async def session_lives(store: Store, session_id: SessionId) -> bool:
     """Whether the session still holds; asking does not count as use."""
+    async with _at_once(store) as line:
+        found = await line.execute(_BY_ID, {"id": session_id, **_limits(store.settings)})
+        return found.first() is not None
+
+
+@asynccontextmanager
+async def _at_once(store: Store) -> AsyncIterator[AsyncConnection]:
+    """A line on which each statement is a transaction: two trips fewer for every request."""
     async with store.sessions() as session:
-        now = await unshifted_clock(session)
-        row = await session.execute(_BY_ID, {"id": session_id, **_limits(store.settings, now)})
-        return row.first() is not None
+        yield await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
 
 
-def _limits(settings: Settings, now: datetime) -> dict[str, object]:
+def _limits(settings: Settings) -> dict[str, object]:
     return {
-        "begun_after": now - timedelta(hours=settings.session_hours),
-        "seen_after": now - timedelta(minutes=settings.session_idle_min),
+        "longest": timedelta(hours=settings.session_hours),
+        "idle": timedelta(minutes=settings.session_idle_min),
     }
 
 

@@ -8,11 +8,11 @@ commit; leaving the block does.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -26,6 +26,8 @@ from kernel.randomness import random_id
 from kernel.settings import Settings
 from kernel.store import journal
 from kernel.store.documents import Documents
+
+_T = TypeVar("_T")
 
 
 class NotDurable(PlatformError):
@@ -51,8 +53,19 @@ class Transaction:
     now: datetime
     documents: Documents
     settings: Settings
+    kept: dict[Any, Any] = field(default_factory=dict)
+    """What was read and cannot change before this transaction ends, by what it is called."""
     _events: list[tuple[EntryId, Event]] = field(default_factory=list)
     _attempts: list[tuple[EntryId, Event]] = field(default_factory=list)
+
+    async def once(self, name: Any, read: Callable[[], Awaitable[_T]]) -> _T:
+        """What `read` finds, asked for until it is found; for what then stands still."""
+        found: _T | None = self.kept.get(name)
+        if found is not None:
+            return found
+        new = await read()
+        self.kept[name] = new
+        return new
 
     def record(self, event: Event) -> EntryId:
         """Enter the event in the journal, if and when this transaction commits; its entry's id."""

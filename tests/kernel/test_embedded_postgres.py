@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -96,8 +97,8 @@ async def test_a_pool_connects_anew_where_the_server_hung_up_meanwhile(
     try:
         async with engine.connect() as line, engine.connect() as other:
             numbers = {(await one.execute(own_number)).scalar_one() for one in (line, other)}
-            raw = await line.get_raw_connection()
-            raw.driver_connection.add_termination_listener(lambda _: told.set())
+            driver: Any = (await line.get_raw_connection()).driver_connection
+            driver.add_termination_listener(lambda _: told.set())
         ending = await enter(server, APP)
         for number in numbers:
             await ending.execute("SELECT pg_terminate_backend($1)", number)

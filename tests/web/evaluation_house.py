@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from kernel.store.database import OWNER
 from tests.committees_at_work import KeptCommittees, Sitter, WorkRoom
 from tests.kept_stores import clock_turned
 from tests.tenders import Player
@@ -44,7 +45,8 @@ async def evaluation_house(
     room: WorkRoom, kept: KeptCommittees, database: str, *, origin: str = "http://localhost"
 ) -> AsyncIterator[EvaluationHouse]:
     """The platform over this room, with its lifespan running, at the room's own time."""
-    await clock_turned(kept.lines, database, room.now)
+    async with kept.lines.lent(OWNER, database, pool_size=1) as owner:
+        await clock_turned(owner, room.now)
     settings = room.store.settings.model_copy(update={"origin": origin})
     app = create_app(replace(room.store, settings=settings), settings)
     async with app.router.lifespan_context(app):

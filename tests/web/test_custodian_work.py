@@ -137,7 +137,7 @@ async def kept(role_lines: Lines, tmp_path_factory: pytest.TempPathFactory) -> A
     async with founded_store(role_lines, name, TEMPLATE, settings) as (store, tick):
         hall = await a_waiting_hall(store, tick)
         yield await asked_of(hall, hall.tender.cast.custodians[0])
-    await role_lines.server.drop_database(name)
+    await role_lines.drop(name)
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ async def kept(kept_committees: KeptCommittees) -> Kept:
             room = room.over(store, tick)
             await _evaluated(room, changes=changes)
             made.append(await record_of(room))
-        await kept_committees.lines.server.drop_database(name)
+        await kept_committees.lines.drop(name)
     return Kept(*made)
 
 

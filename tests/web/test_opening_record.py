@@ -91,7 +91,7 @@ async def kept(role_lines: Lines, tmp_path_factory: pytest.TempPathFactory) -> A
             await write_export(line, folder.parent / "log-told-twice", settings)
         names = [entry.player.organisation for entry in hall.entries]
         yield Kept(folder, hall, signer, whole_log, names)
-    await role_lines.server.drop_database(name)
+    await role_lines.drop(name)
 
 
 @asynccontextmanager
