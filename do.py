@@ -43,6 +43,8 @@ PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".sunbid-stamp"
 BOOT, RUN, DEV = "boot.lock", "requirements.lock", "dev.lock"
 HEARTBEAT_S = 5
+WORKERS_MAX = 8
+"""Each worker of the tests has a Postgres of its own."""
 
 PIP_WORDS = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -264,9 +266,10 @@ def sunbid(words: list[str]) -> None:
 
 def test(words: list[str]) -> int:
     """The tests that belong to every change."""
-    # A file's tests stay on one worker, so that what they share is made once. Three of them fill
-    # two cores: one that waits for a child, a browser or Postgres leaves its core to another.
-    spread = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+    # A file's tests stay on one worker, so that what they share is made once. Two of them fill a
+    # core: one that waits for a child, a browser or Postgres leaves it to another.
+    workers = min(2 * (os.cpu_count() or 1), WORKERS_MAX)
+    spread = ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
     return pytest([*spread, "--ignore=tests/soak", "-m", "not soak", *words])
 
 

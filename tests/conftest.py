@@ -42,7 +42,7 @@ from tests.kept_stories import KeptStories, Told, continued
 from tests.opened_lots import Hall
 from tests.prequalifications import Called
 from tests.sealed_bids import Tender
-from tests.shared_workers import ByHeap, ranked
+from tests.shared_workers import ByHeap, ranked, test_modules
 from web.soundness import faults_of
 
 if TYPE_CHECKING:
@@ -320,6 +320,17 @@ def pytest_configure() -> None:
 
 def _interrupted(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Read in a share of the tests first, while each other worker does so with another.
+
+    In a fresh checkout each file is compiled then by one of them, and not by all at once.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ and session.config.args == ["tests"]:
+        share = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+        for name in test_modules()[share :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]:
+            import_module(name)
 
 
 @pytest.hookimpl(trylast=True)

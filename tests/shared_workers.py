@@ -25,6 +25,13 @@ HEAPS: Final = ("room", "evaluated", "recorded_hall", "hall", "draw_house", "cal
 """The fixtures that stand for a story, the costliest first: a file belongs to the first it asks."""
 
 
+def test_modules() -> list[str]:
+    """The names of all modules with tests that belong to every change."""
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    dotted = [".".join(one.relative_to(ROOT).with_suffix("").parts) for one in files]
+    return [one for one in dotted if not one.startswith("tests.soak.")]
+
+
 @functools.cache
 def heap_of(file: str) -> str:
     """What is handed out together with this file: its heap, or the file alone."""

@@ -148,8 +148,7 @@ async def append(
         for (entry_id, event), operator_salt in zip(events, operator_salts, strict=True)
     ]
     await session.execute(_INSERT, rows)
-    for row in rows:
-        await session.execute(_QUEUE, {"id": row["id"]})
+    await session.execute(_QUEUE, [{"id": row["id"]} for row in rows])
 
 
 async def read_view(
