@@ -79,6 +79,11 @@ PATIENCE_S: Final = 0.25
 FAILED_PATIENCE_S: Final = 5.0
 PAGE: Final = 100
 
+_FIRST: Final = text(
+    "INSERT INTO kernel.follower (name, position) VALUES (:name, 0) ON CONFLICT DO NOTHING"
+)
+_READ_TO: Final = text("SELECT position FROM kernel.follower WHERE name = :name FOR UPDATE")
+
 
 async def follow(store: Store) -> None:
     """React to every entry in order, for ever; no reaction waits for another."""
@@ -138,18 +143,11 @@ async def react_once(store: Store, reaction: Reaction, kinds: Collection[str]) -
     """Read on for one reaction, to the next entry of its kinds; whether there was any entry."""
     name = reaction.__name__
     async with transaction(store, actor=PLATFORM) as tx:
-        await tx.session.execute(
-            text(
-                "INSERT INTO kernel.follower (name, position) VALUES (:name, 0)"
-                " ON CONFLICT DO NOTHING"
-            ),
-            {"name": name},
-        )
-        row = await tx.session.execute(
-            text("SELECT position FROM kernel.follower WHERE name = :name FOR UPDATE"),
-            {"name": name},
-        )
-        page = await read_after(tx.session, row.scalar_one(), limit=PAGE)
+        read_to = await tx.session.scalar(_READ_TO, {"name": name})
+        if read_to is None:
+            await tx.session.execute(_FIRST, {"name": name})
+            read_to = await tx.session.scalar(_READ_TO, {"name": name})
+        page = await read_after(tx.session, read_to, limit=PAGE)
         place = 0
         for entry in page:
             place = entry.number

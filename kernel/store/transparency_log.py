@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import text
@@ -43,6 +43,14 @@ SMALLEST_BATCH = 8
 Line = AsyncConnection | AsyncSession
 Answer = TypeVar("Answer")
 NodeAt = tuple[int, int]
+
+_NODES: Final = text(
+    "SELECT 0, index, hash FROM kernel.log_leaf WHERE index = ANY(CAST(:leaves AS bigint[]))"
+    " UNION ALL"
+    " SELECT n.level, n.index, n.hash FROM kernel.log_node n"
+    " JOIN unnest(CAST(:levels AS integer[]), CAST(:indexes AS bigint[])) AS w (level, index)"
+    " ON n.level = w.level AND n.index = w.index"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,23 +345,19 @@ async def with_nodes(line: Line, ask: Callable[[merkle.NodeGetter], Answer]) -> 
 
 async def nodes_at(line: Line, wanted: Iterable[NodeAt]) -> dict[NodeAt, bytes]:
     """The hashes of perfect subtrees, leaves included."""
-    by_level: dict[int, list[int]] = {}
-    for level, index in wanted:
-        by_level.setdefault(level, []).append(index)
-    found: dict[NodeAt, bytes] = {}
-    for level, indexes in by_level.items():
-        query = (
-            "SELECT index, hash FROM kernel.log_leaf WHERE index = ANY(:indexes)"
-            if level == 0
-            else "SELECT index, hash FROM kernel.log_node"
-            " WHERE level = :level AND index = ANY(:indexes)"
-        )
-        values: dict[str, object] = {"indexes": indexes}
-        if level:
-            values["level"] = level
-        for index, value in await line.execute(text(query), values):
-            found[level, index] = value
-    return found
+    asked = tuple(wanted)
+    if not asked:
+        return {}
+    above = [place for place in asked if place[0] > 0]
+    rows = await line.execute(
+        _NODES,
+        {
+            "leaves": [index for level, index in asked if level == 0],
+            "levels": [level for level, _ in above],
+            "indexes": [index for _, index in above],
+        },
+    )
+    return {(level, index): value for level, index, value in rows}
 
 
 async def _checkpoint_note(line: Line, size: int) -> str | None:
