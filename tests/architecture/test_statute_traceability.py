@@ -13,7 +13,7 @@ from trading.rules.rule_book import RULE_BOOK
 from web import handbook
 
 handbook.load_everything()
-OURS = [rule for rule in RULES.values() if rule.name.split(".")[0] in handbook.PACKAGES]
+OURS = [RULES[name] for name in sorted(RULES) if name.split(".")[0] in handbook.PACKAGES]
 
 
 def _names(docstring: str, article: Article) -> bool:
