@@ -157,9 +157,10 @@ async def look(store: Store) -> Moment:
 class _Framed:
     """Finds out the time before a page is made, and keeps it for a second."""
 
-    def __init__(self, app: ASGIApp, look: Look | None) -> None:
+    def __init__(self, app: ASGIApp, look: Look | None, seconds: Callable[[], float]) -> None:
         self._app = app
         self._look = look
+        self._seconds = seconds
         self._kept: tuple[float, Moment] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -170,7 +171,7 @@ class _Framed:
         await self._app(scope, receive, send)
 
     async def _moment(self, request: Request) -> Moment | None:
-        asked_s = monotonic_s()
+        asked_s = self._seconds()
         if self._kept is not None:
             at_s, known = self._kept
             if asked_s - at_s < FRESH_S:
@@ -187,10 +188,15 @@ class _Framed:
                 found = await ask()
         except (TimeoutError, OSError, SQLAlchemyError):
             return None
-        self._kept = monotonic_s(), found
+        self._kept = self._seconds(), found
         return found
 
 
-def put_around(app: FastAPI, *, look: Look | None = None) -> None:
-    """Let every page know the platform's time; `look` is how to ask, the app's store by default."""
-    app.add_middleware(_Framed, look=look)
+def put_around(
+    app: FastAPI, *, look: Look | None = None, seconds: Callable[[], float] = monotonic_s
+) -> None:
+    """Let every page know the platform's time; `look` is how to ask, the app's store by default.
+
+    `seconds` tells how old an answer is.
+    """
+    app.add_middleware(_Framed, look=look, seconds=seconds)
