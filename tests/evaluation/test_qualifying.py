@@ -17,6 +17,7 @@ from expert_pool.sound_draws import draw_faults
 from kernel.crypto.digests import instant_text, strict_json
 from kernel.errors import NotFound, NotPermitted, Refused
 from kernel.identifiers import LotId
+from kernel.store.database import OWNER
 from kernel.store.transaction import transaction
 from tests.committees_at_work import Sitter, WorkRoom
 from tests.draw_cast import EAST, HOST, SOUTH, STRATA
@@ -91,7 +92,8 @@ async def review(room: WorkRoom, role_lines: Lines) -> Review:
     for one in applied:
         await released(store, called, one)
     lot = replace(room.hall.tender.lot, lot_id=called.lot_id)
-    await clock_turned(role_lines, room.database, REVIEWED)
+    async with role_lines.lent(OWNER, room.database, pool_size=1) as owner:
+        await clock_turned(owner, REVIEWED)
     draw = replace(room.draw, lot_id=called.lot_id, programs={})
     return Review(
         replace(
