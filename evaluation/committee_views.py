@@ -1,6 +1,6 @@
-"""What the tenderee's side may know of a committee: that it sits, and how many places are empty.
+"""What those outside may know of a committee: that it sits, and afterwards who sat.
 
-Nobody's name or number is here, and nothing of what goes on in the room.
+Before the award nobody's name or number is here, and never anything of what goes on in the room.
 """
 
 from __future__ import annotations
@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from evaluation import committees
+from evaluation import committees, reporting
 from evaluation.rules.session_protocol import Phase
 from kernel.access import Role, by
 from kernel.identifiers import CommitteeId, LotId
+from kernel.statute import Regime
 from kernel.store.transaction import Transaction
+from trading import handover
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,33 @@ class CommitteeOutline:
     """Places of drawn experts who left and were not followed yet."""
 
     vacant_representatives: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncedMember:
+    """Somebody who evaluated a purchase, as the notice of its result names it."""
+
+    number: int
+    name: str
+    expert: bool
+
+
+@by(*Role)
+async def announced_members(tx: Transaction, lot_id: LotId) -> tuple[AnnouncedMember, ...]:
+    """Who evaluated, for everybody, once a purchase was awarded; else nobody is named.
+
+    The notice of a purchase's result lists its experts (87号令 69); of a tender's committee only
+    those concerned hear names, in the room.
+    """
+    brief = await handover.lot_brief(tx, lot_id)
+    file = await committees.find_of_lot(tx, lot_id)
+    if file is None or brief.regime is not Regime.PROCUREMENT or not brief.awarded():
+        return ()
+    names = await reporting.names_of(tx, file.members)
+    return tuple(
+        AnnouncedMember(one.number, names[one.person_id], one.expert_id is not None)
+        for one in file.members
+    )
 
 
 @by(Role.TENDEREE, Role.AGENCY)

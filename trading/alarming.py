@@ -35,12 +35,17 @@ from trading.tables import (
 
 
 class Duty(StrEnum):
-    """What is to be done by a day that the law sets; the last also where nothing was awarded."""
+    """What is to be done by a day that the law sets; the last three also where nothing was awarded.
+
+    Whoever owes the decision of a purchase, or its notice, is reminded of it too, and told then.
+    """
 
     AWARD_REPORT = "award_report"
     CONTRACT = "contract"
     CONTRACT_FILING = "contract_filing"
     SECURITY_RETURN = "security_return"
+    DECISION = "decision"
+    RESULT_NOTICE = "result_notice"
 
 
 @dataclass(frozen=True, slots=True)

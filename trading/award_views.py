@@ -32,6 +32,7 @@ from trading import lots, objecting
 from trading.awarding import Report, points_text, report_in_force
 from trading.bound_bids import bound_bids
 from trading.counted_bids import counted_bids
+from trading.decision_days import Undecided, undecided
 from trading.handover import READABLE_OUTCOMES, switches_for
 from trading.made_awards import MadeAward, awards_of, is_in_force, notice_number
 from trading.objecting import Objectable
@@ -236,6 +237,9 @@ class Result:
     rejected: tuple[FallenBid, ...] = ()
     unopened: tuple[FallenBid, ...] = ()
     award: AwardTold | None = None
+    undecided: Undecided | None = None
+    """By when the purchaser decides, and whether its silence has decided; else None."""
+
     fallen: tuple[FallenAward, ...] = ()
     """The awards before, which all fell away, the first one first."""
 
@@ -401,6 +405,7 @@ async def result(tx: Transaction, lot_id: LotId) -> Result:
     bare["fallen"] = await _fallen(tx, lot, project, made)
     report = await report_in_force(tx, lot_id)
     bare["reported_at"] = report and report.row.taken_at
+    bare["undecided"] = next(iter(await undecided(tx, lot_id=lot_id)), None)
     published = await tx.session.get(CandidatesRow, (lot_id, report.row.round if report else 0))
     if report is None or published is None or lot.state not in TOLD:
         return Result(**bare)

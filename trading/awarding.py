@@ -39,6 +39,7 @@ from trading.events import (
 from trading.handover import switches_for
 from trading.made_awards import MadeAward, awards_of
 from trading.rules.agency_scope import AgencyAct
+from trading.rules.award_followup import decision_cautions
 from trading.rules.award_gates import (
     AwardGate,
     Publicity,
@@ -283,6 +284,13 @@ async def award(tx: Transaction, lot_id: LotId, raw: bytes) -> Award:
     if refusals or report is None:
         raise Refused(refusals)
     cautions = award_cautions(gate) + unsigned_cautions(minutes)
+    if not before:
+        cautions += decision_cautions(
+            received_at=report.row.taken_at,
+            decided_at=tx.now,
+            switches=switches,
+            calendar=tx.settings.calendar,
+        )
     won = next(one for one in report.candidates if one.bidder_id == winner_id)
 
     await take_part(tx, lot_id)

@@ -994,6 +994,27 @@ class AnswerFallingDue(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DecisionFallingDue(Event):
+    """A purchase is to be decided, or its result told, soon; one of its own side is told."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    duty: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceDecided(Event):
+    """A purchaser decided nothing in its days, and the first in rank counts as its choice.
+
+    Who that is stands in the report, and is told with the candidates, not here.
+    """
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ContractFallingDue(Event):
     """The contract is to be signed soon; one of its two sides, or the agency, is told."""
 

@@ -21,15 +21,21 @@ from kernel.identifiers import LotId
 from kernel.store.transaction import Store, Transaction, transaction
 from kernel.working_days import beijing_day, end_of_day
 from trading import drafting, lots
+from trading.alarming import Duty
 from trading.complaining import award_is_void
 from trading.counted_bids import counted_bids
+from trading.decision_days import undecided
 from trading.events import (
     AnswerFallingDue,
     ContractFallingDue,
+    DecisionFallingDue,
+    DutyOverdue,
     OpeningNear,
+    OwnDutyOverdue,
     PublicityEnding,
     ReleaseWindowEnding,
     SharesAwaited,
+    SilenceDecided,
 )
 from trading.made_awards import award_in_force, is_in_force
 from trading.objecting import still_open
@@ -104,6 +110,7 @@ async def _due(tx: Transaction, *, lot_id: LotId | None = None) -> list[Moment]:
         *await _lots_due(tx, lot_id),
         *await _openings_due(tx, lot_id),
         *await _answers_due(tx, lot_id),
+        *await _decisions_due(tx, lot_id),
         *await _contracts_due(tx, lot_id),
     ]
     stages = {one: stage_due(one.reminder, one.due_at, now=tx.now) for one in moments}
@@ -185,6 +192,17 @@ async def _answers_due(tx: Transaction, lot_id: LotId | None) -> list[Moment]:
     ]
 
 
+async def _decisions_due(tx: Transaction, lot_id: LotId | None) -> list[Moment]:
+    """A purchaser's decision, and the notice of a result that its silence left to the law."""
+    found = []
+    for one in await undecided(tx, lot_id=lot_id):
+        id = one.lot_id
+        found.append(Moment(id, Reminder.DECISION, id, one.decision_due_at))
+        if one.silent:
+            found.append(Moment(id, Reminder.RESULT, id, one.notice_due_at))
+    return found
+
+
 async def _contracts_due(tx: Transaction, lot_id: LotId | None) -> list[Moment]:
     query = (
         select(col(AwardRow.lot_id), col(AwardRow.contract_due_on))
@@ -258,6 +276,29 @@ async def _tell_of_answer(tx: Transaction, lot: LotRow, moment: Moment) -> None:
         )
 
 
+async def _tell_of_decision(tx: Transaction, lot: LotRow, moment: Moment) -> None:
+    """The lot's own side before the moment; then everybody, of whom the law made the winner."""
+    if moment.due_at <= tx.now:
+        tx.record(SilenceDecided(lot.id, due_at=moment.due_at))
+    await _tell_of_duty(tx, lot, moment, Duty.DECISION)
+
+
+async def _tell_of_result(tx: Transaction, lot: LotRow, moment: Moment) -> None:
+    await _tell_of_duty(tx, lot, moment, Duty.RESULT_NOTICE)
+
+
+async def _tell_of_duty(tx: Transaction, lot: LotRow, moment: Moment, duty: Duty) -> None:
+    """That a duty of a purchaser falls due, or is overdue: then supervisors hear it too."""
+    over, due_at = moment.due_at <= tx.now, moment.due_at
+    if over:
+        tx.record(DutyOverdue(lot.id, duty=duty, due_at=due_at))
+    for party in await lots.owners_of(tx, lot):
+        if over:
+            tx.record(OwnDutyOverdue(lot.id, addressee_id=party, duty=duty, due_at=due_at))
+        else:
+            tx.record(DecisionFallingDue(lot.id, addressee_id=party, duty=duty, due_at=due_at))
+
+
 async def _tell_of_contract(tx: Transaction, lot: LotRow, moment: Moment) -> None:
     award = await award_in_force(tx, lot.id)
     assert award is not None
@@ -274,6 +315,8 @@ _TELLING: Final[Mapping[Reminder, Telling]] = MappingProxyType(
         Reminder.SHARES: _tell_of_shares,
         Reminder.PUBLICITY: _tell_of_publicity,
         Reminder.ANSWER: _tell_of_answer,
+        Reminder.DECISION: _tell_of_decision,
+        Reminder.RESULT: _tell_of_result,
         Reminder.CONTRACT: _tell_of_contract,
     }
 )

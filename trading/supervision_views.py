@@ -21,6 +21,7 @@ from kernel.identifiers import LotId
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
 from trading.alarming import Duty, overdue
+from trading.decision_days import undecided
 from trading.made_awards import is_in_force
 from trading.objecting import still_open
 from trading.returning import overdue_returns
@@ -177,6 +178,10 @@ async def _overdue_duties(tx: Transaction) -> dict[UUID, list[Duty]]:
     found: dict[UUID, list[Duty]] = {}
     for one in await overdue(tx):
         found.setdefault(one.lot_id, []).append(one.duty)
+    for waiting in await undecided(tx):
+        if waiting.silent:
+            duty = Duty.DECISION if tx.now < waiting.notice_due_at else Duty.RESULT_NOTICE
+            found.setdefault(waiting.lot_id, []).append(duty)
     for lot_id in {one.lot_id for one in await overdue_returns(tx)}:
         found.setdefault(lot_id, []).append(Duty.SECURITY_RETURN)
     return found

@@ -145,6 +145,11 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "NonceShareConfirmed": Words("抽取方确认份额", "Draw: a share confirmed"),
         "NonceShareMisdealt": Words("抽取方分发的份额不符", "Draw: a share misdealt"),
         "NonceSharesDealt": Words("抽取方分发份额", "Draw: shares dealt"),
+        "DecisionFallingDue": Words("确定结果或者公告即将到期", "Decision or notice due soon"),
+        "SilenceDecided": Words(
+            "采购人逾期未确定，视同确定排名第一的候选人",
+            "No decision in time: the first in rank counts as chosen",
+        ),
         "OpeningNear": Words("即将开标", "Opening soon"),
         "ReleaseWindowEnding": Words("解密时间即将结束", "Decryption window ends soon"),
         "SharesAwaited": Words("等待保管人提交份额", "Key shares waited for"),

@@ -39,6 +39,7 @@ from tests.walked_tenders import (
     walking,
 )
 from tests.web.tender_house import client_of
+from trading import reminding
 from web import opening_work
 from web.client import Problem
 from web.rehearsal.scheme import SCHEME
@@ -135,18 +136,33 @@ async def test_an_inquiry_goes_to_the_lowest_price_that_meets_the_demand(
     done = await agency.post_statement(f"{path}/candidates", "candidates", notice)
     await journey.at(parse_instant(done["until"]) + timedelta(seconds=1))
     assert await journey.state() == "cleared_for_award"
+    stranger = await client_of(journey.app)
+    told = await stranger.get(f"{path}/award")
+    assert told["committee"] == []
+    assert told["undecided"]["silent"] is False
+    decision_due_at = parse_instant(told["undecided"]["decision_due_at"])
+    await journey.at(decision_due_at - timedelta(seconds=1))
+    assert await reminding.remind(journey.store) == 1
+    await journey.at(decision_due_at)
+    assert await reminding.remind(journey.store) == 1
+    assert await reminding.remind(journey.store) == 0
+    assert (await stranger.get(f"{path}/award"))["undecided"]["silent"] is True
+    assert "视同确定" in (await stranger.read(f"/awards/{journey.lot}")).decode()
     award = {"lot": journey.lot, "winner": order[1], "report": notice["report"]}
     with pytest.raises(Problem) as refused:
         await journey.act(tenderee, f"{path}/award", "award", award)
     assert refused.value.codes == {"not_first"}
     await journey.act(tenderee, f"{path}/award", "award", award | {"winner": order[0]})
 
-    stranger = await client_of(journey.app)
     told = await stranger.get(f"{path}/award")
+    assert [one["code"] for one in told["award"]["cautions"]] == ["decided_late"]
+    assert told["undecided"] is None
+    assert sorted(one["expert"] for one in told["committee"]) == [False, True, True]
     assert (told["state"], told["award"]["winner_id"]) == ("awarded", order[0])
     assert told["award"]["price"] == PRICES[0]
     page = (await stranger.read(f"/awards/{journey.lot}")).decode()
     assert "成交供应商" in page
+    assert all(one["name"] in page for one in told["committee"])
     assert "总分" not in page
     desk, bidder = await journey.line(tenderee), await journey.line(bidders[0])
     for place, said, line in (

@@ -13,6 +13,7 @@ from kernel.working_days import BEIJING, STATE_CALENDAR, end_of_day
 from trading.rules.award_followup import (
     Recheck,
     benchmark_after_recheck,
+    decision_cautions,
     procurement_days,
     recheck_refusals,
     report_cautions,
@@ -20,7 +21,7 @@ from trading.rules.award_followup import (
     report_refusals,
     silence_decides,
 )
-from trading.rules.procedures import Procedure, switches_of
+from trading.rules.procedures import Procedure, Switches, switches_of
 
 MANDATORY = switches_of(Procedure.OPEN_TENDER_MANDATORY, on=date(2026, 3, 2))
 VOLUNTARY = switches_of(Procedure.OPEN_TENDER_VOLUNTARY, on=date(2026, 3, 2))
@@ -99,6 +100,36 @@ def test_procurement_counts_working_days_from_each_step() -> None:
     assert told.decision == end_of_day(date(2026, 10, 13)), "the 10th is a worked Saturday"
     assert told.notice == end_of_day(date(2026, 10, 14))
     assert told.notice_ends == end_of_day(date(2026, 10, 15))
+
+
+def test_where_nobody_decides_the_notice_is_due_after_the_last_day_for_it() -> None:
+    noon = datetime(2026, 9, 30, 12, tzinfo=BEIJING)
+    told = procurement_days(
+        evaluated_at=noon,
+        received_at=noon,
+        decided_at=None,
+        switches=PROCUREMENT,
+        calendar=STATE_CALENDAR,
+    )
+    assert told is not None
+    assert told.decision == end_of_day(date(2026, 10, 13))
+    assert told.notice == end_of_day(date(2026, 10, 15))
+
+
+@pytest.mark.accepts("AW-10", "NB-07")
+@pytest.mark.refuses("AW-10", "NB-07")
+def test_a_decision_after_its_days_says_that_the_law_had_decided() -> None:
+    noon, due = datetime(2026, 9, 30, 12, tzinfo=BEIJING), end_of_day(date(2026, 10, 13))
+
+    def codes(decided_at: datetime, switches: Switches = PROCUREMENT) -> list[str]:
+        found = decision_cautions(
+            received_at=noon, decided_at=decided_at, switches=switches, calendar=STATE_CALENDAR
+        )
+        return [one.code for one in found]
+
+    assert codes(due - timedelta(seconds=1)) == []
+    assert codes(due) == ["decided_late"]
+    assert codes(due, MANDATORY) == []
 
 
 def test_tendering_has_no_such_days() -> None:

@@ -28,9 +28,11 @@ def test_a_stage_is_due_at_its_very_instant_and_not_before(reminder: Reminder) -
         assert stage_due(reminder, DUE_AT, now=DUE_AT - ahead - INSTANT) != ahead
 
 
-def test_only_shares_are_still_asked_for_when_their_moment_has_come() -> None:
+def test_only_shares_and_a_purchasers_duties_are_told_when_their_moment_has_come() -> None:
     told = {one: stage_due(one, DUE_AT, now=DUE_AT) for one in Reminder}
-    assert {one for one, stage in told.items() if stage is not None} == {Reminder.SHARES}
+    assert {one for one, stage in told.items() if stage is not None} == {
+        *(Reminder.SHARES, Reminder.DECISION, Reminder.RESULT)
+    }
 
 
 @given(

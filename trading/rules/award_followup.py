@@ -18,7 +18,6 @@ from kernel.statute import (
     CHONGQING_REGULATION,
     PROCUREMENT_REGULATION,
     PROCUREMENT_TENDER_MEASURES,
-    Regime,
     Severity,
     under,
 )
@@ -26,7 +25,6 @@ from kernel.working_days import Calendar, beijing_day, end_of_day, last_working_
 from trading.rules.procedures import Switches
 
 HANDOVER_WORKING_DAYS = 2
-DECISION_WORKING_DAYS = 5
 NOTICE_WORKING_DAYS = 2
 NOTICE_PERIOD_WORKING_DAYS = 1
 
@@ -110,26 +108,31 @@ def procurement_days(
     *,
     evaluated_at: datetime,
     received_at: datetime,
-    decided_at: datetime,
+    decided_at: datetime | None,
     switches: Switches,
     calendar: Calendar,
 ) -> ProcurementDays | None:
     """By when report, decision and notice are due; None outside procurement.
 
     Each runs from what happened before it: the end of the evaluation, the report's arrival, the
-    decision; the notice stands for one working day after it is out.
+    decision, or where none was made the last day for it; the notice stands for one working day
+    after it is out.
     """
-    if switches.regime is not Regime.PROCUREMENT:
+    if switches.decision_period is None:
         return None
 
     def after(begun_at: datetime, days: int) -> datetime:
         return end_of_day(last_working_day(beijing_day(begun_at), days, calendar=calendar))
 
-    notice = after(decided_at, NOTICE_WORKING_DAYS)
+    decision = end_of_day(
+        switches.decision_period.ends_on(beijing_day(received_at), calendar=calendar)
+    )
+    decided = decision - timedelta(microseconds=1) if decided_at is None else decided_at
+    notice = after(decided, NOTICE_WORKING_DAYS)
     published_on = notice - timedelta(microseconds=1)
     return ProcurementDays(
         after(evaluated_at, HANDOVER_WORKING_DAYS),
-        after(received_at, DECISION_WORKING_DAYS),
+        decision,
         notice,
         after(published_on, NOTICE_PERIOD_WORKING_DAYS),
     )
@@ -149,3 +152,32 @@ def benchmark_after_recheck(published: Decimal, recalculated: Decimal) -> Decima
 def silence_decides(*, now: datetime, decision_due_at: datetime, decided: bool) -> bool:
     """Whether the purchaser's silence has made the first in rank the winner."""
     return not decided and now >= decision_due_at
+
+
+@under(
+    PROCUREMENT_REGULATION[43],
+    PROCUREMENT_TENDER_MEASURES[68],
+    rule=("AW-10", "NB-07"),
+    severity=Severity.WARN,
+)
+def decision_cautions(
+    *, received_at: datetime, decided_at: datetime, switches: Switches, calendar: Calendar
+) -> list[Caution]:
+    """A decision after its days is taken in, and says that the law had decided before it."""
+    days = procurement_days(
+        evaluated_at=received_at,
+        received_at=received_at,
+        decided_at=decided_at,
+        switches=switches,
+        calendar=calendar,
+    )
+    if days is None or not silence_decides(
+        now=decided_at, decision_due_at=days.decision, decided=False
+    ):
+        return []
+    reason = (
+        f"应当自收到评审报告之日起{switches.decision_period}内确定，已逾期；"
+        "不能说明合法理由的，视同确定排名第一的候选人"
+    )
+    article = PROCUREMENT_TENDER_MEASURES[68]
+    return [Caution("decided_late", article, reason, {"until": days.decision.isoformat()})]

@@ -31,6 +31,12 @@ class Reminder(StrEnum):
     ANSWER = "answer"
     """The last moment for the answer to an objection."""
 
+    DECISION = "decision"
+    """The end of the days in which a purchaser decides; then the law has decided for it."""
+
+    RESULT = "result"
+    """The end of the days for the notice of a result that the law decided."""
+
     CONTRACT = "contract"
     """The end of the last day for signing the contract."""
 
@@ -42,6 +48,8 @@ AHEAD: Final[Mapping[Reminder, tuple[timedelta, ...]]] = MappingProxyType(
         Reminder.SHARES: (timedelta(minutes=10), timedelta(0)),
         Reminder.PUBLICITY: (timedelta(days=1),),
         Reminder.ANSWER: (timedelta(days=1),),
+        Reminder.DECISION: (timedelta(days=1), timedelta(0)),
+        Reminder.RESULT: (timedelta(days=1), timedelta(0)),
         Reminder.CONTRACT: (timedelta(days=7), timedelta(days=1)),
     }
 )

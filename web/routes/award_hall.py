@@ -10,6 +10,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from evaluation import committee_views
+from evaluation.committee_views import AnnouncedMember
 from expert_pool import draw_history
 from kernel.access import Role
 from kernel.crypto.digests import b64, b64u, instant_text
@@ -128,6 +130,7 @@ async def get_award(tx: Act, lot_id: UUID) -> JSONResponse:
         told["statements"] = {name: b64(paper) for name, paper in papers.papers.items()}
         told["entries"] = {name: str(entry) for name, entry in papers.entries.items()}
         told["signers"] = {keyid: b64u(key) for keyid, key in papers.signers.items()}
+    told["committee"] = plain(await _committee(tx, seen))
     return JSONResponse(told, headers=NO_STORE)
 
 
@@ -186,6 +189,7 @@ async def _rendered(request: Request, tx: Transaction, lot_id: UUID, template: s
         annulment_grounds=annulment_grounds(switches_of(seen.procedure, on=beijing_day(tx.now))),
         forfeiting=FORFEITING,
         vote=await _vote(tx, seen),
+        committee=await _committee(tx, seen),
         now=tx.now,
         live_view=f"{lot_id}/public",
     )
@@ -212,6 +216,13 @@ async def _vote(tx: Transaction, seen: Result) -> VotesTold | None:
     if not deciding or seen.state is not LotState.CLEARED_FOR_AWARD:
         return None
     return await voting.votes(tx, seen.lot_id)
+
+
+async def _committee(tx: Transaction, seen: Result) -> tuple[AnnouncedMember, ...]:
+    """Who evaluated, where an award is there to be told with their names."""
+    if seen.award is None:
+        return ()
+    return await committee_views.announced_members(tx, seen.lot_id)
 
 
 def _steps(seen: Result) -> list[dict[str, Any]]:
