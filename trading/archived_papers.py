@@ -41,6 +41,7 @@ from trading.tables import (
     LastPriceRow,
     LegalHoldEndRow,
     LegalHoldRow,
+    LotHaltRow,
     LotRow,
     NoticeRow,
     ObjectionAnswerRow,
@@ -170,6 +171,7 @@ PAPERS: Final[Sequence[Paper]] = (
         S,
         ("complaint_id", ComplaintRow),
     ),
+    Paper(LotHaltRow, lambda one, _: f"halts/{one.number}-{one.ground}.dsse"),
     Paper(
         ComplaintDecisionRow,
         lambda one, _: f"complaints/{one.complaint_id}/decision.dsse",

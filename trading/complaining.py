@@ -52,7 +52,14 @@ from trading.events import (
 )
 from trading.handover import switches_for
 from trading.made_awards import award_in_force
-from trading.petitions import Petition, day_in, petition_in, require_kept, words_in
+from trading.petitions import (
+    Petition,
+    day_in,
+    petition_in,
+    require_kept,
+    words_in,
+    yes_or_no,
+)
 from trading.prequalification_rounds import lot_phase
 from trading.rules.complaint_course import (
     MOVES,
@@ -315,7 +322,7 @@ async def answer_complaint(
     row = await _complaint(tx, lot_id, complaint_id)
     lot = await lots.lock(tx, lot_id)
     statement = await _about(tx, lot, row, raw, "complaint-answer")
-    taken_up = _yes_or_no(statement.payload["taken_up"])
+    taken_up = yes_or_no(statement.payload["taken_up"])
     reason = words_in(statement.payload["reason"])
     regime = (await switches_for(tx, lot)).regime
     course = await course_of(tx, row)
@@ -380,7 +387,7 @@ async def brake_lot(tx: Transaction, lot_id: LotId, complaint_id: ComplaintId, r
     row = await _complaint(tx, lot_id, complaint_id)
     lot = await lots.lock(tx, lot_id)
     statement = await _about(tx, lot, row, raw, "complaint-brake")
-    suspends = _yes_or_no(statement.payload["suspended"])
+    suspends = yes_or_no(statement.payload["suspended"])
     reason = words_in(statement.payload["reason"])
     regime = (await switches_for(tx, lot)).regime
     course = await course_of(tx, row)
@@ -635,7 +642,7 @@ def _complaint_in(told: Mapping[str, Any]) -> _Said:
         clean_text(contact, at_most=CONTACT_MAX) if contact.strip() else "",
         words_in(told.get("interest", "")),
         _id(told["objection"]) if "objection" in told else None,
-        _yes_or_no(told.get("elsewhere", False)),
+        yes_or_no(told.get("elsewhere", False)),
     )
 
 
@@ -663,12 +670,6 @@ def _id(told: object) -> UUID:
         return UUID(text_of(told))
     except ValueError:
         raise Malformed("an objection's id was expected") from None
-
-
-def _yes_or_no(told: object) -> bool:
-    if not isinstance(told, bool):
-        raise Malformed("true or false was expected")
-    return told
 
 
 async def _facts(

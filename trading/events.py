@@ -1235,6 +1235,19 @@ class ComplaintOrderGiven(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LotHalted(Event):
+    """A supervisor's order or a fault of the system halts a lot, or lets it go on."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    ground: str
+    suspended: bool
+    authority: str
+    document: str
+    words: str
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ComplaintDecided(Event):
     """A complaint was decided, and the decision stands among the lot's notices."""
 

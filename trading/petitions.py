@@ -101,6 +101,13 @@ def day_in(told: object) -> date:
         raise Malformed("a day such as 2026-03-02 was expected") from None
 
 
+def yes_or_no(told: object) -> bool:
+    """What a statement says with true or false, or `Malformed`."""
+    if not isinstance(told, bool):
+        raise Malformed("true or false was expected")
+    return told
+
+
 def words_in(value: object) -> str:
     """A text that may be empty."""
     return _words(value, blank=True)

@@ -1671,6 +1671,33 @@ class ComplaintBrakeRow(Row, table=True):
     until: datetime | None = Field(default=None, sa_type=Instant)
 
 
+class LotHaltRow(Row, table=True):
+    """A supervisor's order, or the centre's word on a fault, that halts a lot or lets it go on.
+
+    `authority` and `document` name the order and stay empty where a fault is the ground.
+    """
+
+    __tablename__ = "lot_halt"
+    __table_args__ = (
+        UniqueConstraint("lot_id", "number"),
+        CheckConstraint("number > 0", name="numbered_from_one"),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    id: UUID = Field(primary_key=True)
+    lot_id: UUID = Field(foreign_key="trading.lot.id")
+    number: int
+    ground: str
+    suspended: bool
+    authority: str
+    document: str
+    words: str
+    party_id: UUID = Field(foreign_key="kernel.organisation.id")
+    person_id: UUID = Field(foreign_key="kernel.person.id")
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    ordered_at: datetime = Field(sa_type=Instant)
+
+
 class ComplaintDecisionRow(Row, table=True):
     """The signed decision on a complaint, what it did to the lot, and the notice that tells it."""
 

@@ -133,6 +133,7 @@ EVENT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "LotFailed": Words("流标", "Lot failed"),
         "LotMoved": Words("进入下一阶段", "Lot moved on"),
         "LotPublished": Words("发布招标（采购）公告", "Notice published"),
+        "LotHalted": Words("监督指令或者系统故障", "A supervisor’s order, or a fault"),
         "LotResumed": Words("恢复招标投标活动", "Lot goes on"),
         "LotSuspended": Words("暂停招标投标活动", "Lot suspended"),
         "MemberAdmitted": Words("评委身份已核验", "Committee member's identity checked"),

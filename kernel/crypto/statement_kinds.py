@@ -146,6 +146,8 @@ FORMS: Final[Mapping[str, Form]] = {
         " signed_at",
         "project",
     ),
+    "lot-order": _says("lot suspended authority document words signed_at", "project"),
+    "lot-fault": _says("lot cured fallback words signed_at", "project"),
     # the draw
     "draw-commit": _says("draw party commitment share_key"),
     "draw-shares": _says("draw party shares"),

@@ -682,6 +682,10 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/lots/{lot_id}/complaints/{complaint_id}/decision": Allowed(
         Role.SUPERVISOR, statement="complaint-decision"
     ),
+    "GET /api/v1/lots/{lot_id}/halts": ANYONE,
+    "POST /api/v1/lots/{lot_id}/halts/order": Allowed(Role.SUPERVISOR, statement="lot-order"),
+    "POST /api/v1/lots/{lot_id}/halts/fault": Allowed(Role.CENTRE_STAFF, statement="lot-fault"),
+    "GET /lots/{lot_id}/halts": ANYONE,
     "GET /complaints": ANYONE,
     "GET /complaints/new": ANYONE,
     "GET /complaints/{complaint_id}": ANYONE,

@@ -28,7 +28,7 @@ from tests.deposits import PAPER, guarantee_statement
 from tests.newcomers import GOOD_USCC, a_membership, a_registration
 from tests.opened_lots import Hall
 from tests.sealed_bids import Tender, a_bidder
-from tests.tenders import NOW
+from tests.tenders import NOW, a_player
 from tests.validity import extension_statement
 from tests.web.careless_senders import (
     AFTER_THE_AWARD,
@@ -209,6 +209,16 @@ async def test_what_is_signed_and_spoilt_is_refused_and_leaves_nothing(
         ("decision", "complaint-decision", a_decision("dismissed")),
     ):
         await supervisor.post_statement(f"{case}/{act}", kind, {**about, **said})
+
+    order = {"authority": "发改委", "document": "〔2026〕7号", "words": "暂停核查"}
+    await supervisor.post_statement(
+        f"{path}/halts/order", "lot-order", {"lot": lot, "suspended": True, **order}
+    )
+    staff = await a_player(store, Role.CENTRE_STAFF)
+    careless.known(staff)
+    centre = await client_of(house, staff)
+    fault = {"lot": lot, "cured": False, "fallback": False, "words": "解密服务中断"}
+    await centre.post_statement(f"{path}/halts/fault", "lot-fault", fault)
 
     elsewhere = SIGNED_ON_THE_WAY | SIGNED_FOR_A_LISTING | AFTER_THE_AWARD
     elsewhere |= BESIDE_A_TENDER | FOR_AN_ARCHIVE | SIGNED_AFTER_THE_CLOSE
