@@ -48,6 +48,7 @@ from trading.events import (
     LotDrafted,
     ProjectCreated,
 )
+from trading.industries import OTHER
 from trading.rules.agency_scope import AgencyAct
 from trading.rules.key_custody import Custody, Holder, custody_refusals
 from trading.rules.lot_lifecycle import LotMove, LotState
@@ -86,6 +87,7 @@ class ProjectTerms:
     agency_id: PartyId | None
     contact: dict[str, str]
     state_funded: bool = True
+    industry: str = OTHER
     facts: CatalogueFacts = field(default_factory=CatalogueFacts)
 
 
@@ -207,6 +209,7 @@ def _project_of(tx: Transaction, terms: ProjectTerms) -> ProjectRow:
         name=terms.name,
         procedure=terms.procedure,
         category=terms.category,
+        industry=terms.industry,
         region_code=terms.region_code,
         funding_source=terms.funding_source,
         state_funded=terms.state_funded,

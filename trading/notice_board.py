@@ -29,6 +29,7 @@ from kernel.store.tables import OrganisationRow
 from kernel.store.transaction import Transaction
 from trading import drafting, inviting, lots, numbering, sole_sourcing
 from trading.composing import published_file
+from trading.industries import Industry, industries
 from trading.rules.key_custody import Custody
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.notice_contents import WorkKind
@@ -234,6 +235,7 @@ class Project:
     estimate: Decimal | None
     investment_code: str
     judgement: Mapping[str, Any]
+    industry: Industry
 
 
 # ── lists ─────────────────────────────────────────────────────────────────────────────────────
@@ -620,4 +622,5 @@ async def _project(tx: Transaction, row: ProjectRow) -> Project:
         row.estimate if owned else None,
         row.investment_code,
         row.judgement if owned else {},
+        industries()[row.industry],
     )

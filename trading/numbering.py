@@ -9,9 +9,7 @@ can count from two published codes what was prepared between them. A deal's unif
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -23,17 +21,12 @@ from kernel.crypto.digests import Malformed
 from kernel.errors import NotFound
 from kernel.identifiers import LotId, ProjectId, is_unified_deal_code, unified_deal_code
 from kernel.randomness import random_bytes
-from kernel.statute import Regime
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
+from trading.industries import deal_kind
 from trading.rules.procedures import Procedure, switches_of
 from trading.tables import LotRow, ProjectRow
 
-# Which industry a works project belongs to is not asked, so it is of the list's “other” (A99). The
-# letter of procurement is confirmed by no text that we have read; it is data, to be changed here.
-DEAL_KINDS: Final[Mapping[Regime, str]] = MappingProxyType(
-    {Regime.TENDERING: "A99", Regime.PROCUREMENT: "D01"}
-)
 SERIALS: Final = 10**8
 
 _NEXT_SERIAL = text(
@@ -90,7 +83,7 @@ async def deal_code(tx: Transaction, project: ProjectRow) -> str:
 
 def _kind_of(tx: Transaction, project: ProjectRow) -> str:
     switches = switches_of(Procedure(project.procedure), on=beijing_day(tx.now))
-    return DEAL_KINDS.get(switches.regime, "A99")
+    return deal_kind(project.industry, switches)
 
 
 @by(*Role)

@@ -48,6 +48,7 @@ class ProjectRow(Row, table=True):
     name: str
     procedure: str
     category: str
+    industry: str = "A99"
     region_code: str = Field(index=True)
     funding_source: str
     state_funded: bool = True

@@ -35,6 +35,7 @@ from kernel.errors import BrokenSeal, NotFound, NotPermitted, Refused
 from kernel.identifiers import PartyId, PersonId, uscc_faults
 from kernel.randomness import random_id
 from kernel.refusals import Refusal
+from kernel.regions import is_region_code
 from kernel.statute import E_BIDDING_MEASURES, under
 from kernel.store.database import lock_exclusive
 from kernel.store.events import (
@@ -64,7 +65,6 @@ ASKED_FOR: Final = frozenset(MEMBERS) - {Role.CENTRE_STAFF}
 
 NAME_MAX = 200
 IDENTITY_DOCUMENT: Final = re.compile(r"[0-9A-Z]{6,32}")
-REGION: Final = re.compile(r"[0-9]{6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,8 @@ def registration_of(raw: bytes) -> Registration:
     """The registration in these bytes, signed by the key it names."""
     payload, public_key = _self_signed(raw, "registration")
     region = text_of(payload["region"])
-    if not REGION.fullmatch(region):
-        raise Malformed("region: six digits", code="region")
+    if not is_region_code(region):
+        raise Malformed("region: no region of GB/T 2260 has this code", code="region")
     return Registration(
         uscc=text_of(payload["uscc"]),
         name=clean_name(payload["name"]),

@@ -313,6 +313,7 @@ async def test_a_draft_is_told_to_its_owners_alone(
         {"name": "a\x00b"},
         {"name": "x" * 201},
         {"region": "4201"},
+        {"region": "999999"},
         {"scheme": {"weight": 0.5}},
         {"scheme": {"text": "\x00"}},
         {"notice": {"colour": "red"}},
@@ -423,10 +424,19 @@ async def test_only_procedures_that_can_be_walked_to_their_end_are_begun(
 async def test_a_project_and_a_lot_are_entered_by_forms(
     house: FastAPI, store: Store, cast: Cast
 ) -> None:
-    answer = await submitted(house, "/desk/projects/new", cast.tenderee, a_project_form(cast))
+    wrong = a_project_form(cast, region="999999", industry="A77")
+    refused_form = await submitted(house, "/desk/projects/new", cast.tenderee, wrong)
+    assert refused_form.status_code == 422
+    assert "region" in refused_form.text
+    assert "A99" in refused_form.text
+    filled = a_project_form(cast, industry="A02")
+    answer = await submitted(house, "/desk/projects/new", cast.tenderee, filled)
     assert answer.status_code == 303
     project = answer.headers["location"]
-    assert "滨江大道改造" in await page(house, project, cast.tenderee)
+    told = await page(house, project, cast.tenderee)
+    assert "滨江大道改造" in told
+    assert "A02420100" in told
+    assert "市政" in told
 
     form = {
         "name": "一标段",

@@ -480,6 +480,7 @@ def project_told(found: Project) -> dict[str, Any]:
         "name": found.name,
         "procedure": str(found.procedure),
         "category": str(found.category),
+        "industry": found.industry.code,
         "region": found.region_code,
         "funding_source": found.funding_source,
         "tenderee": _party_told(found.tenderee),

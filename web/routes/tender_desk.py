@@ -45,6 +45,7 @@ from kernel.errors import NotPermitted
 from kernel.identifiers import LotId, PartyId, PersonId
 from kernel.money import parse_yuan, yuan_text
 from kernel.refusals import Caution, Refusal
+from kernel.regions import is_region_code
 from kernel.statute import BIDDING_LAW
 from kernel.store.parties import organisation
 from kernel.store.registering import id_of
@@ -64,6 +65,7 @@ from trading import (
 from trading.cataloguing import CatalogueFacts
 from trading.composing import FILED
 from trading.drafting import LotTerms, Nomination, ProjectTerms
+from trading.industries import OTHER, industries
 from trading.notice_board import Draft
 from trading.rules.agency_scope import ACT_NAMES
 from trading.rules.document_changes import AFFECTING, PLACE_NAMES, STANDING
@@ -167,7 +169,21 @@ def readable(text: str) -> str:
 
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(readable)]
 Short = Annotated[str, Field(max_length=200), AfterValidator(readable)]
-Region = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+
+
+def _known_region(code: str) -> str:
+    if not is_region_code(code):
+        raise ValueError("no region of GB/T 2260 has this code")
+    return code
+
+
+def _known_industry(code: str) -> str:
+    if code not in industries():
+        raise ValueError(f"the list of industries has {', '.join(industries())}")
+    return code
+
+
+Region = Annotated[str, Field(pattern=r"^[0-9]{6}$"), AfterValidator(_known_region)]
 Text = Annotated[str, Field(max_length=WORDS_MAX), AfterValidator(readable)]
 PlainObject = Annotated[dict[str, Any], BeforeValidator(_plain)]
 
@@ -185,6 +201,7 @@ class ProjectAsked(Asked):
     name: Name
     procedure: Procedure
     category: WorkKind
+    industry: Annotated[str, AfterValidator(_known_industry)] = OTHER
     region: Region
     funding_source: Name
     tenderee: UUID
@@ -226,6 +243,7 @@ class ProjectAsked(Asked):
             name=self.name,
             procedure=self.procedure,
             category=self.category,
+            industry=self.industry,
             region_code=self.region,
             funding_source=self.funding_source,
             tenderee_id=PartyId(self.tenderee),
@@ -836,6 +854,7 @@ async def _project_form(
         wrong=dict(errors),
         role=tx.actor.role,
         others=[(str(id), name) for id, name in rows],
+        industries=list(industries().values()),
         procedures=[(str(key), name) for key, name in PROCEDURE_NAMES.items() if key in OFFERED],
         exemptions=[
             (str(key), f"{name}（{cited}）") for key, (name, cited) in EXEMPTION_NAMES.items()
