@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -381,26 +381,10 @@ async def lot_brief(tx: Transaction, lot_id: LotId) -> LotBrief:
         ("LotClosed", lot_id), lambda: lots.entry_of(tx, lot_id, "LotClosed")
     )
 
-    return LotBrief(
-        lot_id=LotId(lot.id),
-        project_id=ProjectId(project.id),
-        name=lot.name,
-        project_name=project.name,
-        procedure=Procedure(project.procedure),
-        regime=switches.regime,
-        mandatory=switches.mandatory,
-        candidates_max=switches.candidates_max,
-        committee_min=switches.committee.members_for(lot.estimate),
-        committee_article=switches.committee.article,
-        state=LotState(lot.state),
-        suspended=lot.suspended,
-        tenderee_id=PartyId(project.tenderee_id),
-        agency_id=None if project.agency_id is None else PartyId(project.agency_id),
-        region_code=lot.region_code,
+    return replace(
+        _bare_brief(lot, project, switches, close_entry),
         scheme=scheme,
         ceiling_price=lot.ceiling_price,
-        estimate=lot.estimate,
-        close_entry=close_entry,
         opening_record=None if record is None else sha256(record),
         prices_confidential=holds_talks(switches),
         inquiry=switches.offers is Offers.FIXED_ONCE,
@@ -415,27 +399,8 @@ async def review_brief(tx: Transaction, lot_id: LotId, round: int) -> LotBrief:
     lot, project, found = await application_review.round_of(tx, lot_id, round)
     switches = switches_of(Procedure(project.procedure), on=beijing_day(found.published_at))
 
-    return LotBrief(
-        lot_id=LotId(lot.id),
-        project_id=ProjectId(project.id),
-        name=lot.name,
-        project_name=project.name,
-        procedure=Procedure(project.procedure),
-        regime=switches.regime,
-        mandatory=switches.mandatory,
-        candidates_max=switches.candidates_max,
-        committee_min=switches.committee.members_for(lot.estimate),
-        committee_article=switches.committee.article,
-        state=LotState(lot.state),
-        suspended=lot.suspended,
-        tenderee_id=PartyId(project.tenderee_id),
-        agency_id=None if project.agency_id is None else PartyId(project.agency_id),
-        region_code=lot.region_code,
-        scheme={},
-        ceiling_price=None,
-        estimate=lot.estimate,
-        close_entry=await application_review.call_entry(tx, found),
-        opening_record=None,
+    return replace(
+        _bare_brief(lot, project, switches, await application_review.call_entry(tx, found)),
         under_review=await phase_now(tx, found) is Phase.REVIEWING and lot.state == LotState.DRAFT,
     )
 
@@ -799,6 +764,34 @@ async def switches_for(tx: Transaction, lot: LotRow) -> Switches:
 
 
 # ── what the acts above are made of ───────────────────────────────────────────────────────────
+
+
+def _bare_brief(
+    lot: LotRow, project: ProjectRow, switches: Switches, close_entry: UUID
+) -> LotBrief:
+    """What every committee of a lot is told, whatever it judges."""
+    return LotBrief(
+        lot_id=LotId(lot.id),
+        project_id=ProjectId(project.id),
+        name=lot.name,
+        project_name=project.name,
+        procedure=Procedure(project.procedure),
+        regime=switches.regime,
+        mandatory=switches.mandatory,
+        candidates_max=switches.candidates_max,
+        committee_min=switches.committee.members_for(lot.estimate),
+        committee_article=switches.committee.article,
+        state=LotState(lot.state),
+        suspended=lot.suspended,
+        tenderee_id=PartyId(project.tenderee_id),
+        agency_id=None if project.agency_id is None else PartyId(project.agency_id),
+        region_code=lot.region_code,
+        scheme={},
+        ceiling_price=None,
+        estimate=lot.estimate,
+        close_entry=close_entry,
+        opening_record=None,
+    )
 
 
 def _owners_of(project: ProjectRow) -> dict[PartyId, str]:

@@ -34,6 +34,7 @@ from tests.prequalifications import (
 )
 from tests.sealed_bids import Tender, a_bidder
 from tests.tenders import Player, signed
+from tests.web.careless_senders import IN_A_REVIEW, CarelessSenders
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page
 from trading import handover, prequalification_views
@@ -205,8 +206,17 @@ async def test_a_drawn_committee_reviews_by_majority_and_every_applicant_is_told
         raw = await review.findings(room.sitters[0], findings=[])
         await room.do(room.sitters[0].player, qualifying.give_opinions, room.committee_id, raw)
     assert codes(refused) == {"opinion_left_out"}
+    hasty, *_ = room.sitters
+    careless = CarelessSenders(house, store)
+    careless.known(hasty.player)
+    front: Any = careless
+    path = f"/api/v1/committees/{room.committee_id}/findings"
+    raw = await review.findings(hasty, weak)
+    assert await (await client_of(front, hasty.player)).post_signed(path, raw) == {"given": 1}
+    assert set(careless.spoilt) == IN_A_REVIEW
     for place, sitter in enumerate(room.sitters):
         failed = [weak, disputed] if place < 2 else [weak]
+        # What is said anew takes the place of what was said before.
         assert await review.judge(sitter, *failed) == place + 1
         if place == 3:
             with pytest.raises(Refused) as refused:

@@ -73,6 +73,9 @@ BEFORE_THE_BIDS = frozenset(
 )
 """What is signed to qualify bidders beforehand."""
 
+IN_A_REVIEW = frozenset({"application-findings"})
+"""What members of a committee sign that reviews applications."""
+
 SEALED_IN_BIDS = frozenset({"consortium-agreement"})
 """What is signed and never sent by itself: it is read where the bids lie open."""
 

@@ -35,6 +35,7 @@ from tests.web.careless_senders import (
     BEFORE_THE_BIDS,
     BESIDE_A_TENDER,
     FOR_AN_ARCHIVE,
+    IN_A_REVIEW,
     SEALED_IN_BIDS,
     SIGNED_AFTER_THE_CLOSE,
     SIGNED_FOR_A_LISTING,
@@ -223,7 +224,7 @@ async def test_what_is_signed_and_spoilt_is_refused_and_leaves_nothing(
     elsewhere = SIGNED_ON_THE_WAY | SIGNED_FOR_A_LISTING | AFTER_THE_AWARD
     elsewhere |= BESIDE_A_TENDER | FOR_AN_ARCHIVE | SIGNED_AFTER_THE_CLOSE
     elsewhere |= BEFORE_THE_BIDS | SEALED_IN_BIDS | SIGNED_IN_TALKS
-    elsewhere |= SIGNED_FOR_ONE_SUPPLIER | WHEN_A_WINNER_FAILS
+    elsewhere |= SIGNED_FOR_ONE_SUPPLIER | WHEN_A_WINNER_FAILS | IN_A_REVIEW
     assert set(careless.spoilt) | elsewhere == set(FORMS)
     assert min(careless.spoilt.values()) > 8
 
