@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from blacklist.standing import BarredAct, standing_of, standing_refusals
+from blacklist.standing import standing_refusals
 from evaluation import committees, replacing
 from evaluation.committees import CAPACITY_OF, CommitteeFile
 from evaluation.events import MemberSignedIn, MemberWithdrew
@@ -135,14 +135,7 @@ async def sign_in(
     ):
         raise Outrun("this declaration was used already; sign in anew")
     brief = await committees.brief_of(tx, file)
-    standing = await standing_of(
-        tx,
-        act=BarredAct.SIGN_IN,
-        on=tx.now,
-        person_id=member.person_id,
-        regime=brief.regime,
-        mandatory=brief.mandatory,
-    )
+    standing = await committees.standing_here(tx, brief, member)
 
     refusals = sign_in_refusals(
         SignInFacts(

@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from blacklist.standing import BarredAct, Standing, standing_of
 from evaluation.events import ReadingBegan, ReadingStopped, ReportSetAside
 from evaluation.rules.committee_composition import MemberKind
 from evaluation.rules.report_contents import SetAsideGround
@@ -254,6 +255,18 @@ async def interested(tx: Transaction, file: CommitteeFile) -> tuple[InterestedPa
     if file.row.review_round is None:
         return await handover.interested(tx, file.lot_id)
     return await handover.interested_in_review(tx, file.lot_id, file.row.review_round)
+
+
+async def standing_here(tx: Transaction, brief: LotBrief, member: MemberRow) -> Standing:
+    """Whether a decision in force keeps the member out of this lot's evaluation."""
+    return await standing_of(
+        tx,
+        act=BarredAct.SIGN_IN,
+        on=tx.now,
+        person_id=member.person_id,
+        regime=brief.regime,
+        mandatory=brief.mandatory,
+    )
 
 
 # ── what members did ──────────────────────────────────────────────────────────────────────────

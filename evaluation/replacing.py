@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlmodel import col, select
 
-from blacklist.standing import BarredAct, Standing, standing_of, standing_refusals
+from blacklist.standing import Standing, standing_refusals
 from evaluation import committees, site_keeping
 from evaluation.committees import CommitteeFile
 from evaluation.events import MemberRemoved
@@ -37,7 +37,6 @@ from kernel.identifiers import DecisionId, ExpertId, PersonId, SeatId, SiteId
 from kernel.store.parties import take_part
 from kernel.store.tables import JournalRow
 from kernel.store.transaction import Transaction
-from trading.handover import LotBrief
 
 REASON_MAX: Final = 500
 
@@ -65,7 +64,7 @@ async def remove_member(
     if file.row.phase == Phase.CLOSED:
         raise Outrun("the evaluation has ended")
     brief = await committees.brief_of(tx, file)
-    standing = await _standing(tx, brief, member)
+    standing = await committees.standing_here(tx, brief, member)
 
     refusals = replacement_refusals(
         ReplacementFacts(
@@ -113,7 +112,7 @@ async def remove_barred(tx: Transaction, person_id: PersonId) -> int:
         for member in file.members:
             if member.person_id != person_id or not brief.in_evaluation():
                 continue
-            standing = await _standing(tx, brief, member)
+            standing = await committees.standing_here(tx, brief, member)
             if standing.barred:
                 ground = ReplacementGround.BARRED
                 tx.record(MemberRemoved(file.lot_id, file.id, member.number, ground))
@@ -168,17 +167,6 @@ async def _let_barred_go(
         outcome=CallOutcome.BARRED_LATE,
         reason=f"{decision}",
         decision_id=decision.id,
-    )
-
-
-async def _standing(tx: Transaction, brief: LotBrief, member: MemberRow) -> Standing:
-    return await standing_of(
-        tx,
-        act=BarredAct.SIGN_IN,
-        on=tx.now,
-        person_id=member.person_id,
-        regime=brief.regime,
-        mandatory=brief.mandatory,
     )
 
 

@@ -26,7 +26,7 @@ from kernel.refusals import Caution, Refusal
 from kernel.store.parties import Statement, take_part, verified_statement
 from kernel.store.transaction import Store, Transaction, transaction
 from kernel.working_days import beijing_day
-from trading import agency_letters, complaining, lots, objecting
+from trading import agency_letters, complaining, lots, objecting, rechecking
 from trading.bound_bids import BoundBids, bound_bids
 from trading.counted_bids import counted_bids
 from trading.events import (
@@ -38,8 +38,9 @@ from trading.events import (
 )
 from trading.handover import switches_for
 from trading.made_awards import MadeAward, awards_of
+from trading.rechecking import RecheckFile, found_unfit
 from trading.rules.agency_scope import AgencyAct
-from trading.rules.award_followup import decision_cautions
+from trading.rules.award_followup import Recheck, decision_cautions, recheck_refusals
 from trading.rules.award_gates import (
     AwardGate,
     Publicity,
@@ -259,6 +260,9 @@ async def award(tx: Transaction, lot_id: LotId, raw: bytes) -> Award:
     _require_chain(statement, before)
     annulled = frozenset(PartyId(one.row.winner_id) for one in before if one.annulment is not None)
     split = split_of(lot)
+    round = 0 if report is None else report.row.round
+    examined = await rechecking.rechecks_of(tx, lot_id, round=round)
+    unfit = found_unfit(examined)
     switches = await switches_for(tx, lot)
     bidders = [PartyId(bid.bidder_id) for bid in await counted_bids(tx.session, lot_id)]
     losers = [bidder for bidder in bidders if bidder != winner_id]
@@ -268,17 +272,25 @@ async def award(tx: Transaction, lot_id: LotId, raw: bytes) -> Award:
     bars = await _bars(tx, winner_id, switches)
     refusals = move_refusals(LotState(lot.state), LotMove.AWARD, suspended=lot.suspended)
     refusals += _winner_refusals(
-        report, winner_id, set_aside, project, switches, bound, annulled, split=split is not None
+        report,
+        project,
+        switches,
+        chosen=winner_id,
+        set_aside=set_aside,
+        lapsed=frozenset(map(PartyId, bound.left)),
+        annulled=annulled,
+        unfit=unfit,
+        split=split is not None,
     )
+    refusals += recheck_refusals(_examined_last(examined, winner_id))
     refusals += decision_refusals(
         split,
         minutes,
         winner_id,
         candidates=() if report is None else contenders(report.candidates),
-        set_aside=set_aside.keys() | annulled,
+        set_aside=set_aside.keys() | annulled | unfit,
         left=set(map(PartyId, bound.left)),
     )
-    round = 0 if report is None else report.row.round
     refusals += signature_refusals(minutes, await votes_cast(tx, lot_id, round, len(before) + 1))
     refusals += _gate_refusals(gate, bars, switches)
     if refusals or report is None:
@@ -336,8 +348,20 @@ async def award(tx: Transaction, lot_id: LotId, raw: bytes) -> Award:
             )
         )
     together = (await _together(tx, lot)).get(won.bid_id, [])
-    lapsed = _lapsed(report, bound)
-    _tell_everyone(tx, row, won.name, together, losers, report.row.report_digest, lapsed)
+    _tell_everyone(
+        tx,
+        row,
+        won.name,
+        together,
+        losers,
+        report_digest=report.row.report_digest,
+        lapsed=_lapsed(report, bound),
+        unfit=tuple(
+            {"bidder": one.row.candidate_id, "recheck": one.row.number}
+            for one in examined
+            if one.unfit
+        ),
+    )
 
     return Award(
         winner_id,
@@ -619,29 +643,25 @@ def _gate_refusals(gate: AwardGate, bars: list[CitedBar], switches: Switches) ->
 
 
 def _winner_refusals(
-    report: Report | None,
-    winner_id: PartyId,
-    set_aside: dict[PartyId, SetAside],
-    project: ProjectRow,
-    switches: Switches,
-    bound: BoundBids,
-    annulled: frozenset[PartyId],
-    *,
-    split: bool,
+    report: Report | None, project: ProjectRow, switches: Switches, **choice: Any
 ) -> list[Refusal]:
     if report is None:
         return []
-    choice = WinnerChoice(
-        chosen=winner_id,
-        candidates=_candidates(report.candidates),
-        set_aside=set_aside,
-        state_funded=project.state_funded,
-        all_rejected=report.row.all_rejected,
-        lapsed=frozenset(map(PartyId, bound.left)),
-        annulled=annulled,
-        split=split,
+    return winner_refusals(
+        WinnerChoice(
+            candidates=_candidates(report.candidates),
+            state_funded=project.state_funded,
+            all_rejected=report.row.all_rejected,
+            **choice,
+        ),
+        switches,
     )
-    return winner_refusals(choice, switches)
+
+
+def _examined_last(examined: Sequence[RecheckFile], party_id: PartyId) -> Recheck | None:
+    """What the committee last found of this candidate, or has yet to find."""
+    about = [one for one in examined if one.row.candidate_id == party_id]
+    return about[-1].as_judged() if about else None
 
 
 def _tell_everyone(
@@ -650,8 +670,10 @@ def _tell_everyone(
     winner: str,
     together: Sequence[dict[str, Any]],
     losers: Sequence[PartyId],
+    *,
     report_digest: bytes,
     lapsed: tuple[dict[str, object], ...],
+    unfit: tuple[dict[str, object], ...],
 ) -> None:
     """The notices and the publication, all of one instant; the winner's notice comes first."""
     won = AwardNoticed(
@@ -687,6 +709,7 @@ def _tell_everyone(
             contract_due_on=row.contract_due_on,
             report_due_on=row.report_due_on,
             lapsed=lapsed,
+            unfit=unfit,
         )
     )
 

@@ -593,6 +593,7 @@ class AwardPublished(Event):
     by which the supervising department gets its written report. `number` is its place among the
     lot's awards, of which all before it fell away. `lapsed` names each candidate whom its bid bound
     no longer: over which request to be bound longer, since when, and its signed refusal if any.
+    `unfit` names each whom the committee found unfit when it examined it again, and which time.
     """
 
     audience: ClassVar[Audience] = Audience.PUBLIC
@@ -608,6 +609,7 @@ class AwardPublished(Event):
     contract_due_on: date
     report_due_on: date | None
     lapsed: tuple[dict[str, object], ...]
+    unfit: tuple[dict[str, object], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -655,6 +657,60 @@ class AwardAnnulled(Event):
     award_digest: bytes
     renunciation_digest: bytes | None
     statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RecheckAsked(Event):
+    """The committee is to examine a candidate again before the award; whom, it alone is told."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    number: int
+    candidate_id: UUID
+    ground: str
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RecheckReceived(Event):
+    """The same, told to those who tender and to the candidate."""
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    number: int
+    ground: str
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RecheckOpinionGiven(Event):
+    """A member of the committee said what it found; what that is, is told with the conclusion."""
+
+    audience: ClassVar[Audience] = Audience.COMMITTEE
+    number: int
+    member: int
+    statement_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RecheckConcluded(Event):
+    """The majority of the original committee confirmed a candidate, or found it unfit.
+
+    `members` is how many sit in it, `unfit` how many of them hold that the candidate no longer
+    meets the standards; `opinions` are the digests of what was signed, by the members' numbers.
+    """
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    barrier: ClassVar[bool] = True
+    number: int
+    candidate_id: UUID
+    candidate: str
+    ground: str
+    confirmed: bool
+    members: int
+    unfit: int
+    report_digest: bytes
+    request_digest: bytes
+    opinions: tuple[dict[str, object], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""The files that an objection, a complaint, an annulment or an answer in talks brings.
+"""The files that an objection, a complaint, an annulment, an answer in talks or a doubt about a
+candidate brings.
 
 A file is kept before the statement that names it is signed. Until then it is its sender's alone;
 afterwards whoever may read the evidence may read the file, and for everybody else there is none.
@@ -19,7 +20,7 @@ from kernel.errors import NotFound, TooMuch
 from kernel.identifiers import LotId
 from kernel.store.parties import require_verified
 from kernel.store.transaction import Transaction
-from trading import award_views, complaint_views, lots, objecting
+from trading import award_views, complaint_views, lots, objecting, rechecking
 from trading.drafting import file_name
 from trading.tables import EvidenceFileRow, LotRow
 
@@ -39,7 +40,7 @@ class EvidenceFile:
     content: bytes
 
 
-@by(Role.BIDDER, Role.TENDEREE)
+@by(Role.BIDDER, Role.TENDEREE, Role.AGENCY)
 async def keep_evidence(
     tx: Transaction, lot_id: LotId, name: str, content: bytes, *, media_type: str
 ) -> bytes:
@@ -48,7 +49,7 @@ async def keep_evidence(
     The same file again changes nothing. `TooMuch` beyond `FILES_MAX` for this lot.
     """
     objecting.require_public(await tx.session.get(LotRow, lot_id))
-    if tx.actor.role is Role.TENDEREE:
+    if tx.actor.role is not Role.BIDDER:
         await lots.owned(tx, lot_id)
     await require_verified(tx)
     name = file_name(name)
@@ -111,5 +112,6 @@ async def _readable(tx: Transaction, lot_id: LotId) -> frozenset[bytes]:
         *(one.evidence or () for one in objections),
         *(one.evidence or () for one in complaints),
         *(one.evidence or () for one in await award_views.fallen_awards(tx, lot_id)),
+        *(one.evidence or () for one in await rechecking.rechecks_told(tx, lot_id)),
     ]
     return frozenset(unb64u(item["file"]) for items in told for item in items if "file" in item)

@@ -41,6 +41,7 @@ from trading import (
     consortia,
     library_views,
     lots,
+    rechecking,
     talking,
 )
 from trading.cataloguing import is_large
@@ -99,6 +100,13 @@ RefiledFile = talking.RefiledFile
 talks_of, talk_with, refiled = talking.talks_of, talking.talk_with, talking.refiled
 change_demand, call_last_prices = talking.change_demand, talking.call_last_prices
 # The group's side of talks stands in a file of its own; this is the door to it.
+
+EvidenceRead = rechecking.EvidenceRead
+MemberOpinion = rechecking.MemberOpinion
+RecheckBefore = rechecking.RecheckBefore
+rechecks_before, recheck_evidence = rechecking.rechecks_before, rechecking.recheck_evidence
+note_opinion, conclude_recheck = rechecking.note_opinion, rechecking.conclude_recheck
+# So does what the committee has to do with a candidate that it examines again.
 
 PUBLISHED: Final = frozenset(
     {LotState.CANDIDATES_PUBLISHED, LotState.CLEARED_FOR_AWARD, LotState.AWARDED}

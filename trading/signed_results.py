@@ -24,6 +24,7 @@ from trading.awarding import Report, report_in_force
 from trading.bound_bids import bound_bids
 from trading.contract_views import signing_keys
 from trading.made_awards import MadeAward, awards_of
+from trading.rechecking import rechecks_of
 from trading.tables import AwardVoteRow, CandidatesRow, LotRow
 
 
@@ -55,7 +56,8 @@ async def signed_result(tx: Transaction, lot_id: LotId) -> SignedResult:
         entries |= await _entries_of(tx, one, last=last)
     if made:
         refusals, asked = await _lapses(tx, lot, report, made[-1])
-        papers, entries = papers | refusals, entries | asked
+        findings, concluded = await _findings(tx, report, made[-1])
+        papers, entries = papers | refusals | findings, entries | asked | concluded
     return SignedResult(papers, entries, await signing_keys(tx, papers.values()))
 
 
@@ -125,3 +127,22 @@ async def _lapses(
             tx, lot.id, "ValidityExtensionAsked", at=request.asked_at
         )
     return refusals, asked
+
+
+async def _findings(
+    tx: Transaction, report: Report, newest: MadeAward
+) -> tuple[dict[str, bytes], dict[str, EntryId]]:
+    """What shows that candidates were found unfit before the newest award: what was asked, and what
+    each member of the committee signed.
+    """
+    papers, concluded = {}, {}
+    for one in await rechecks_of(tx, report.row.lot_id, round=newest.row.round):
+        if one.conclusion is None or not one.unfit:
+            continue
+        if one.conclusion.concluded_at > newest.row.awarded_at:
+            continue
+        number = one.row.number
+        papers[f"recheck-{number}"] = one.row.statement
+        papers |= {f"opinion-{number}-{each.member}": each.statement for each in one.opinions}
+        concluded[f"recheck-{number}"] = EntryId(one.conclusion.entry_id)
+    return papers, concluded

@@ -1,15 +1,18 @@
 """Whether what is stored of reports, objections, awards and contracts agrees with the journal.
 
-A report accounts for exactly the bids that were opened; an objection that waits holds its lot; an
-award has one winner, and all who bid were told of it at its very moment; another follows only where
-it was annulled, as was signed and told; where it was split from the evaluation the method is the
-notice's, the choice the one it makes, and each vote that was signed is in the minutes; a contract
-costs what was awarded, and bears two signatures, as each of its changes does.
+A report accounts for exactly the bids that were opened; an objection that waits holds its lot, as
+does a candidate's examination, and who was found unfit wins nothing; an award has one winner, and
+all who bid were told of it at its very moment; another follows only where it was annulled, as was
+signed and told; where it was split from the evaluation the method is the notice's, the choice the
+one it makes, and each vote that was signed is in the minutes; a contract costs what was awarded,
+and bears two signatures, as each of its changes does.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -78,6 +81,22 @@ _VOTES = text(
     " FROM trading.award_vote v LEFT JOIN trading.award a ON (a.lot_id, a.number, a.round) ="
     " (v.lot_id, v.award_number, v.round)"
 )
+_RECHECKS = text(
+    "SELECT r.lot_id, r.number, r.candidate_id, r.ground, r.digest, r.statement, c.confirmed,"
+    " c.members, c.entry_id, jsonb_exists(l.brakes, CAST(r.brake AS text)) AS held,"
+    " l.state <> ALL(:ends) AS going, b.candidate, t.report_digest,"
+    " EXISTS (SELECT 1 FROM trading.award a WHERE (a.lot_id, a.round, a.winner_id) ="
+    "  (r.lot_id, r.round, r.candidate_id) AND a.awarded_at > c.concluded_at) AS won"
+    " FROM trading.recheck r JOIN trading.lot l ON l.id = r.lot_id"
+    " LEFT JOIN trading.taken_report t ON (t.lot_id, t.round) = (r.lot_id, r.round)"
+    " LEFT JOIN trading.ranked_bid b ON (b.lot_id, b.round, b.bidder_id) ="
+    " (r.lot_id, r.round, r.candidate_id)"
+    " LEFT JOIN trading.recheck_conclusion c ON (c.lot_id, c.number) = (r.lot_id, r.number)"
+)
+_OPINIONS = text(
+    "SELECT lot_id, number, member_id, member, fit, digest, statement FROM trading.recheck_opinion"
+    " ORDER BY lot_id, number, member"
+)
 _NOTICES = text(
     "SELECT bidder_id, won, entry_id, noticed_at FROM trading.award_notice"
     " WHERE lot_id = :lot AND award_number = :number"
@@ -89,7 +108,10 @@ _METHODS = text(
 _DECISIONS = text(
     "SELECT l.id, l.award_method, a.minutes, a.winner_id, a.round, a.set_aside,"
     " (SELECT array_agg(o.winner_id) FROM trading.award o WHERE o.lot_id = a.lot_id"
-    "  AND o.number < a.number) AS fallen"
+    "  AND o.number < a.number) AS fallen,"
+    " (SELECT array_agg(r.candidate_id) FROM trading.recheck r JOIN trading.recheck_conclusion c"
+    "  ON (c.lot_id, c.number) = (r.lot_id, r.number) WHERE (r.lot_id, r.round) ="
+    "  (a.lot_id, a.round) AND NOT c.confirmed AND c.concluded_at <= a.awarded_at) AS unfit"
     " FROM trading.award a JOIN trading.lot l ON l.id = a.lot_id"
     " WHERE l.award_method IS NOT NULL OR a.minutes IS NOT NULL"
 )
@@ -115,6 +137,7 @@ async def award_faults(connection: AsyncConnection) -> list[str]:
         *await _annulments(connection),
         *await _decisions(connection),
         *await _votes(connection),
+        *await _rechecks(connection),
         *await _contracts(connection),
     ]
 
@@ -206,6 +229,78 @@ async def _annulments(connection: AsyncConnection) -> list[str]:
     return faults
 
 
+async def _rechecks(connection: AsyncConnection) -> list[str]:
+    """Candidates' examinations that are not as signed, concluded or told, or hold no lot."""
+    faults = []
+    opinions: dict[tuple[UUID, int], list[Any]] = {}
+    for row in await connection.execute(_OPINIONS):
+        opinions.setdefault((row.lot_id, row.number), []).append(row)
+    rows = (await connection.execute(_RECHECKS, {"ends": list(ENDS)})).all()
+    records = await records_by_id(connection, [one.entry_id for one in rows if one.entry_id])
+    for row in rows:
+        what = f"examination {row.number} of lot {row.lot_id}"
+        said = json.loads(Envelope.from_bytes(row.statement).payload)
+        signed = {
+            "lot": str(row.lot_id),
+            "report": row.report_digest and b64u(row.report_digest),
+            "candidate": str(row.candidate_id),
+            "ground": row.ground,
+        }
+        if row.digest != sha256(row.statement) or not signed.items() <= said.items():
+            faults.append(f"{what} is not what was signed")
+        if not row.candidate:
+            faults.append(f"{what} is of somebody who was not recommended")
+        given = opinions.get((row.lot_id, row.number), [])
+        record = records.get(row.entry_id)
+        faults += _conclusion_faults(row, given, what, record)
+        faults += [
+            f"the opinion of member {one.member} in {what} is not what was signed"
+            for one in given
+            if not _opinion_signed(one, row.digest)
+        ]
+    return faults
+
+
+def _conclusion_faults(
+    row: Any, given: Sequence[Any], what: str, record: bytes | None
+) -> list[str]:
+    """What does not hold of how an examination was concluded, or of one that still waits."""
+    if row.confirmed is None:
+        waits = row.going and not row.held
+        return [f"{what} waits and does not hold the lot"] if waits else []
+    faults = []
+    if row.held:
+        faults.append(f"{what} was concluded and still holds the lot")
+    unfit = sum(not one.fit for one in given)
+    # Confirmed is who can no longer have the majority against it.
+    against = row.members - sum(one.fit for one in given) if row.confirmed else unfit
+    if row.confirmed is (against * 2 > row.members):
+        faults.append(f"{what} was concluded otherwise than its members found")
+    if row.won and not row.confirmed:
+        faults.append(f"lot {row.lot_id} went to one whom its committee had found unfit")
+    facts = {
+        "number": row.number,
+        "candidate_id": str(row.candidate_id),
+        "confirmed": row.confirmed,
+        "members": row.members,
+        "unfit": unfit,
+        "request_digest": b64u(row.digest),
+        "opinions": [
+            {"member": one.member, "fit": one.fit, "signed": b64u(one.digest)} for one in given
+        ],
+    }
+    told = {"facts": {}} if record is None else json.loads(record)
+    if told.get("kind") != "RecheckConcluded" or not facts.items() <= told["facts"].items():
+        faults.append(f"the journal tells {what} otherwise")
+    return faults
+
+
+def _opinion_signed(row: Any, request: bytes) -> bool:
+    said = json.loads(Envelope.from_bytes(row.statement).payload)
+    signed = {"member": str(row.member_id), "recheck": b64u(request), "fit": row.fit}
+    return bool(row.digest == sha256(row.statement) and signed.items() <= said.items())
+
+
 async def _votes(connection: AsyncConnection) -> list[str]:
     """Votes that are not what was signed, or that the minutes of their award tell otherwise."""
     faults = []
@@ -240,6 +335,7 @@ async def _decisions(connection: AsyncConnection) -> list[str]:
             set_aside={
                 *(PartyId(UUID(one["bidder"])) for one in row.set_aside),
                 *map(PartyId, row.fallen or ()),
+                *map(PartyId, row.unfit or ()),
             },
             left=() if minutes is None else minutes.left,
         )

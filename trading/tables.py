@@ -908,6 +908,74 @@ class AwardVoteRow(Row, table=True):
     cast_at: datetime = Field(sa_type=Instant)
 
 
+class RecheckRow(Row, table=True):
+    """That a candidate is to be examined again by its committee: why, and with what evidence.
+
+    `round` is that of the report that recommended it.
+    """
+
+    __tablename__ = "recheck"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    lot_id: UUID = Field(primary_key=True, foreign_key="trading.lot.id")
+    number: int = Field(primary_key=True)
+    brake: UUID = Field(unique=True)
+    """The cause by which the lot stands still until the committee has concluded."""
+
+    round: int
+    candidate_id: UUID = Field(foreign_key="kernel.organisation.id")
+    ground: str
+    words: str
+    evidence: list[dict[str, str]] = Field(sa_type=JSONB)
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    asked_by: UUID = Field(foreign_key="kernel.person.id")
+    asked_for: UUID = Field(foreign_key="kernel.organisation.id")
+    asked_at: datetime = Field(sa_type=Instant)
+
+
+class RecheckOpinionRow(Row, table=True):
+    """What a member of the original committee found, on its own signature."""
+
+    __tablename__ = "recheck_opinion"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["lot_id", "number"], ["trading.recheck.lot_id", "trading.recheck.number"]
+        ),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    member_id: UUID = Field(primary_key=True)
+    member: int
+    """By which number the member is known; its name is secret until the award."""
+
+    fit: bool
+    words: str
+    digest: bytes = Field(unique=True)
+    statement: bytes
+    given_at: datetime = Field(sa_type=Instant)
+
+
+class RecheckConclusionRow(Row, table=True):
+    """What the majority of the original committee found of a candidate."""
+
+    __tablename__ = "recheck_conclusion"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["lot_id", "number"], ["trading.recheck.lot_id", "trading.recheck.number"]
+        ),
+        {"schema": "trading", "info": APPEND_ONLY},
+    )
+    lot_id: UUID = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    confirmed: bool
+    members: int
+    """How many sit in the committee, of whom more than half found the candidate unfit or not."""
+
+    concluded_at: datetime = Field(sa_type=Instant)
+    entry_id: UUID = Field(unique=True)
+
+
 # ── listings (挂牌竞价) ─────────────────────────────────────────────────────────────────────────
 
 

@@ -21,6 +21,7 @@ from trading.awarding import contenders, report_in_force, votes_cast
 from trading.bound_bids import bound_bids
 from trading.events import AwardVoteCast
 from trading.made_awards import awards_of
+from trading.rechecking import found_unfit, rechecks_of
 from trading.rules.lot_lifecycle import LotMove, LotState, move_refusals
 from trading.rules.split_award import DecisionMethod, Vote, party_in, vote_refusals
 from trading.splitting import split_of
@@ -71,6 +72,7 @@ async def cast_vote(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
         gone={
             *map(PartyId, (await bound_bids(tx, lot)).left),
             *(PartyId(one.row.winner_id) for one in before),
+            *found_unfit(await rechecks_of(tx, lot_id, round=report.row.round)),
         },
     )
     if refusals:

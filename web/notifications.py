@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from evaluation.examining import RECHECK_CHANNELS, RECHECK_TOPIC
 from expert_pool.calling import CALL_CHANNELS, CALL_TOPIC
 from kernel.events import Event
 from kernel.store.outbox import Channel
@@ -74,6 +75,8 @@ from trading.events import (
     PrequalificationDecided,
     PriceOffered,
     PublicityEnding,
+    RecheckConcluded,
+    RecheckReceived,
     ReleaseWindowEnding,
     RenunciationReceived,
     ResultNoticed,
@@ -113,6 +116,7 @@ class Circle(StrEnum):
     SUPERVISORS = "supervisors"
     CENTRE = "centre"
     CALLED_EXPERT = "called_expert"
+    COMMITTEE = "committee"
     CUSTODIAN = "custodian"
     """Those who keep a key for the one organisation that the event names."""
 
@@ -351,6 +355,43 @@ TOPICS: Final[tuple[Topic, ...]] = (
         (RenunciationReceived,),
         must=False,
         to={Circle.ONE_PARTY: (INBOX, EMAIL, SMS)},
+    ),
+    Topic(
+        "recheck",
+        Words("中标候选人履约能力审查确认", "A candidate is examined again"),
+        Words(
+            "请登录查看理由；作出结论前暂停定标。",
+            "Sign in and read why; no award is made before the conclusion.",
+        ),
+        "/awards/{subject}",
+        (RecheckReceived,),
+        must=True,
+        to={Circle.ONE_PARTY: (INBOX, EMAIL, SMS)},
+    ),
+    Topic(
+        "recheck_concluded",
+        Words("中标候选人审查结论", "What was found of a candidate"),
+        Words("请查看结论和后续安排。", "See what was found and what follows."),
+        "/awards/{subject}",
+        (RecheckConcluded,),
+        must=False,
+        to={
+            Circle.BIDDERS: (INBOX, EMAIL, SMS),
+            Circle.OWNERS: (INBOX, EMAIL),
+            Circle.SUPERVISORS: (INBOX,),
+        },
+    ),
+    Topic(
+        RECHECK_TOPIC,
+        Words("请审查确认中标候选人", "Examine a candidate again"),
+        Words(
+            "请登录查看材料，签名提交审查意见。",
+            "Sign in, read what was brought and sign your opinion.",
+        ),
+        "/evaluation",
+        (),  # posted by a reaction of its own, which alone asks who sits in the committee
+        must=True,
+        to={Circle.COMMITTEE: RECHECK_CHANNELS},
     ),
     Topic(
         "own_overdue",
@@ -603,6 +644,7 @@ CIRCLE_WORDS: Final[Mapping[Circle, Words]] = MappingProxyType(
         Circle.OWNERS: Words("招标人（采购人）、代理", "Tenderee, agency"),
         Circle.SUPERVISORS: Words("监督部门", "Supervisors"),
         Circle.CENTRE: Words("交易中心", "Centre"),
+        Circle.COMMITTEE: Words("评标委员会成员", "The committee"),
         Circle.CALLED_EXPERT: Words("被通知的专家", "The called expert"),
         Circle.CUSTODIAN: Words("密钥保管人", "Custodian"),
     }

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import text
 
 from blacklist.events import PersonBarred
-from evaluation import reopening, replacing
+from evaluation import examining, reopening, replacing
 from expert_pool import drawing, enrolling
 from kernel.access import PLATFORM
 from kernel.consents import Purpose
@@ -26,7 +26,7 @@ from kernel.store.events import ConsentWithdrawn
 from kernel.store.journal import Entry, last_place, read_after
 from kernel.store.transaction import Store, Transaction, transaction
 from trading import talking
-from trading.events import LotMoved, LotResumed
+from trading.events import LotMoved, LotResumed, RecheckAsked
 from trading.rules.lot_lifecycle import LotMove, LotState
 from web.notifications import TOLD_OF
 from web.posting import post_notifications
@@ -50,6 +50,11 @@ async def reopen_evaluation(tx: Transaction, entry: Entry) -> None:
         await reopening.reopen(tx, entry.subject_id)
 
 
+async def call_committee(tx: Transaction, entry: Entry) -> None:
+    """Who recommended a candidate is told that it is to be examined again (条例 56)."""
+    await examining.call_members(tx, entry.id, LotId(entry.subject_id))
+
+
 async def replace_barred_members(tx: Transaction, entry: Entry) -> None:
     """Whoever is barred while sitting in an evaluation is replaced at once (条例 48)."""
     await replacing.remove_barred(tx, PersonId(entry.subject_id))
@@ -70,6 +75,7 @@ REACTIONS: Final[Mapping[type[Event], Sequence[Reaction]]] = {
     **dict.fromkeys(TOLD_OF, (post_notifications,)),
     LotMoved: (end_draws, reopen_evaluation, post_notifications),
     LotResumed: (tell_moved_deadline, post_notifications),
+    RecheckAsked: (call_committee,),
     PersonBarred: (replace_barred_members,),
     ConsentWithdrawn: (forget_health,),
 }

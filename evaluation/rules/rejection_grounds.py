@@ -204,16 +204,23 @@ def vote_refusals(
 
 
 def outcome(motion: RejectionMotion, committee_members: Collection[UUID]) -> MotionOutcome:
-    """What the votes so far decide: the majority of the whole committee, not of those who voted.
+    """What the votes so far decide on a motion."""
+    return majority(motion.in_favour, motion.against, committee_members)
+
+
+def majority(
+    in_favour: frozenset[UUID], against: frozenset[UUID], committee_members: Collection[UUID]
+) -> MotionOutcome:
+    """What the whole committee decides by its majority, and not only those who voted.
 
     Lost is what can no longer reach that majority. Votes of others than members count for nothing.
     """
     whole = set(committee_members)
-    in_favour = len(motion.in_favour & whole - motion.against)
-    against = len(motion.against & whole)
-    if in_favour * 2 > len(whole):
+    yes = len(in_favour & whole - against)
+    no = len(against & whole)
+    if yes * 2 > len(whole):
         return MotionOutcome.CARRIED
-    if (len(whole) - against) * 2 <= len(whole):
+    if (len(whole) - no) * 2 <= len(whole):
         return MotionOutcome.LOST
     return MotionOutcome.OPEN
 

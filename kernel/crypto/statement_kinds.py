@@ -110,6 +110,8 @@ FORMS: Final[Mapping[str, Form]] = {
     "objection": _says("lot about request grounds evidence signed_at", "project interest"),
     "answer": _says("lot objection words signed_at", "project"),
     "objection-withdrawal": _says("lot objection reason signed_at", "project"),
+    "candidate-recheck": _says("lot report candidate ground words evidence signed_at", "project"),
+    "recheck-opinion": _says("committee member recheck fit words signed_at", ""),
     "award": _says("lot winner signed_at", "project report after set_aside minutes"),
     "award-vote": _says("lot report member bidder signed_at", "project"),
     "award-renunciation": _says("lot award words signed_at", "project"),

@@ -4,23 +4,29 @@ Regulation 43; Procurement Tender Measures 68, 69; Chongqing Bidding Regulation 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from kernel.statute import BIDDING_REGULATION
 from kernel.working_days import BEIJING, STATE_CALENDAR, end_of_day
 from trading.rules.award_followup import (
     Recheck,
+    RecheckRequest,
     benchmark_after_recheck,
     decision_cautions,
     procurement_days,
     recheck_refusals,
+    recheck_request_refusals,
     report_cautions,
     report_due_at,
     report_refusals,
     silence_decides,
 )
+from trading.rules.lot_lifecycle import LotState
 from trading.rules.procedures import Procedure, Switches, switches_of
 
 MANDATORY = switches_of(Procedure.OPEN_TENDER_MANDATORY, on=date(2026, 3, 2))
@@ -45,6 +51,41 @@ def test_nobody_in_doubt_and_who_was_confirmed_may_be_told() -> None:
 )
 def test_the_original_committee_confirms_first(recheck: Recheck, code: str) -> None:
     assert [one.code for one in recheck_refusals(recheck)] == [code]
+
+
+DOUBT = RecheckRequest(LotState.CLEARED_FOR_AWARD, "主要资产被法院查封。", "民事裁定书", True)
+
+
+@pytest.mark.accepts("AW-05")
+@pytest.mark.parametrize("switches", [MANDATORY, VOLUNTARY])
+def test_a_candidate_is_examined_again_between_publication_and_notice(switches: Switches) -> None:
+    for state in (LotState.CANDIDATES_PUBLISHED, LotState.CLEARED_FOR_AWARD):
+        assert recheck_request_refusals(replace(DOUBT, state=state), switches) == []
+
+
+@pytest.mark.refuses("AW-05")
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"state": LotState.EVALUATED}, "not_before_notice"),
+        ({"state": LotState.AWARDED}, "not_before_notice"),
+        ({"recommended": False}, "not_a_candidate"),
+        ({"out": True}, "out_already"),
+        ({"open": True}, "recheck_open"),
+        ({"words": " "}, "no_reason"),
+        ({"document": ""}, "no_document"),
+    ],
+)
+def test_nobody_else_is_examined_nor_at_another_time_or_without_a_reason(
+    changes: dict[str, Any], code: str
+) -> None:
+    found = recheck_request_refusals(replace(DOUBT, **changes), MANDATORY)
+    assert [(one.code, one.article) for one in found] == [(code, BIDDING_REGULATION[56])]
+
+
+def test_procurement_knows_no_such_examination() -> None:
+    (refusal,) = recheck_request_refusals(DOUBT, PROCUREMENT)
+    assert refusal.code == "not_a_tender"
 
 
 @pytest.mark.accepts("AW-09")

@@ -143,6 +143,14 @@ def test_whose_award_fell_away_is_out_and_the_next_in_order_steps_up() -> None:
     assert codes(replace(again, chosen=C, lapsed=frozenset({B}))) == []
 
 
+def test_whom_the_committee_found_unfit_is_passed_over_without_a_document() -> None:
+    """Bidding Regulation 56; that it may not win itself says the examination's own rule."""
+    unfit = replace(FIRST, chosen=B, unfit=frozenset({A}))
+    assert codes(unfit) == []
+    assert codes(replace(unfit, chosen=C)) == ["not_first"]
+    assert codes(replace(unfit, unfit=frozenset())) == ["not_first"]
+
+
 def test_a_bid_that_binds_nobody_any_more_cannot_win_and_is_passed_over_without_a_ground() -> None:
     gone = replace(FIRST, lapsed=frozenset({A}))
     assert codes(gone) == ["bid_lapsed"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from tests.web.browser import served
 from trading import opening_views, signed_results
 from web.app import create_app
 from web.log_proofs import proofs_of
+from web.verifying import award_papers
 
 
 @asynccontextmanager
@@ -55,3 +57,30 @@ async def award_folder(store: Store, settings: Settings, lot: LotId, folder: Pat
     }
     (folder / "keys.json").write_text(json.dumps(keys))
     return signer
+
+
+def no_mutant_verifies(folder: Path, *, awards: int, votes: int = 0) -> None:
+    """The papers verify; with a byte flipped, a file dropped or another in its place never."""
+
+    def failed() -> list[str]:
+        return [one.what for one in award_papers.verify(folder).checks if not one.passed]
+
+    verdict = award_papers.verify(folder)
+    assert [(one.what, one.detail) for one in verdict.checks if not one.passed] == []
+    assert (verdict.found["awards"], verdict.found["in_force"]) == (awards, True)
+    assert verdict.warnings == []
+    assert len(list(folder.glob("vote-*.dsse"))) == votes
+    dice = random.Random(55)
+    every = sorted(folder.iterdir())
+    more = [one for one in every if one.name not in award_papers.FILES]
+    for path in more:
+        content = path.read_bytes()
+        place = dice.randrange(len(content))
+        flipped = bytes([*content[:place], content[place] ^ 1, *content[place + 1 :]])
+        other = next(each for each in every if each.suffix == path.suffix and each != path)
+        for mutant in (flipped, other.read_bytes()):
+            path.write_bytes(mutant)
+            assert failed(), path.name
+        path.unlink()
+        assert failed(), path.name
+        path.write_bytes(content)

@@ -513,12 +513,21 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/lots/{lot_id}/award/annulment": Allowed(
         Role.TENDEREE, statement="award-annulment"
     ),
+    "POST /api/v1/lots/{lot_id}/rechecks": Allowed(*OWNERS, statement="candidate-recheck"),
+    "GET /api/v1/lots/{lot_id}/rechecks": ANYONE,
+    "GET /api/v1/committees/{committee_id}/rechecks": Allowed(*MEMBERS),
+    "POST /api/v1/committees/{committee_id}/rechecks/{number}/opinions": Allowed(
+        *MEMBERS, statement="recheck-opinion"
+    ),
+    "GET /api/v1/committees/{committee_id}/rechecks/{number}/file": Allowed(*MEMBERS),
+    "GET /api/v1/committees/{committee_id}/rechecks/{number}/evidence/{digest}": Allowed(*MEMBERS),
+    "GET /evaluation/{committee_id}/rechecks": Allowed(*MEMBERS),
     "GET /awards": ANYONE,
     "GET /awards/{lot_id}": ANYONE,
     "GET /awards/{lot_id}/board": ANYONE,
     "GET /awards/{lot_id}/notice": Allowed(Role.BIDDER),
     "POST /api/v1/lots/{lot_id}/objections": Allowed(Role.BIDDER, statement="objection"),
-    "PUT /api/v1/lots/{lot_id}/evidence/{name}": Allowed(Role.BIDDER, Role.TENDEREE),
+    "PUT /api/v1/lots/{lot_id}/evidence/{name}": Allowed(*HOLDERS),
     "GET /api/v1/lots/{lot_id}/evidence/{digest}": ANYONE,
     "GET /api/v1/lots/{lot_id}/objections": ANYONE,
     "POST /api/v1/lots/{lot_id}/objections/{objection_id}/answer": Allowed(

@@ -5,7 +5,6 @@ Bidding Law 40, 45, 47; Bidding Regulation 55, 74; Government Procurement Regula
 
 from __future__ import annotations
 
-import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -35,7 +34,7 @@ from tests.conftest import Database
 from tests.kept_stores import Lines, witnessed
 from tests.tenders import Player, a_player
 from tests.validity import extension_answered, extension_asked
-from tests.web.award_house import award_folder
+from tests.web.award_house import award_folder, no_mutant_verifies
 from tests.web.careless_senders import WHEN_A_WINNER_FAILS, CarelessSenders
 from tests.web.markup import faults_of, tree_of
 from tests.web.tender_house import client_of, page
@@ -238,32 +237,6 @@ async def looked_over(evaluated: Evaluated, house: Any, lot: Deciding) -> None:
     assert report["content"]["award_notice"] == new
 
 
-def no_mutant_verifies(folder: Path, *, awards: int, votes: int = 0) -> None:
-    """The papers verify; with a byte flipped, a file dropped or another in its place never."""
-
-    def failed() -> list[str]:
-        return [one.what for one in award_papers.verify(folder).checks if not one.passed]
-
-    verdict = award_papers.verify(folder)
-    assert [(one.what, one.detail) for one in verdict.checks if not one.passed] == []
-    assert (verdict.found["awards"], verdict.found["in_force"]) == (awards, True)
-    assert verdict.warnings == []
-    assert len(list(folder.glob("vote-*.dsse"))) == votes
-    dice = random.Random(55)
-    more = [one for one in sorted(folder.iterdir()) if one.name not in award_papers.FILES]
-    for path in more:
-        content = path.read_bytes()
-        place = dice.randrange(len(content))
-        flipped = bytes([*content[:place], content[place] ^ 1, *content[place + 1 :]])
-        other = next(each for each in more if each.suffix == path.suffix and each != path)
-        for mutant in (flipped, other.read_bytes()):
-            path.write_bytes(mutant)
-            assert failed(), path.name
-        path.unlink()
-        assert failed(), path.name
-        path.write_bytes(content)
-
-
 async def test_an_award_over_a_bid_that_lapsed_verifies_by_its_signed_refusal_and_by_it_alone(
     store: Store,
     evaluated: Evaluated,
@@ -442,3 +415,85 @@ def test_a_chain_with_another_paper_in_it_is_broken(changes: dict[str, Paper]) -
 def test_a_chain_with_a_gap_is_broken(name: str) -> None:
     with pytest.raises(BrokenSeal):
         Chain({key: one for key, one in PAPERS.items() if key != name}, STEPS).check("L")
+
+
+DOUBT = Paper(
+    "doubt",
+    {"lot": "L", "report": "R", "candidate": "A", "ground": "illegal_act"},
+    frozenset({"tenderee"}),
+)
+
+
+def opinion(member: int, *, fit: bool = False, **changes: Any) -> Paper:
+    told = {"recheck": "doubt", "fit": fit, **changes}
+    return Paper(f"opinion {member}", told, frozenset({f"member {member}"}))
+
+
+OPINIONS = {f"opinion-1-{member}": opinion(member) for member in (1, 2, 4)}
+FOUND = Logged(
+    7,
+    "RecheckConcluded",
+    "L",
+    "2026-05-20T01:00:00Z",
+    {
+        **{"number": 1, "candidate_id": "A", "ground": "illegal_act", "confirmed": False},
+        **{"members": 5, "unfit": 3, "report_digest": "R", "request_digest": "doubt"},
+        "opinions": [
+            {"member": member, "fit": False, "signed": f"opinion {member}"} for member in (1, 2, 4)
+        ],
+    },
+)
+UNFIT = {"report_digest": "R", "unfit": [{"bidder": "A", "recheck": 1}]}
+
+
+def examined(
+    papers: dict[str, Paper] | None = None, *, at: int = 7, after: int = 5, **facts: Any
+) -> None:
+    """Check that A was found unfit, with these papers and facts instead of the true ones."""
+    told = {"award": AWARD, "recheck-1": DOUBT, **OPINIONS, **(papers or {})}
+    concluded = replace(FOUND, index=at, facts={**FOUND.facts, **facts})
+    logged = {"award": replace(TOLD, facts=UNFIT), "recheck-1": concluded}
+    Chain(told, logged).check_findings(CANDIDATES, after=after)
+
+
+def test_a_candidate_is_unfit_where_more_than_half_of_the_committee_signed_so() -> None:
+    examined()
+
+
+@pytest.mark.parametrize(
+    ("papers", "changes"),
+    [
+        ({"recheck-1": said(DOUBT, candidate="C")}, {}),
+        ({"recheck-1": said(DOUBT, report="another")}, {}),
+        ({"recheck-1": replace(DOUBT, digest="another")}, {}),
+        ({"opinion-1-2": opinion(2, fit=True)}, {}),
+        ({"opinion-1-2": opinion(2, recheck="another")}, {}),
+        ({"opinion-1-2": replace(opinion(2), digest="another")}, {}),
+        ({"opinion-1-2": replace(opinion(2), signed_by=frozenset({"member 1"}))}, {}),
+        ({"opinion-1-2": replace(opinion(2), signed_by=DOUBT.signed_by)}, {}),
+        ({}, {"confirmed": True}),
+        ({}, {"candidate_id": "B"}),
+        ({}, {"members": 6}),
+        ({}, {"unfit": 4}),
+        ({}, {"opinions": FOUND.facts["opinions"][:2], "unfit": 2}),
+        ({}, {"report_digest": "another"}),
+        ({}, {"at": 9}),
+        ({}, {"after": 7}),
+    ],
+)
+def test_whom_no_majority_found_unfit_was_not_out(
+    papers: dict[str, Paper], changes: dict[str, Any]
+) -> None:
+    with pytest.raises(BrokenSeal):
+        examined(papers, **changes)
+
+
+def test_a_finding_is_not_forgotten_by_the_next_award_over_the_same_report() -> None:
+    first = replace(TOLD, facts={**UNFIT, "number": 1})
+    again = replace(NAMED, facts={**UNFIT, "number": 2})
+    forgotten = replace(NAMED, facts={**UNFIT, "unfit": []})
+    papers = {**PAPERS, "recheck-1": DOUBT, **OPINIONS}
+    logged = {**STEPS, "award-1": first, "recheck-1": FOUND}
+    Chain(papers, {**logged, "award": again}).check_findings(CANDIDATES, after=5)
+    with pytest.raises(BrokenSeal):
+        Chain(papers, {**logged, "award": forgotten}).check_findings(CANDIDATES, after=5)

@@ -42,6 +42,7 @@ from tests.web.careless_senders import (
     SIGNED_FOR_ONE_SUPPLIER,
     SIGNED_IN_TALKS,
     SIGNED_ON_THE_WAY,
+    WHEN_A_CANDIDATE_IS_DOUBTED,
     WHEN_A_WINNER_FAILS,
     CarelessSenders,
 )
@@ -225,6 +226,7 @@ async def test_what_is_signed_and_spoilt_is_refused_and_leaves_nothing(
     elsewhere |= BESIDE_A_TENDER | FOR_AN_ARCHIVE | SIGNED_AFTER_THE_CLOSE
     elsewhere |= BEFORE_THE_BIDS | SEALED_IN_BIDS | SIGNED_IN_TALKS
     elsewhere |= SIGNED_FOR_ONE_SUPPLIER | WHEN_A_WINNER_FAILS | IN_A_REVIEW
+    elsewhere |= WHEN_A_CANDIDATE_IS_DOUBTED
     assert set(careless.spoilt) | elsewhere == set(FORMS)
     assert min(careless.spoilt.values()) > 8
 

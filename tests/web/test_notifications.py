@@ -69,6 +69,10 @@ TABLE = {
     "listing_letter": {"one_party": "inbox email"},
     "licence_expiring": {"one_party": "inbox email sms"},
     "library_judged": {"one_party": "inbox email"},
+    "recheck": {"one_party": "inbox email sms"},
+    "recheck_concluded": {"bidders": "inbox email sms", "owners": "inbox email",
+                          "supervisors": "inbox"},
+    "recheck_call": {"committee": "inbox sms"},
     "call": {"called_expert": "inbox sms"},
 }  # fmt: skip
 
@@ -103,6 +107,8 @@ def test_the_table_is_the_one_that_was_asked_for() -> None:
         "listing_order",
         "listing_security_kept",
         "talks",
+        "recheck",
+        "recheck_call",
         "validity",
         "call",
     }

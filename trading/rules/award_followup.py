@@ -7,9 +7,13 @@ decides and publishes within days of its own, and silence decides for the first 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 from kernel.refusals import Caution, Refusal
 from kernel.statute import (
@@ -22,11 +26,78 @@ from kernel.statute import (
     under,
 )
 from kernel.working_days import Calendar, beijing_day, end_of_day, last_working_day
+from trading.rules.lot_lifecycle import LotState
 from trading.rules.procedures import Switches
 
 HANDOVER_WORKING_DAYS = 2
 NOTICE_WORKING_DAYS = 2
 NOTICE_PERIOD_WORKING_DAYS = 1
+
+
+RECHECKABLE: Final = frozenset({LotState.CANDIDATES_PUBLISHED, LotState.CLEARED_FOR_AWARD})
+"""Where a lot stands while its candidates are known and no notice is out."""
+
+
+class RecheckGround(StrEnum):
+    """Why a candidate may be unable to perform (条例 56)."""
+
+    BUSINESS_CHANGED = "business_changed"
+    FINANCES_CHANGED = "finances_changed"
+    ILLEGAL_ACT = "illegal_act"
+
+
+RECHECK_NAMES: Final[Mapping[RecheckGround, str]] = MappingProxyType(
+    {
+        RecheckGround.BUSINESS_CHANGED: "经营状况发生较大变化",
+        RecheckGround.FINANCES_CHANGED: "财务状况发生较大变化",
+        RecheckGround.ILLEGAL_ACT: "存在违法行为",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecheckRequest:
+    """A candidate whom the committee is to examine again, and what the record shows of it.
+
+    `document` names the evidence; `out` says that it may not win any more in any case, and `open`
+    that it is being examined already.
+    """
+
+    state: LotState
+    words: str
+    document: str
+    recommended: bool
+    out: bool = False
+    open: bool = False
+
+
+@under(BIDDING_REGULATION[56], rule="AW-05")
+def recheck_request_refusals(request: RecheckRequest, switches: Switches) -> list[Refusal]:
+    """Every ground on which the committee is not to examine this candidate again."""
+    article = BIDDING_REGULATION[56]
+    if switches.regime is not Regime.TENDERING:
+        reason = "本项目适用政府采购法律制度，不适用中标候选人履约能力的审查确认"
+        return [Refusal("not_a_tender", article, reason)]
+    refusals = []
+    if request.state not in RECHECKABLE:
+        reason = "审查确认应当在公示中标候选人以后、发出中标通知书以前进行"
+        refusals.append(Refusal("not_before_notice", article, reason))
+    if not request.recommended:
+        reason = "只能对评标委员会推荐的中标候选人进行审查确认"
+        refusals.append(Refusal("not_a_candidate", article, reason))
+    if request.out:
+        reason = "该中标候选人已不能被确定为中标人，无须审查确认"
+        refusals.append(Refusal("out_already", article, reason))
+    if request.open:
+        reason = "该中标候选人正由原评标委员会审查确认"
+        refusals.append(Refusal("recheck_open", article, reason))
+    if not request.words.strip():
+        reason = "应当写明认为可能影响履约能力的事实和理由"
+        refusals.append(Refusal("no_reason", article, reason))
+    if not request.document.strip():
+        reason = "应当提交证明中标候选人情况变化或者违法行为的材料"
+        refusals.append(Refusal("no_document", article, reason))
+    return refusals
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,8 @@ class WinnerChoice:
     """Those whose bids stopped binding them because they did not agree to a longer validity."""
     annulled: frozenset[PartyId] = frozenset()
     """Those to whom the lot was awarded before, and whose award fell away."""
+    unfit: frozenset[PartyId] = frozenset()
+    """Those whom the original committee found unfit when it examined them again (条例 56)."""
     split: bool = False
 
 
@@ -174,7 +176,7 @@ def _passed_over(choice: WinnerChoice, chosen: Candidate, switches: Switches) ->
     for better in sorted(choice.candidates, key=lambda one: one.rank):
         if better.rank >= chosen.rank:
             break
-        if better.party_id in choice.lapsed | choice.annulled:
+        if better.party_id in choice.lapsed | choice.annulled | choice.unfit:
             continue
         set_aside = choice.set_aside.get(better.party_id)
         if set_aside is None:

@@ -4,6 +4,7 @@ Owners hand bids over, publish the candidates and make the award here, each by a
 own key. The page shows nothing of a report before its candidates are published.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -26,11 +27,14 @@ from trading import (
     awarding,
     complaint_views,
     handover,
+    rechecking,
     signed_results,
     voting,
 )
 from trading.award_views import Result
+from trading.rechecking import RecheckTold
 from trading.rules.award_annulment import ANNULMENT_NAMES, FORFEITING, annulment_grounds
+from trading.rules.award_followup import RECHECK_NAMES, RECHECKABLE
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.procedures import switches_of
 from trading.rules.winner_choice import GROUND_NAMES
@@ -171,12 +175,17 @@ async def notice_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
 
 async def _rendered(request: Request, tx: Transaction, lot_id: UUID, template: str) -> HTMLResponse:
     seen = await award_views.result(tx, LotId(lot_id))
+    examined = await rechecking.rechecks_told(tx, LotId(lot_id))
     return render(
         request,
         template,
         procedure=seen.procedure,
         result=seen,
-        steps=_steps(seen),
+        steps=_steps(seen, examined),
+        examined=examined,
+        unfit=[one.candidate_id for one in examined if one.confirmed is False],
+        recheck_names=RECHECK_NAMES,
+        may_recheck=seen.owned and seen.tendered and seen.state in RECHECKABLE,
         proposed=await _proposed(tx, seen),
         grounds=GROUND_NAMES,
         draws=await draw_history.draws_of_committee(tx, LotId(lot_id)),
@@ -225,7 +234,7 @@ async def _committee(tx: Transaction, seen: Result) -> tuple[AnnouncedMember, ..
     return await committee_views.announced_members(tx, seen.lot_id)
 
 
-def _steps(seen: Result) -> list[dict[str, Any]]:
+def _steps(seen: Result, examined: Sequence[RecheckTold]) -> list[dict[str, Any]]:
     """The lot's way to its award: what is behind it, where it is, and what comes."""
     award = seen.award
     over = seen.candidates_until if seen.state in PUBLICITY_OVER else None
@@ -237,7 +246,7 @@ def _steps(seen: Result) -> list[dict[str, Any]]:
         {"key": "reported", "at": seen.reported_at, "done": seen.state in REPORTED},
         {"key": "candidates", "at": seen.candidates_at, "done": seen.told},
         {"key": "standstill", "at": seen.candidates_until, "done": over is not None},
-        *_fallen(seen),
+        *sorted([*_fallen(seen), *_examined(examined)], key=lambda step: step["at"]),
         {"key": "awarded", "at": award and award.awarded_at, "done": award is not None},
     ]
     if seen.state in (LotState.FAILED, LotState.CANCELLED):
@@ -253,3 +262,14 @@ def _fallen(seen: Result) -> list[dict[str, Any]]:
     """The awards that were made and fell away."""
     steps = [(("awarded", one.awarded_at), ("annulled", one.annulled_at)) for one in seen.fallen]
     return [{"key": key, "at": at, "done": True} for pair in steps for key, at in pair]
+
+
+def _examined(examined: Sequence[RecheckTold]) -> list[dict[str, Any]]:
+    """That a candidate was to be examined again, and what was found; whom is told elsewhere."""
+    steps: list[dict[str, Any]] = []
+    for one in examined:
+        steps.append({"key": "recheck", "at": one.asked_at, "done": not one.open})
+        if one.concluded_at is not None:
+            key = "confirmed" if one.confirmed else "unfit"
+            steps.append({"key": key, "at": one.concluded_at, "done": True})
+    return steps

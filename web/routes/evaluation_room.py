@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from evaluation import (
     attending,
     convening,
+    examining,
     prolonging,
     qualifying,
     reporting,
@@ -518,6 +519,7 @@ async def rooms_page(request: Request, tx: Act) -> HTMLResponse:
         request,
         "evaluation_room/rooms.html",
         summonses=await attending.summonses(tx) if tx.actor.role in MEMBERS else (),
+        examining=await examining.waiting(tx) if tx.actor.role in MEMBERS else (),
         own=[one for one in own if one.lot_state not in ENDS],
         rooms=supervised,
         own_party=tx.actor.party_id,

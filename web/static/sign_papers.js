@@ -158,7 +158,7 @@ function told(form) {
       const text = field.value.trim();
       if (inner && text === "") continue; // of several that one may name, this one was left out
       const empty = text === "" && field.dataset.empty === "null";
-      const as = { number: Number, instant }[field.dataset.as] ?? ((words) => words);
+      const as = { number: Number, boolean: (words) => words === "true", instant }[field.dataset.as] ?? ((words) => words);
       const value = empty ? null : as(text);
       payload[outer] = inner ? { [inner]: value } : value;
     }

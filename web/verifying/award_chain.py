@@ -1,4 +1,4 @@
-"""A lot's awards one after another: what made each fall, who was bound no longer, who voted how.
+"""A lot's awards one after another: what made each fall, who was out and why, who voted how.
 
 Each award after the first names the annulment of the one before it, and each annulment the award
 that it annuls, so that none can be left out or put in later. Whoever gave an award up signed that
@@ -58,6 +58,11 @@ class Link:
         return [object_in(one) for one in list_of(self.logged.facts.get("lapsed", []), at_most=99)]
 
     @property
+    def unfit(self) -> list[dict[str, Any]]:
+        """Those whom the committee had found unfit, as the log told with the award."""
+        return [object_in(one) for one in list_of(self.logged.facts.get("unfit", []), at_most=99)]
+
+    @property
     def votes(self) -> list[dict[str, Any]]:
         """The votes of its minutes, in their order."""
         minutes = self.award.told.get("minutes", {})
@@ -89,8 +94,10 @@ class Chain:
 
     def check(self, lot: str) -> None:
         """`BrokenSeal` unless each award follows from what became of the one before it."""
-        for paper in self.papers.values():
-            require(paper.told["lot"] == lot, "a paper of another lot")
+        for name, paper in self.papers.items():
+            # An opinion names its committee, and the examination, whose request names the lot.
+            if not name.startswith("opinion-"):
+                require(paper.told["lot"] == lot, "a paper of another lot")
         for before, link in zip([None, *self.links], self.links, strict=False):
             due = None if before is None or before.annulment is None else before.annulment.digest
             require(before is None or due is not None, "an award that nobody annulled was replaced")
@@ -120,6 +127,23 @@ class Chain:
             require(refusal.told["agreed"] is False, "it agreed")
         for link in self.links[:-1]:
             require(all(one in newest.lapsed for one in link.lapsed), "a lapse was forgotten")
+
+    def check_findings(self, candidates: Sequence[Mapping[str, Any]], *, after: int) -> None:
+        """`BrokenSeal` unless more than half of the committee signed that each of them is unfit.
+
+        That was after the candidates were published, which is `after` in the log, and before the
+        award; and whoever was found unfit stays so while the same report is in force.
+        """
+        named = {one["bidder"] for one in candidates}
+        newest = self.newest
+        for one in newest.unfit:
+            require(one["bidder"] in named, "somebody was found unfit who is no candidate")
+            self._check_finding(one["bidder"], one["recheck"], after=after)
+        for link in self._of_the_same_report():
+            require(all(one in newest.unfit for one in link.unfit), "a finding was forgotten")
+            for one in link.unfit:
+                concluded = self.logged[f"recheck-{one['recheck']}"]
+                require(concluded.index < link.logged.index, "found only after the award")
 
     def check_votes(self) -> None:
         """`BrokenSeal` unless each vote that was signed is the one that the minutes tell of."""
@@ -152,7 +176,9 @@ class Chain:
             for name, paper in self.papers.items()
             if name.startswith("refusal-") and paper.digest in refusals
         }
-        steps = {"close", "candidates"} | asked
+        examined = {f"recheck-{one['recheck']}" for one in newest.unfit}
+        papers |= examined | {name for one in newest.unfit for name, _ in self._opinions(one)}
+        steps = {"close", "candidates"} | asked | examined
         steps |= {f"award{one}" for one in suffixes} | {f"annulment{one}" for one in fallen}
         require(papers == set(self.papers), "a paper is missing, or belongs to nothing")
         require(steps == set(self.logged), "a proof is missing, or belongs to nothing")
@@ -175,6 +201,43 @@ class Chain:
             UNSIGNED.format(who=one["member"]) for one in self.newest.votes if "signed" not in one
         ]
         return found if self.in_force else ["the award was annulled and is not in force", *found]
+
+    def _check_finding(self, bidder: str, number: int, *, after: int) -> None:
+        concluded, request = self.logged[f"recheck-{number}"], self.papers[f"recheck-{number}"]
+        report = self.newest.logged.facts["report_digest"]
+        facts = {
+            "number": number,
+            "candidate_id": bidder,
+            "ground": request.told["ground"],
+            "confirmed": False,
+            "report_digest": report,
+            "request_digest": request.digest,
+        }
+        require(facts.items() <= concluded.facts.items(), "another finding was logged")
+        require(concluded.index > after, "found before anybody was a candidate")
+        require(request.told["candidate"] == bidder, "another candidate was examined")
+        require(request.told["report"] == report, "examined over another report")
+        signers = set(request.signed_by)
+        unfit = 0
+        for name, opinion in self._opinions({"recheck": number}):
+            paper = self.papers[name]
+            require(paper.digest == opinion["signed"], "another opinion was signed")
+            require(paper.told["recheck"] == request.digest, "an opinion on another examination")
+            require(paper.told["fit"] is opinion["fit"], "the opinion says something else")
+            require(not signers & paper.signed_by, "one key signed twice")
+            signers |= paper.signed_by
+            unfit += paper.told["fit"] is False
+        require(unfit == concluded.facts["unfit"], "another number found it unfit")
+        require(unfit * 2 > concluded.facts["members"], "no majority found it unfit")
+
+    def _opinions(self, one: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+        number = one["recheck"]
+        told = list_of(self.logged[f"recheck-{number}"].facts["opinions"], at_most=LIST_MAX)
+        return [(f"opinion-{number}-{each['member']}", each) for each in map(object_in, told)]
+
+    def _of_the_same_report(self) -> list[Link]:
+        report = self.newest.logged.facts["report_digest"]
+        return [one for one in self.links if one.logged.facts["report_digest"] == report]
 
     def _link(self, number: int, suffix: str) -> Link:
         return Link(

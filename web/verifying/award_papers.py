@@ -10,11 +10,13 @@ Where awards fell away, those before the newest lie there as `award-1`, `award-2
 a number is the newest one's. A candidate whom its bid bound no longer is shown by its signed
 `refusal-1.dsse`, numbered by its rank, or, if it never answered, by the request in the log,
 `asked-1.tlog-proof`; a member's signed vote is `vote-1-2.dsse`, by award and by place in the
-minutes. Nothing else may lie in the folder.
+minutes. A candidate whom the committee examined again and found unfit is shown by the request,
+`recheck-1.dsse`, by what members signed, `opinion-1-2.dsse`, by examination and member, and by the
+conclusion in the log, `recheck-1.tlog-proof`. Nothing else may lie in the folder.
 
 Log, witnesses and quorum are those of the policy, whose hash the log holds since the closing. That
-the ranking is the committee's shows its report, whose digest both papers name and which `sunbid
-verify evaluation` checks.
+the ranking is the committee's, and who sits in it, shows its report, whose digest both papers name
+and which `sunbid verify evaluation` checks.
 """
 
 from __future__ import annotations
@@ -67,6 +69,7 @@ STEP_KINDS = {
     "award": "AwardPublished",
     "annulment": "AwardAnnulled",
     "asked": "ValidityExtensionAsked",
+    "recheck": "RecheckConcluded",
 }
 PAPER_KINDS = {
     "candidates": "candidates",
@@ -75,6 +78,8 @@ PAPER_KINDS = {
     "renunciation": "award-renunciation",
     "refusal": "validity-answer",
     "vote": "award-vote",
+    "recheck": "candidate-recheck",
+    "opinion": "recheck-opinion",
 }
 RANKED = ("bidder", "name", "rank", "price", "total")
 MEMBER = ("organisation", "name", "lead", "signed")
@@ -87,8 +92,9 @@ FILES = frozenset(
 """What is always there."""
 
 MORE = re.compile(
-    r"(?:award-N|(?:annulment|renunciation)(?:-N)?|refusal-N|vote-N-N)\.dsse"
-    r"|(?:award-N|annulment(?:-N)?|asked-N)\.tlog-proof".replace("N", "[1-9][0-9]{0,2}")
+    r"(?:award-N|(?:annulment|renunciation)(?:-N)?|refusal-N|vote-N-N"
+    r"|recheck-N|opinion-N-N)\.dsse"
+    r"|(?:award-N|annulment(?:-N)?|asked-N|recheck-N)\.tlog-proof".replace("N", "[1-9][0-9]{0,2}")
 )
 """What may be there besides, if something in the papers asks for it."""
 
@@ -140,6 +146,7 @@ class _Award:
             ("the ranking is in order, and the candidates are its first", self.check_ranking),
             ("the award names one of the candidates, as published", self.check_winners),
             ("whoever was bound no longer refused, or never answered", self.check_lapses),
+            ("whoever was found unfit was so by the committee's majority", self.check_findings),
             ("whoever was ranked before was set aside, with a document", self.check_passed_over),
             ("a split award was decided by the published method", self.check_decisions),
             ("the votes that members signed are those of the minutes", self.chain.check_votes),
@@ -168,6 +175,9 @@ class _Award:
 
     def check_lapses(self) -> None:
         self.chain.check_lapses(self.candidates_told())
+
+    def check_findings(self) -> None:
+        self.chain.check_findings(self.candidates_told(), after=self.logged["candidates"].index)
 
     def check_vouchers(self) -> None:
         policy = policy_in_force(
@@ -254,7 +264,8 @@ class _Award:
             for one in list_of(link.award.told.get("set_aside", []), at_most=LIST_MAX)
             if isinstance(one, dict)
         }
-        gone = self.chain.out_before(link) | {one["bidder"] for one in link.lapsed}
+        gone = self.chain.out_before(link)
+        gone |= {one["bidder"] for one in [*link.lapsed, *link.unfit]}
         before = self._winner(link)["rank"] - 1
         # Where the award is split, `check_decisions` asks for more than the ranking.
         split = "award_method" in self.candidates.told
@@ -266,7 +277,7 @@ class _Award:
             )
         winner = self._winner(link)["bidder"]
         require(winner not in aside, "the winner was set aside")
-        require(winner not in gone, "the winner was bound no longer")
+        require(winner not in gone, "the winner was bound no longer, or found unfit")
 
     def check_decisions(self) -> None:
         for link in self._judged():
@@ -275,7 +286,7 @@ class _Award:
                 self.candidates.told,
                 link.award.told,
                 self.candidates_told(),
-                out=self.chain.out_before(link),
+                out=self.chain.out_before(link) | {one["bidder"] for one in link.unfit},
                 # An award that was logged before lapses were told says itself who had left.
                 left=lapsed if "lapsed" in link.logged.facts else None,
             )
@@ -335,7 +346,8 @@ def check_decision(
 ) -> None:
     """`BrokenSeal` unless the award is what the method of its notice makes of its minutes.
 
-    `out` are those who lost the award before, `left` those whom their bids bind no longer.
+    `out` are those who lost the award before or were found unfit, `left` those whom their bids bind
+    no longer.
     """
     split = split_in(notice["award_method"]) if "award_method" in notice else None
     minutes = minutes_in(award["minutes"]) if "minutes" in award else None
