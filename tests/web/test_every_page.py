@@ -169,6 +169,10 @@ class House:
             "GET /sites": (room.keepers[room.sites[0]], "/sites"),
             "GET /evaluation": (expert, "/evaluation"),
             "GET /evaluation/{committee_id}": (expert, f"/evaluation/{room.committee_id}"),
+            "GET /evaluation/{committee_id}/rechecks": (
+                expert,
+                f"/evaluation/{room.committee_id}/rechecks",
+            ),
             "GET /evaluation/{committee_id}/consortia": (
                 expert,
                 f"/evaluation/{room.committee_id}/consortia",

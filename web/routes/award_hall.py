@@ -245,8 +245,14 @@ def _steps(seen: Result, examined: Sequence[RecheckTold]) -> list[dict[str, Any]
         {"key": "recorded", "at": seen.recorded_at, "done": seen.recorded_at is not None},
         {"key": "reported", "at": seen.reported_at, "done": seen.state in REPORTED},
         {"key": "candidates", "at": seen.candidates_at, "done": seen.told},
-        {"key": "standstill", "at": seen.candidates_until, "done": over is not None},
-        *sorted([*_fallen(seen), *_examined(examined)], key=lambda step: step["at"]),
+        *sorted(
+            [
+                {"key": "standstill", "at": seen.candidates_until, "done": over is not None},
+                *_fallen(seen),
+                *_examined(examined),
+            ],
+            key=lambda step: (step["at"] is None, step["at"]),
+        ),
         {"key": "awarded", "at": award and award.awarded_at, "done": award is not None},
     ]
     if seen.state in (LotState.FAILED, LotState.CANCELLED):
