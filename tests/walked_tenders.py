@@ -201,6 +201,13 @@ async def keys_kept(journey: Journey, project: str, lot: str) -> None:
         )
 
 
+def replanned(draft: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
+    """A draft's terms with times of its own."""
+    kept = ("name", "region", "estimate", "ceiling_price", "bid_security", "security_forms")
+    also = ("scheme", "sheet_fields", "notice", "officials_threshold", "escrow_threshold")
+    return {**{name: draft[name] for name in (*kept, *also)}, "plan": plan}
+
+
 async def published(journey: Journey, lot: str) -> None:
     agency, key = await journey.line(journey.cast.agency), journey.cast.agency.key
     papers = await agency.get(f"/api/v1/lots/{lot}/publication")

@@ -33,7 +33,7 @@ from tests.sealed_bids import (
     uploaded,
 )
 from tests.tenders import NOW, Player, a_plan
-from tests.walked_tenders import ClockTo, Journey, Tick, keys_kept, published
+from tests.walked_tenders import ClockTo, Journey, Tick, keys_kept, published, replanned
 from tests.web.tender_house import page
 from trading.reception import Reception
 from web.client import Client, Problem
@@ -213,7 +213,7 @@ async def tendered_again(journey: Journey) -> None:
     assert [one["sha256"] for one in draft["documents"]] == [sha256(CHANGED_PDF).hex()]
     file = (await agency.get(f"{path}/tender-file"))["file"]
     assert file == json.loads(await retitled(agency, lot))
-    await agency.put(f"{path}/draft", replanned(draft, NOW + timedelta(days=25)))
+    await agency.put(f"{path}/draft", replanned(draft, a_plan(NOW + timedelta(days=25))))
     await keys_kept(journey, draft["project"], again)
     with pytest.raises(Problem) as refused:
         await published(journey, again)
@@ -258,13 +258,6 @@ async def a_changed_file(agency: Client, lot: str, name: str, content: bytes) ->
     """A file for a clarification to bring, uploaded."""
     await agency.post_file(f"{lot}/clarification-files", content, media_type="application/pdf")
     return {"name": name, "sha256": b64u(sha256(content)), "size": len(content)}
-
-
-def replanned(draft: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """A draft's terms with times of its own."""
-    kept = ("name", "region", "estimate", "ceiling_price", "bid_security", "security_forms")
-    also = ("scheme", "sheet_fields", "notice", "officials_threshold", "escrow_threshold")
-    return {**{name: draft[name] for name in (*kept, *also)}, "plan": a_plan(now)}
 
 
 async def bid(

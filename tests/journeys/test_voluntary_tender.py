@@ -19,7 +19,7 @@ from kernel.crypto.digests import parse_instant
 from kernel.settings import Settings
 from kernel.store.transaction import Store
 from tests.sealed_bids import ticking
-from tests.tenders import a_player
+from tests.tenders import Player, a_player
 from tests.walked_tenders import (
     ClockTo,
     Journey,
@@ -30,13 +30,15 @@ from tests.walked_tenders import (
     bid,
     drawn,
     evaluated,
+    keys_kept,
     opened,
     patient,
     published,
+    replanned,
     walking,
 )
 from tests.web.careless_senders import SIGNED_ON_THE_WAY, CarelessSenders
-from tests.web.tender_house import client_of
+from tests.web.tender_house import client_of, page
 from web import opening_work
 from web.client import Problem
 from web.rehearsal.act_publication import a_lot, a_plan
@@ -129,3 +131,51 @@ async def test_a_voluntary_tender_is_published_opened_evaluated_and_awarded_to_t
     await journey.tick()
     await sound()
     assert set(careless.spoilt) == SIGNED_ON_THE_WAY
+    winner = next(one for one in bidders if str(one.party) == second["bidder"])
+    await given_up_and_tendered_again(journey, winner)
+    await sound()
+
+
+async def given_up_and_tendered_again(journey: Journey, winner: Player) -> None:
+    """Bidding Regulation 55: whose winner gave up may tender again instead of naming the next."""
+    lot, tenderee = journey.lot, journey.cast.tenderee
+    path, owner = f"/api/v1/lots/{lot}", await journey.line(journey.cast.tenderee)
+    told = await owner.get(f"{path}/award")
+    award, project = told["award"], told["project_id"]
+    said = {"lot": lot, "award": award["digest"], "words": "资金困难，无力履约。"}
+    await journey.act(winner, f"{path}/award/renunciation", "award-renunciation", said)
+    given_up = (await owner.get(f"{path}/award"))["award"]["renunciation"]["digest"]
+    why = {"ground": "gave_up", "evidence": [], "renunciation": given_up}
+    done = await journey.act(
+        tenderee, f"{path}/award/annulment", "award-annulment", {**said, **why}
+    )
+    assert await journey.state() == "cleared_for_award"
+    with pytest.raises(Problem) as refused:
+        await owner.post(f"{path}/retender", {})
+    assert refused.value.codes == {"not_ended"}
+
+    ending = {"reason": "中标人放弃中标，决定重新招标。", "promises": ["interest", "return"]}
+    about = {"kind": "cancellation", "project": project, "lot": lot}
+    await journey.act(tenderee, f"{path}/cancellation", "notice", {**about, **ending})
+    assert await journey.state() == "cancelled"
+    again = str((await owner.post(f"{path}/retender", {}))["id"])
+    draft = await owner.get(f"/api/v1/lots/{again}/draft")
+    plan = a_plan(parse_instant(done["annulled_at"]), bidding_days=9, documents_days=7)
+    await owner.put(f"/api/v1/lots/{again}/draft", replanned(draft, plan))
+    await keys_kept(journey, project, again)
+    await published(journey, again)
+
+    number = award["notice_number"]
+    for place, words in (
+        (f"/notices/{lot}", f"/notices/{again}"),
+        (f"/notices/{again}", f"/notices/{lot}"),
+        (f"/awards/{lot}", "已取消的中标资格"),
+        (f"/awards/{lot}", "本标段已终止招标"),
+        (f"/contracts/{lot}", "已终止，不签订合同"),
+        (f"/verify?number={number}", "这份文书已经失效"),
+        (f"/desk/lots/{lot}", "重新招标"),
+    ):
+        assert words in await page(journey.app, place, tenderee), place
+    with pytest.raises(Problem) as refused:
+        await journey.act(winner, f"{path}/award/renunciation", "award-renunciation", said)
+    assert refused.value.codes == {"renounced_already", "award_annulled"}
