@@ -160,12 +160,12 @@ async def read_candidate(
 
 @by(Role.EXPERT, Role.OWNER_REPRESENTATIVE)
 async def read_evidence(
-    tx: Transaction, committee_id: CommitteeId, number: int, digest: bytes
+    tx: Transaction, committee_id: CommitteeId, number: int, digest: str
 ) -> EvidenceRead:
     """A file that came with the request."""
     file = await committees.hold(tx, committee_id)
     file.member_of(tx)
-    return await handover.recheck_evidence(tx, file.lot_id, number, digest)
+    return await handover.recheck_evidence(tx, file.lot_id, number, unb64u(digest, 32))
 
 
 @by(Role.PLATFORM)

@@ -94,8 +94,11 @@ async def test_what_is_no_file_of_evidence_is_not_kept(store: Store, tender: Ten
             await kept(store, bidder, tender.lot_id, name=name, content=content)
     with pytest.raises(NotFound):
         await kept(store, bidder, tender.cast.agency.party)
-    with pytest.raises(NotPermitted):
-        await kept(store, tender.cast.agency, tender.lot_id)
+    # Who tenders may bring evidence of its own, as an agency does against a candidate.
+    await kept(store, tender.cast.agency, tender.lot_id)
+    for who in (tender.cast.supervisor, tender.cast.staff):
+        with pytest.raises(NotPermitted):
+            await kept(store, who, tender.lot_id)
     with pytest.raises(Refused):
         await kept(store, newcomer, tender.lot_id)
     for number in range(FILES_MAX):

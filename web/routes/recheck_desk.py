@@ -14,7 +14,6 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from evaluation import examining
-from kernel.crypto.digests import unb64u
 from kernel.identifiers import CommitteeId, LotId
 from trading import rechecking
 from trading.rules.award_followup import RECHECK_NAMES
@@ -76,7 +75,7 @@ async def get_recheck_evidence(
     tx: Act, committee_id: UUID, number: Number, digest: str
 ) -> Response:
     """A file that came with the request, as an attachment."""
-    found = await examining.read_evidence(tx, CommitteeId(committee_id), number, unb64u(digest, 32))
+    found = await examining.read_evidence(tx, CommitteeId(committee_id), number, digest)
     return _attached(found.name, found.content)
 
 
