@@ -18,6 +18,7 @@ from evaluation import attending, committees
 from evaluation.committees import CAPACITY_OF, CommitteeFile
 from evaluation.rules.committee_composition import MemberKind
 from evaluation.rules.recheck_finding import Finding, Opinion, finding, opinion_refusals
+from evaluation.tables import MemberRow
 from kernel.access import Role, by
 from kernel.crypto.digests import Malformed, text_of, unb64u
 from kernel.errors import NotFound, Refused
@@ -70,7 +71,7 @@ class ExaminationDesk:
 async def desk(tx: Transaction, committee_id: CommitteeId) -> ExaminationDesk:
     """The examinations before one's own committee; `NotFound` for whoever does not sit in it."""
     file = await committees.hold(tx, committee_id)
-    member = file.member_of(tx)
+    member = _own_membership(tx, file)
     found = []
     for one in reversed(await handover.rechecks_before(tx, file.lot_id)):
         files = await handover.bid_files(tx, file.lot_id, one.bid_id) if one.told.open else []
@@ -83,11 +84,13 @@ async def desk(tx: Transaction, committee_id: CommitteeId) -> ExaminationDesk:
 @by(Role.EXPERT, Role.OWNER_REPRESENTATIVE)
 async def waiting(tx: Transaction) -> frozenset[CommitteeId]:
     """Those of one's own committees before which an examination is open."""
-    closed = [one.committee_id for one in await attending.summonses(tx) if one.closed]
-    found = {id: await desk(tx, id) for id in closed}
-    return frozenset(
-        id for id, seen in found.items() if any(one.before.told.open for one in seen.examinations)
-    )
+    found = set()
+    for one in await attending.summonses(tx):
+        file = await committees.hold(tx, one.committee_id)
+        if file.row.review_round is None and one.closed:
+            before = await handover.rechecks_before(tx, file.lot_id)
+            found |= {file.id for each in before if each.told.open}
+    return frozenset(found)
 
 
 @by(Role.EXPERT, Role.OWNER_REPRESENTATIVE)
@@ -99,7 +102,7 @@ async def give_opinion(
     The opinion that makes a majority of all members concludes, and the lot goes on.
     """
     file = await committees.lock(tx, committee_id)
-    member = file.member_of(tx)
+    member = _own_membership(tx, file)
     known = await _numbered(tx, file, number)
     statement = await verified_statement(
         tx, raw, "recheck-opinion", committee=file.id, member=member.id
@@ -151,7 +154,7 @@ async def read_candidate(
 ) -> bytes:
     """A file of the examined candidate's bid, while the examination is open."""
     file = await committees.hold(tx, committee_id)
-    file.member_of(tx)
+    _own_membership(tx, file)
     known = await _numbered(tx, file, number)
     if not known.told.open:
         raise NotFound("nothing is examined any more")
@@ -164,7 +167,7 @@ async def read_evidence(
 ) -> EvidenceRead:
     """A file that came with the request."""
     file = await committees.hold(tx, committee_id)
-    file.member_of(tx)
+    _own_membership(tx, file)
     return await handover.recheck_evidence(tx, file.lot_id, number, unb64u(digest, 32))
 
 
@@ -194,6 +197,13 @@ async def call_members(tx: Transaction, entry_id: EntryId, lot_id: LotId) -> int
     await outbox.post(tx, entry_id, message, to)
 
     return len(to)
+
+
+def _own_membership(tx: Transaction, file: CommitteeFile) -> MemberRow:
+    """The acting person's seat; who reviewed applications recommended nobody."""
+    if file.row.review_round is not None:
+        raise NotFound("no such committee")
+    return file.member_of(tx)
 
 
 async def _numbered(tx: Transaction, file: CommitteeFile, number: int) -> RecheckBefore:
