@@ -22,6 +22,7 @@ from kernel.statute import (
     CHONGQING_REGULATION,
     PROCUREMENT_REGULATION,
     PROCUREMENT_TENDER_MEASURES,
+    Regime,
     Severity,
     under,
 )
