@@ -139,7 +139,8 @@ async def test_the_committee_confirms_one_candidate_finds_another_unfit_and_the_
             assert await house.answered(sitter, 1, fit=True) == found
         assert not await house.suspended()
         await house.asked(cast.agency, first)
-        await clock_turned(kept_committees.lines, room.database, published)
+        async with role_lines.lent(OWNER, room.database, pool_size=1) as owner:
+            await clock_turned(owner, published)
         assert await codes(house.awarded(first)) >= {"lot_suspended", "recheck_open"}
         for sitter in room.sitters[:2]:
             assert await house.answered(sitter, 2, fit=False) == "open"
