@@ -374,6 +374,14 @@ async def rechecks_of(
     )
 
 
+async def alone_hold(tx: Transaction, lot: LotRow) -> bool:
+    """Whether nothing but examinations holds a lot, so that whoever tenders may end it: nobody
+    waits for what is found of a candidate that can win nothing any more.
+    """
+    brakes = {str(one.row.brake) for one in await rechecks_of(tx, lot.id)}
+    return lot.suspended and lot.brakes.keys() <= brakes
+
+
 def found_unfit(files: Sequence[RecheckFile]) -> frozenset[PartyId]:
     """The candidates whom the committee found unfit."""
     return frozenset(PartyId(one.row.candidate_id) for one in files if one.unfit)

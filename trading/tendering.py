@@ -58,6 +58,7 @@ from trading import (
     inviting,
     lots,
     numbering,
+    rechecking,
     sole_sourcing,
     splitting,
 )
@@ -1044,7 +1045,8 @@ async def cancel_lot(tx: Transaction, lot_id: UUID, raw: bytes) -> None:
     reason, promises = _ending_in(found)
     known_at = lot.published_at or tx.now
     switches = switches_of(Procedure(project.procedure), on=beijing_day(known_at))
-    refusals = move_refusals(LotState(lot.state), LotMove.CANCEL, suspended=lot.suspended)
+    waits = lot.suspended and not await rechecking.alone_hold(tx, lot)
+    refusals = move_refusals(LotState(lot.state), LotMove.CANCEL, suspended=waits)
     refusals += termination_refusals(
         Termination(
             reason=reason,
@@ -1061,6 +1063,7 @@ async def cancel_lot(tx: Transaction, lot_id: UUID, raw: bytes) -> None:
 
     await keep_notice(tx, lot, statement, kind="cancellation", title="终止招标公告")
 
+    lots.unbrake(tx, lot, cause=lot.id, reason="招标终止，不再审查中标候选人")
     lots.move(tx, lot, LotMove.CANCEL)
     tx.record(
         LotCancelled(
