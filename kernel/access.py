@@ -112,7 +112,7 @@ def by(*roles: Role) -> Callable[[Activity[Tx, P, R]], Activity[Tx, P, R]]:
         @wraps(activity)
         async def guarded(tx: Tx, /, *args: P.args, **kwargs: P.kwargs) -> R:
             if tx.actor.role not in roles:
-                raise NotPermitted(f"{activity.__name__} is not for a {tx.actor.role}")
+                raise NotPermitted(f"not for the role {tx.actor.role}")
             return await activity(tx, *args, **kwargs)
 
         ROLES_BY_ACTIVITY[f"{activity.__module__}.{activity.__name__}"] = frozenset(roles)

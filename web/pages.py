@@ -12,13 +12,14 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic_core.core_schema import ErrorType
 
 from kernel.crypto.digests import b64u, parse_instant, sha256
 from kernel.money import half_up, in_capitals
@@ -117,6 +118,7 @@ def environment(language: Language = Language.ZH, manner: Manner = Manner.TENDER
         "with_query": with_query,
         "state_tag": partial(state_tag, manner=manner, language=language),
         "problem_words": partial(problem_words, language=language),
+        "fault_words": partial(fault_words, language=language),
         "price_marks": price_marks,
         "event_words": partial(event_words, language=language),
     }
@@ -278,6 +280,9 @@ def state_tag(
     return STATE_TONES[name], in_manner(spoken, say(f"state.{name}", language))
 
 
+_PARSERS_CODES: Final = frozenset(get_args(ErrorType))
+
+
 def problem_words(
     problem: Mapping[str, Any], *, language: Language = Language.ZH
 ) -> tuple[str, str]:
@@ -286,6 +291,14 @@ def problem_words(
     code = code or ("refused" if "refusals" in problem else _BY_STATUS.get(problem["status"], ""))
     code = code or ("defect" if problem["status"] >= 500 else "http")
     return say(f"problem.{code}", language), say(f"problem.{code}.text", language)
+
+
+def fault_words(fault: Mapping[str, str], *, language: Language = Language.ZH) -> str:
+    """What is wrong in one place of a request: by its code where a parser found it, which knows no
+    Chinese, and otherwise as we said it."""
+    if f"fault.{fault['code']}" in CATALOGUE:
+        return say(f"fault.{fault['code']}", language)
+    return say("fault.other", language) if fault["code"] in _PARSERS_CODES else fault["detail"]
 
 
 # ── addresses ─────────────────────────────────────────────────────────────────────────────────

@@ -91,6 +91,7 @@ DEFECT: Final = Kind(500, "defect")
 INVALID: Final = Kind(422, "invalid")
 BAD_REQUEST: Final = Kind(400, "bad_request")
 UNREADABLE: Final = Kind(400, "unreadable")
+REFUSED: Final = Kind(409, "refused")
 OUTRUN: Final = Kind(409, "outrun")
 UNAVAILABLE: Final = Kind(503, "unavailable")
 
@@ -98,7 +99,7 @@ KINDS: Final[Mapping[type[PlatformError], Kind]] = {
     NotFound: NOT_FOUND,
     NotSignedIn: NOT_SIGNED_IN,
     NotPermitted: Kind(403, "not_permitted"),
-    Refused: Kind(409, "refused"),
+    Refused: REFUSED,
     Outrun: OUTRUN,
     Malformed: INVALID,
     BrokenSeal: Kind(400, "broken_seal"),
@@ -126,6 +127,9 @@ _HTTP_KINDS: Final[Mapping[int, Kind]] = {
 
 _ALL_KINDS: Final = (*KINDS.values(), *_HTTP_KINDS.values(), DEFECT, UNREADABLE, Kind(400, "http"))
 
+MENDABLE: Final = frozenset({REFUSED, OUTRUN, INVALID})
+"""What whoever sent a form can mend by changing what was typed."""
+
 UNHOLDABLE: Final = "22"
 """SQLSTATE class 22, data exceptions: U+0000 in a text, a number beyond its column's range."""
 
@@ -150,8 +154,14 @@ def answer(
     code: str = "",
     extra: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
+    told: str = "",
 ) -> Response:
-    """The problem as the reader wants it: a page for people, JSON for programs."""
+    """The problem as the reader wants it: a page for people, JSON for programs.
+
+    A page says what the code means and no `detail`, which is worded for programs and for the log;
+    `told` is a sentence for whoever reads. Where the request sent a form that could be mended, the
+    page is that form again.
+    """
     trace_id = trace_id_of(request)
     body: dict[str, Any] = {
         "type": f"/problems/{kind.code}",
@@ -168,9 +178,7 @@ def answer(
         sent["WWW-Authenticate"] = "Bearer"
     if prefers_page(request):
         try:
-            page = render(
-                request, "problem.html", status_code=kind.status, problem=body, kind=kind.code
-            )
+            page = _page(request, kind, body, told)
         except Exception as error:
             # Whatever is wrong with the page, the problem itself must still be told.
             log.error("problem_page_failed", trace_id=trace_id, exc_info=error)
@@ -181,12 +189,33 @@ def answer(
     return JSONResponse(body, kind.status, headers=sent, media_type=MEDIA_TYPE)
 
 
+def keep_form(request: Request, template: str, **context: Any) -> None:
+    """Should the act be turned down, show its form again with what was typed, and why."""
+    request.state.kept_form = (template, context)
+
+
+def _page(request: Request, kind: Kind, body: Mapping[str, Any], told: str) -> Response:
+    kept = getattr(request.state, "kept_form", None)
+    if kept is not None and kind in MENDABLE:
+        template, context = kept
+        return render(request, template, status_code=kind.status, problem=body, **context)
+    return render(
+        request,
+        "problem.html",
+        status_code=kind.status,
+        problem=body,
+        kind=kind.code,
+        told=told,
+    )
+
+
 def answer_error(request: Request, error: PlatformError) -> Response:
     """The answer to an error raised on purpose."""
     kind = kind_of(error)
     code, detail = getattr(error, "code", ""), str(error)
     extra: dict[str, Any] = {}
     headers: dict[str, str] = {}
+    told = ""
     match error:
         case Refused():
             extra["refusals"] = [one.as_json() for one in error.refusals]
@@ -207,12 +236,14 @@ def answer_error(request: Request, error: PlatformError) -> Response:
                 {"pointer": f"#/{member}", "code": error.code, "detail": words}
                 for member, words in error.faults.items()
             ]
+        case NoCalendar():
+            told = detail
         case NotDurable() | NotFounded():
             detail = ""
             headers["Retry-After"] = str(RETRY_SOON_S)
     if kind is DEFECT:
         return answer_defect(request, error)
-    return answer(request, kind, detail=detail, code=code, extra=extra, headers=headers)
+    return answer(request, kind, detail=detail, code=code, extra=extra, headers=headers, told=told)
 
 
 def answer_defect(request: Request, error: Exception) -> Response:

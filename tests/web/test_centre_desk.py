@@ -44,6 +44,7 @@ async def test_an_organisation_that_waits_is_verified_from_the_desk(
     waiting = await registered(store, PrivateKey.generate())
     shown = await page(app, "/centre", staff)
     assert faults_of(tree_of(shown)) == []
+    assert '<a href="/centre/library" class="num">0</a>' in shown
     for words in (
         "江城建设工程有限公司",
         "91350100M000100Y43",

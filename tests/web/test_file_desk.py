@@ -164,6 +164,8 @@ async def test_a_file_begins_from_the_standard_text_and_is_written_by_forms(
     assert done.headers["location"] == f"{base}#block-3.2"
     stale = await submitted(house, f"{base}/blocks/3.2", cast.agency, {**block, "text": "旧"})
     assert stale.status_code == 409
+    assert ">旧</textarea>" in stale.text
+    assert faults_of(tree_of(stale.text)) == []
     figures = {
         "bill": "1 | 管材 | 米 | 1200\n2 | 井盖 | 套 | 40",
         "template": "works-tendering/2022",

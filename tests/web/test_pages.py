@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import httpx
 import jinja2
@@ -14,6 +15,7 @@ import pytest
 from fastapi import FastAPI, Request
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core.core_schema import ErrorType
 
 from kernel.access import Actor, Role
 from kernel.identifiers import PartyId, PersonId
@@ -23,8 +25,8 @@ from tests.web.gallery_house import DEMONSTRATION, NOW, gallery_house, visiting
 from tests.web.markup import faults_of, tree_of
 from web import pages
 from web.frame import Moment
-from web.pages import TEMPLATES, environment, render
-from web.words import Language, Tone
+from web.pages import TEMPLATES, environment, fault_words, render
+from web.words import CATALOGUE, Language, Tone, say
 
 DUE = datetime(2026, 11, 25, 1, 30, tzinfo=UTC)
 BOTH = pytest.mark.parametrize("language", list(Language))
@@ -270,8 +272,22 @@ def test_every_problem_is_a_whole_page(language: Language, problem: dict[str, ob
     tree = tree_of(page)
     assert faults_of(tree) == []
     assert "0" * 32 in page
+    assert "submit_bid" not in page, "details are for programs"
+    if "errors" in problem:
+        assert "Field required" not in page
+        assert say("fault.missing", language) in page
     if "refusals" in problem:
         assert "第36条" in page
+
+
+def test_every_fault_that_has_words_is_one_that_the_parser_finds() -> None:
+    told = {key.removeprefix("fault.") for key in CATALOGUE if key.startswith("fault.")}
+    assert told - {"other"} <= set(get_args(ErrorType))
+    ours = {"code": "entry_malformed", "detail": "证书编号不得为空"}
+    assert fault_words(ours) == ours["detail"]
+    assert fault_words({"code": "value_error", "detail": "Value error"}) == say(
+        "fault.other", Language.ZH
+    )
 
 
 # -- the gallery ----------------------------------------------------------------------------------

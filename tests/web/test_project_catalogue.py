@@ -109,6 +109,10 @@ async def test_the_form_refuses_with_the_article_and_the_page_explains_the_judge
     )
     assert answer.status_code == 409
     assert "《必须招标的工程项目规定》第5条" in answer.text
+    assert "错误：" in answer.text
+    assert f'value="{form["name"]}"' in answer.text, "what was typed is still there"
+    assert 'value="4000000.00"' in answer.text
+    assert faults_of(tree_of(answer.text)) == []
     answer = await submitted(
         house, "/desk/projects/new", cast.tenderee, form | {"estimate": "3,999,999.99"}
     )

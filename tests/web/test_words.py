@@ -17,7 +17,7 @@ from web.words import CATALOGUE, STATE_TONES, Language, say
 
 HOUSE = Path(pages.__file__).parents[1]
 SAID = re.compile(r"\bsay\(\s*'([\w.]+)'")
-GROUPS_BY_NAME = ("state.", "status.", "role.", "problem.", "display.", "time.")
+GROUPS_BY_NAME = ("state.", "status.", "role.", "problem.", "fault.", "display.", "time.")
 """Groups whose keys are put together from a name; who needs them is tested by itself."""
 
 

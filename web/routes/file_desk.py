@@ -5,6 +5,7 @@ place in the file (先体检再发布). Everything here belongs to the draft's o
 """
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
@@ -36,12 +37,14 @@ from trading.rules.tender_file import (
 )
 from trading.rules.tender_templates import gaps
 from web.pages import render
-from web.problems import prefers_page
+from web.problems import keep_form, prefers_page
 from web.request_scope import Act, ActRoute
 from web.routes.tender_desk import Asked, PlainObject, readable, violations_of
 
 router = APIRouter(route_class=ActRoute)
 
+BLOCK_FORM: Final = "file_desk/block.html"
+FIGURES_FORM: Final = "file_desk/figures.html"
 REVISION_MAX: Final = 2**31 - 1
 Revision = Annotated[int | None, Field(ge=0, le=REVISION_MAX)]
 Number = Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,3}){0,4}$")]
@@ -194,7 +197,7 @@ async def new_block_page(request: Request, tx: Act, lot_id: UUID) -> HTMLRespons
     """The form for a new block."""
     found = await composing.own_file(tx, lot_id)
     values = {"revision": str(found.revision), "kind": str(BlockKind.QUALIFICATION)}
-    return await _block_form(request, tx, lot_id, values=values)
+    return render(request, BLOCK_FORM, **await _block_form(tx, lot_id, values=values))
 
 
 @router.post("/desk/lots/{lot_id}/file/blocks/new", response_class=HTMLResponse)
@@ -217,7 +220,7 @@ async def block_page(request: Request, tx: Act, lot_id: UUID, number: str) -> HT
         "essential": "yes" if block.essential else "",
         "revision": str(found.revision),
     }
-    return await _block_form(request, tx, lot_id, values=values, of=number)
+    return render(request, BLOCK_FORM, **await _block_form(tx, lot_id, values=values, of=number))
 
 
 @router.post("/desk/lots/{lot_id}/file/blocks/{number}", response_class=HTMLResponse)
@@ -238,7 +241,8 @@ async def take_block_out(tx: Act, lot_id: UUID, number: str) -> Response:
 async def figures_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     """The form for the list of quantities and the file's figures."""
     found = await composing.own_file(tx, lot_id)
-    return await _figures_form(request, tx, lot_id, values=_figures_values(found))
+    shown = await _figures_form(tx, lot_id, values=_figures_values(found))
+    return render(request, FIGURES_FORM, **shown)
 
 
 @router.post("/desk/lots/{lot_id}/file/figures", response_class=HTMLResponse)
@@ -251,7 +255,9 @@ async def write_figures(request: Request, tx: Act, lot_id: UUID) -> Response:
     if errors or file is None:
         if not prefers_page(request):
             raise RequestValidationError([_fault(name, words) for name, words in errors])
-        return await _figures_form(request, tx, lot_id, values=said, errors=errors)
+        shown = await _figures_form(tx, lot_id, values=said, errors=errors)
+        return render(request, FIGURES_FORM, status_code=422, **shown)
+    keep_form(request, FIGURES_FORM, **await _figures_form(tx, lot_id, values=said))
     await composing.write_figures(
         tx, lot_id, file.bill, file.terms, revision=_revision(said.get("revision", ""))
     )
@@ -319,32 +325,29 @@ def _block_of(found: ComposedFile, number: str) -> Block:
 
 
 async def _block_form(
-    request: Request,
     tx: Transaction,
     lot_id: UUID,
     *,
-    values: dict[str, str],
+    values: Mapping[str, str],
     of: str = "",
-    errors: list[tuple[str, str]] | None = None,
-) -> HTMLResponse:
+    errors: Sequence[tuple[str, str]] = (),
+) -> dict[str, Any]:
+    """What the form of a block shows: what was typed, what is wrong, and what was found in it."""
     draft = await notice_board.draft(tx, lot_id)
     violations = await violations_of(tx, lot_id) if of else ()
-    return render(
-        request,
-        "file_desk/block.html",
-        procedure=draft.line.procedure,
-        status_code=422 if errors else 200,
-        line=draft.line,
-        of=of,
-        values=values,
-        errors=errors or [],
-        wrong=dict(errors or []),
-        violations=[one for one in violations if one.place == of],
-        kinds=[(str(kind), name) for kind, name in BLOCK_NAMES.items()],
-        title_max=TITLE_MAX,
-        text_max=TEXT_MAX,
-        now=tx.now,
-    )
+    return {
+        "procedure": draft.line.procedure,
+        "line": draft.line,
+        "of": of,
+        "values": values,
+        "errors": errors,
+        "wrong": dict(errors),
+        "violations": [one for one in violations if one.place == of],
+        "kinds": [(str(kind), name) for kind, name in BLOCK_NAMES.items()],
+        "title_max": TITLE_MAX,
+        "text_max": TEXT_MAX,
+        "now": tx.now,
+    }
 
 
 BLOCK_LABELS: Final = {
@@ -379,7 +382,9 @@ async def _write_block(request: Request, tx: Transaction, lot_id: UUID, *, of: s
         if taken and asked.number != of:
             errors = [("number", f"编号 {asked.number} 已经有一块，请换一个编号")]
     if errors:
-        return await _block_form(request, tx, lot_id, values=values, of=of, errors=errors)
+        shown = await _block_form(tx, lot_id, values=values, of=of, errors=errors)
+        return render(request, BLOCK_FORM, status_code=422, **shown)
+    keep_form(request, BLOCK_FORM, **await _block_form(tx, lot_id, values=values, of=of))
     await composing.write_block(tx, lot_id, asked.block(), of=of, revision=asked.revision)
     return RedirectResponse(f"/desk/lots/{lot_id}/file#block-{asked.number}", 303)
 
@@ -476,22 +481,19 @@ def _fault(name: str, words: str) -> dict[str, object]:
 
 
 async def _figures_form(
-    request: Request,
     tx: Transaction,
     lot_id: UUID,
     *,
-    values: dict[str, str],
-    errors: list[tuple[str, str]] | None = None,
-) -> HTMLResponse:
+    values: Mapping[str, str],
+    errors: Sequence[tuple[str, str]] = (),
+) -> dict[str, Any]:
+    """What the form of list and figures shows: what was typed, and what is wrong."""
     draft = await notice_board.draft(tx, lot_id)
-    return render(
-        request,
-        "file_desk/figures.html",
-        procedure=draft.line.procedure,
-        status_code=422 if errors else 200,
-        line=draft.line,
-        values=values,
-        errors=errors or [],
-        wrong=dict(errors or []),
-        now=tx.now,
-    )
+    return {
+        "procedure": draft.line.procedure,
+        "line": draft.line,
+        "values": values,
+        "errors": errors,
+        "wrong": dict(errors),
+        "now": tx.now,
+    }

@@ -6,10 +6,11 @@ the owner's own key, and sent back; what stands against it is shown with its art
 
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Self
 from urllib.parse import unquote
 from uuid import UUID
@@ -95,13 +96,15 @@ from trading.tendering import DraftScheme, Papers, SignedPapers
 from web import lot_course
 from web.lot_course import Step
 from web.pages import render
-from web.problems import prefers_page
+from web.problems import keep_form, prefers_page
 from web.region_names import region_name
 from web.request_scope import Act, ActRoute, Signed, read_body
 from web.routes.public_hall import line_told, project_told
 
 router = APIRouter(route_class=ActRoute)
 
+PROJECT_FORM: Final = "tender_desk/project_form.html"
+LOT_FORM: Final = "tender_desk/lot_form.html"
 FILE_MAX: Final = 8 << 20
 WORDS_MAX: Final = 4000
 KNOWN_WORDS: Final = frozenset(
@@ -584,7 +587,7 @@ async def desk_page(request: Request, tx: Act) -> HTMLResponse:
 async def new_project_page(request: Request, tx: Act) -> HTMLResponse:
     """The form for a new project."""
     _require_owner(tx)
-    return await _project_form(request, tx, values={}, errors=[])
+    return render(request, PROJECT_FORM, **await _project_form(tx))
 
 
 @router.post("/desk/projects/new", response_class=HTMLResponse)
@@ -608,8 +611,9 @@ async def new_project(request: Request, tx: Act) -> Response:
     try:
         asked = ProjectAsked.model_validate(said)
     except ValidationError as fault:
-        errors = _errors(request, fault)
-        return await _project_form(request, tx, values=values, errors=errors)
+        shown = await _project_form(tx, values, _errors(request, fault))
+        return render(request, PROJECT_FORM, status_code=422, **shown)
+    keep_form(request, PROJECT_FORM, **await _project_form(tx, values))
     project_id = await drafting.create_project(tx, asked.terms())
     return RedirectResponse(f"/desk/projects/{project_id}", 303)
 
@@ -640,18 +644,16 @@ async def new_lot_page(request: Request, tx: Act, project_id: UUID) -> HTMLRespo
     values = {"region": project.region_code, "sheet_fields": _sheet_text(DEFAULT_SHEET)}
     values |= {"release_window_min": "30", "publicity_days": "3", "validity_days": "90"}
     place = _Place(project_id, project.procedure)
-    return _lot_form(request, tx, place, values=values, forms=list(DEFAULT_FORMS))
+    return render(request, LOT_FORM, **_lot_form(tx, place, values=values, forms=DEFAULT_FORMS))
 
 
 @router.post("/desk/projects/{project_id}/lots/new", response_class=HTMLResponse)
 async def new_lot(request: Request, tx: Act, project_id: UUID) -> Response:
     """Draft the lot of the form, or show the form again with what is wrong."""
     project = await notice_board.own_project(tx, project_id)
-    form = await request.form()
-    try:
-        asked = LotAsked.model_validate(_lot_said(form))
-    except ValidationError as fault:
-        return _again(request, tx, _Place(project_id, project.procedure), form, fault)
+    asked = await _lot_asked(request, tx, _Place(project_id, project.procedure))
+    if isinstance(asked, HTMLResponse):
+        return asked
     lot_id = await drafting.draft_lot(tx, project_id, asked.terms())
     return RedirectResponse(f"/desk/lots/{lot_id}", 303)
 
@@ -732,25 +734,19 @@ async def _published_page(request: Request, tx: Transaction, lot_id: UUID) -> HT
 async def edit_lot_page(request: Request, tx: Act, lot_id: UUID) -> HTMLResponse:
     """The form for a draft's terms."""
     draft = await notice_board.draft(tx, lot_id)
-    return _lot_form(
-        request,
-        tx,
-        _Place(draft.line.project_id, draft.line.procedure, lot_id),
-        values=_lot_values(draft),
-        forms=list(draft.security_forms),
-    )
+    place = _Place(draft.line.project_id, draft.line.procedure, lot_id)
+    shown = _lot_form(tx, place, values=_lot_values(draft), forms=draft.security_forms)
+    return render(request, LOT_FORM, **shown)
 
 
 @router.post("/desk/lots/{lot_id}/edit", response_class=HTMLResponse)
 async def edit_lot(request: Request, tx: Act, lot_id: UUID) -> Response:
     """Replace a draft's terms by those of the form."""
     draft = await notice_board.draft(tx, lot_id)
-    form = await request.form()
-    try:
-        asked = LotAsked.model_validate(_lot_said(form))
-    except ValidationError as fault:
-        place = _Place(draft.line.project_id, draft.line.procedure, lot_id)
-        return _again(request, tx, place, form, fault)
+    place = _Place(draft.line.project_id, draft.line.procedure, lot_id)
+    asked = await _lot_asked(request, tx, place)
+    if isinstance(asked, HTMLResponse):
+        return asked
     await drafting.redraft_lot(tx, lot_id, asked.terms())
     return RedirectResponse(f"/desk/lots/{lot_id}", 303)
 
@@ -832,12 +828,11 @@ def _scheme_judged(draft: DraftScheme) -> tuple[list[Refusal], list[Caution]]:
 
 
 async def _project_form(
-    request: Request,
     tx: Transaction,
-    *,
-    values: dict[str, str],
-    errors: list[tuple[str, str]],
-) -> HTMLResponse:
+    values: Mapping[str, str] = MappingProxyType({}),
+    errors: Sequence[tuple[str, str]] = (),
+) -> dict[str, Any]:
+    """What the form of a project shows: what was typed, what is wrong, and what can be chosen."""
     other = Role.AGENCY if tx.actor.role is Role.TENDEREE else Role.TENDEREE
     rows = await tx.session.execute(
         select(col(OrganisationRow.id), col(OrganisationRow.name))
@@ -845,28 +840,25 @@ async def _project_form(
         .order_by(col(OrganisationRow.name))
         .limit(500)
     )
-    return render(
-        request,
-        "tender_desk/project_form.html",
-        status_code=422 if errors else 200,
-        values=values,
-        errors=errors,
-        wrong=dict(errors),
-        role=tx.actor.role,
-        others=[(str(id), name) for id, name in rows],
-        industries=list(industries().values()),
-        procedures=[(str(key), name) for key, name in PROCEDURE_NAMES.items() if key in OFFERED],
-        exemptions=[
+    return {
+        "values": values,
+        "errors": errors,
+        "wrong": dict(errors),
+        "role": tx.actor.role,
+        "others": [(str(id), name) for id, name in rows],
+        "industries": list(industries().values()),
+        "procedures": [(str(key), name) for key, name in PROCEDURE_NAMES.items() if key in OFFERED],
+        "exemptions": [
             (str(key), f"{name}（{cited}）") for key, (name, cited) in EXEMPTION_NAMES.items()
         ],
-        invitations=[(str(key), name) for key, name in INVITATION_NAMES.items()],
-        cases=[
+        "invitations": [(str(key), name) for key, name in INVITATION_NAMES.items()],
+        "cases": [
             (str(key), GROUND_NAMES[key])
             for key in MethodGround
             if any(key in grounds for method, (_, grounds) in CASES.items() if method in OFFERED)
         ],
-        now=tx.now,
-    )
+        "now": tx.now,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -879,46 +871,42 @@ class _Place:
 
 
 def _lot_form(
-    request: Request,
     tx: Transaction,
     place: _Place,
     *,
-    values: dict[str, str],
-    forms: list[SecurityForm],
-    errors: list[tuple[str, str]] | None = None,
-) -> HTMLResponse:
-    return render(
-        request,
-        "tender_desk/lot_form.html",
-        status_code=422 if errors else 200,
-        procedure=place.procedure,
-        values=values,
-        forms=[str(form) for form in forms],
-        errors=errors or [],
-        wrong=dict(errors or []),
-        lot_id=place.lot_id,
-        project_id=place.project_id,
-        own_words=[(key, REQUIRED_WORDS[key][0]) for key in OWN_WORDS],
-        now=tx.now,
-    )
+    values: Mapping[str, str],
+    forms: Sequence[str],
+    errors: Sequence[tuple[str, str]] = (),
+) -> dict[str, Any]:
+    """What the form of a lot shows: what was typed, what is wrong, and what can be chosen."""
+    return {
+        "procedure": place.procedure,
+        "values": values,
+        "forms": [str(form) for form in forms],
+        "errors": errors,
+        "wrong": dict(errors),
+        "lot_id": place.lot_id,
+        "project_id": place.project_id,
+        "own_words": [(key, REQUIRED_WORDS[key][0]) for key in OWN_WORDS],
+        "now": tx.now,
+    }
 
 
-def _again(
-    request: Request,
-    tx: Transaction,
-    place: _Place,
-    form: FormData,
-    fault: ValidationError,
-) -> HTMLResponse:
-    chosen = [str(one) for one in form.getlist("security_forms")]
-    return _lot_form(
-        request,
-        tx,
-        place,
-        values={name: str(value) for name, value in form.items()},
-        forms=[one for one in SecurityForm if str(one) in chosen],
-        errors=_errors(request, fault),
-    )
+async def _lot_asked(request: Request, tx: Transaction, place: _Place) -> LotAsked | HTMLResponse:
+    """The terms that the form states, or the form again with what is wrong.
+
+    Where the act turns the terms down the form comes again too.
+    """
+    form = await request.form()
+    values = {name: str(value) for name, value in form.items()}
+    forms = [str(one) for one in form.getlist("security_forms")]
+    try:
+        asked = LotAsked.model_validate(_lot_said(form))
+    except ValidationError as fault:
+        shown = _lot_form(tx, place, values=values, forms=forms, errors=_errors(request, fault))
+        return render(request, LOT_FORM, status_code=422, **shown)
+    keep_form(request, LOT_FORM, **_lot_form(tx, place, values=values, forms=forms))
+    return asked
 
 
 def _lot_said(form: FormData) -> dict[str, Any]:
