@@ -27,7 +27,9 @@ from trading import lots
 from trading.events import LotHalted
 from trading.objecting import require_public
 from trading.petitions import words_in, yes_or_no
+from trading.prequalification_rounds import lot_phase
 from trading.rules.lot_lifecycle import LotState, resumption_refusals, suspension_refusals
+from trading.rules.prequalification import brake_refusals
 from trading.rules.procedures import Procedure
 from trading.rules.tender_ending import halts_for_fault, order_refusals
 from trading.tables import LotHaltRow, LotRow, ProjectRow
@@ -83,6 +85,8 @@ async def order_lot(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
     refusals = order_refusals(ordered_by=authority, document=document, words=words)
     standing = await _standing(tx, lot, HaltGround.ORDER)
     refusals += _brake_refusals(tx, lot, standing, suspends=suspends)
+    if suspends and lot.state == LotState.DRAFT:
+        refusals += brake_refusals(await lot_phase(tx, lot))
     if refusals:
         raise Refused(refusals)
 

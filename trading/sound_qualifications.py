@@ -27,8 +27,11 @@ _HELD: Final = (
     "  FROM trading.complaint_brake n WHERE n.complaint_id = b.complaint_id"
     "  AND n.number > b.number) FROM trading.complaint_brake b"
     " JOIN trading.complaint c ON c.id = b.complaint_id WHERE b.suspended"
+    " UNION ALL SELECT h.lot_id, h.ordered_at, (SELECT min(n.ordered_at) FROM trading.lot_halt n"
+    "  WHERE (n.lot_id, n.ground) = (h.lot_id, h.ground) AND n.number > h.number"
+    "  AND NOT n.suspended) FROM trading.lot_halt h WHERE h.suspended"
 )
-"""Since when and until when a lot was held, by an objection or by an order over a complaint."""
+"""Since when and until when a lot was held: by an objection, or by an order of an authority."""
 
 _FAULTS: Final = (
     (

@@ -4,7 +4,7 @@ Regulation 25: what a fault of the system stops is halted, and goes on when it i
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,11 +15,20 @@ from kernel.errors import NotFound, NotPermitted, Refused
 from kernel.identifiers import LotId
 from kernel.store.transaction import Store, transaction
 from tests.newcomers import codes
+from tests.prequalifications import (
+    APPLIED,
+    DUE,
+    RELEASED,
+    Called,
+    amended,
+    an_addendum,
+)
 from tests.sealed_bids import Tender
 from tests.tenders import NOW, Player, a_cast, a_draft, a_player, signed
 from tests.trading.test_objecting import lot_of, recorded
 from trading import halting
 from trading.halting import HaltGround, Halts
+from trading.sound_qualifications import qualification_faults
 
 HOUR = timedelta(hours=1)
 ORDER: dict[str, Any] = {
@@ -128,3 +137,33 @@ async def test_nobody_learns_of_a_draft_by_an_order(store: Store) -> None:
     with pytest.raises(NotFound):
         async with transaction(store, actor=supervisor.actor, now=NOW) as tx:
             await halting.halts_of(tx, lot_id)
+
+
+async def test_an_order_stops_a_prequalification_but_not_while_applicants_open_theirs(
+    store: Store, called_lot: Called
+) -> None:
+    supervisor, lot_id = called_lot.cast.supervisor, called_lot.lot_id
+
+    async def order(suspended: bool, *, now: datetime) -> None:
+        raw = signed(
+            supervisor, "lot-order", statement("lot-order", lot_id, suspended=suspended, **ORDER)
+        )
+        async with transaction(store, actor=supervisor.actor, now=now) as tx:
+            await halting.order_lot(tx, lot_id, raw)
+
+    with pytest.raises(Refused) as refused:
+        await order(True, now=RELEASED)
+    assert codes(refused) == {"releasing"}
+    await order(True, now=APPLIED)
+    after = DUE + HOUR
+    with pytest.raises(Refused) as refused:
+        await order(False, now=after)
+    assert codes(refused) == {"deadline_passed_meanwhile"}
+    moved = an_addendum(
+        called_lot, now=after, applications_due_at=instant_text(DUE + timedelta(days=5))
+    )
+    await amended(store, called_lot, moved, now=after)
+    await order(False, now=after)
+    assert not (await lot_of(store, lot_id)).suspended
+    async with store.sessions() as session:
+        assert await qualification_faults(await session.connection()) == []
