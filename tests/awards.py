@@ -13,7 +13,7 @@ from typing import Any
 from kernel.access import PLATFORM
 from kernel.crypto.digests import canonical, instant_text, sha256
 from kernel.crypto.signing import Envelope
-from kernel.identifiers import BidId, PartyId
+from kernel.identifiers import BidId, LotId, PartyId
 from kernel.store import outbox
 from kernel.store.parties import payload_type
 from kernel.store.transaction import Store, transaction
@@ -159,13 +159,24 @@ async def handed_over(hall: Hall) -> None:
 
 
 async def opened_bids(hall: Hall) -> dict[PartyId, OpenedBid]:
-    async with transaction(hall.store, actor=PLATFORM) as tx:
-        return {one.bidder_id: one for one in await handover.opened_bids(tx, hall.lot_id)}
+    return await bids_of(hall.store, hall.lot_id)
+
+
+async def bids_of(store: Store, lot_id: LotId) -> dict[PartyId, OpenedBid]:
+    async with transaction(store, actor=PLATFORM) as tx:
+        return {one.bidder_id: one for one in await handover.opened_bids(tx, lot_id)}
 
 
 async def a_report(hall: Hall, *, rejected: int = 1, report: bytes = REPORT) -> SignedReport:
     """A report that ranks by price and rejects the dearest bids."""
-    bids = sorted((await opened_bids(hall)).values(), key=lambda one: one.price)
+    return await report_on(hall.store, hall.lot_id, rejected=rejected, report=report)
+
+
+async def report_on(
+    store: Store, lot_id: LotId, *, rejected: int = 1, report: bytes = REPORT
+) -> SignedReport:
+    """The same of a lot that was opened however it came to be."""
+    bids = sorted((await bids_of(store, lot_id)).values(), key=lambda one: one.price)
     kept = len(bids) - rejected
     ranking = tuple(
         RankedBid(
@@ -180,7 +191,7 @@ async def a_report(hall: Hall, *, rejected: int = 1, report: bytes = REPORT) -> 
         for rank, bid in enumerate(bids[:kept], start=1)
     )
     return SignedReport(
-        lot_id=hall.lot_id,
+        lot_id=lot_id,
         report_digest=sha256(report),
         report=report,
         ranking=ranking,
