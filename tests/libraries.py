@@ -11,6 +11,7 @@ from typing import Any
 
 from kernel.crypto.digests import b64u, instant_text, sha256
 from kernel.identifiers import LibraryEntryId
+from kernel.store.parties import organisation
 from kernel.store.transaction import Store, transaction
 from tests.tenders import NOW, Player, signed
 from trading import library
@@ -82,6 +83,18 @@ async def judged(
 ) -> None:
     async with transaction(store, actor=staff.actor, now=now) as tx:
         await library.judge_entry(tx, entry_id, holds=holds, basis=basis)
+
+
+async def uscc_of(store: Store, who: Player) -> str:
+    """The code of the organisation for which somebody acts."""
+    async with transaction(store, actor=who.actor) as tx:
+        return (await organisation(tx, who.party)).uscc
+
+
+async def the_head(store: Store, who: Player, name: str) -> dict[str, Any]:
+    """What the register of enterprises says of who heads the organisation."""
+    number = await uscc_of(store, who)
+    return {"kind": "unit_head", "title": name, "number": number, "issuer": "江城市市场监督管理局"}
 
 
 async def a_verified_licence(

@@ -44,6 +44,7 @@ from trading import (
     rechecking,
     talking,
 )
+from trading.bidder_ties import ties_of
 from trading.cataloguing import is_large
 from trading.counted_bids import CountedBid, SealedEnvelope, counted_bids
 from trading.events import BidsRead, LotFailed, ReportTaken
@@ -51,6 +52,7 @@ from trading.library import own_drawer
 from trading.prequalification_rounds import phase_now, qualified_members
 from trading.rules import procurement_methods
 from trading.rules.agency_scope import AgencyAct
+from trading.rules.bidder_independence import ties_between
 from trading.rules.consortium_agreement import FILE as AGREEMENT
 from trading.rules.consortium_agreement import (
     BidderAtLot,
@@ -673,7 +675,9 @@ async def bid_file(tx: Transaction, lot_id: LotId, bid_id: BidId, name: str) -> 
 
 @by(Role.EXPERT, Role.OWNER_REPRESENTATIVE, Role.PLATFORM)
 async def consortia_shown(tx: Transaction, lot_id: LotId) -> tuple[BidderShown, ...]:
-    """Who bids by each opened bid, with what the law holds against it as one of a consortium.
+    """Who bids by each opened bid, with what the law holds against it beside the others.
+
+    That is: as one of a consortium, and by its ties to another bidder, as the register knows them.
 
     The agreements lie inside the bids, so nothing of this was known before the opening.
     """
@@ -682,6 +686,11 @@ async def consortia_shown(tx: Transaction, lot_id: LotId) -> tuple[BidderShown, 
     accepted = consortia_accepted(str(lot.notice.get("consortium", "")))
     through = await qualified_members(tx, lot)
     found = await _bidders_shown(tx, lot)
+    assert lot.bids_due_at is not None
+    due_on = beijing_day(lot.bids_due_at)
+    ties = await ties_of(tx, [bidder.party_id for _, bidder in found], on=due_on)
+    usccs = {one.party_id: one.uscc for one in ties}
+    tied = ties_between(ties, switches.regime)
 
     tx.record(BidsRead(lot_id, reader=str(tx.actor.role), file=AGREEMENT))
 
@@ -699,7 +708,8 @@ async def consortia_shown(tx: Transaction, lot_id: LotId) -> tuple[BidderShown, 
                     prequalified=None if through is None else through.get(bidder.party_id, ()),
                     regime=switches.regime,
                 )
-            ),
+            )
+            + tuple(one for one in tied if usccs[bidder.party_id] in one.facts.values()),
         )
         for bid_id, bidder in found
     )

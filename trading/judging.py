@@ -34,6 +34,7 @@ from kernel.store.tables import JournalRow, PlatformRow
 from kernel.store.transaction import Store, Transaction, transaction
 from kernel.working_days import beijing_day
 from trading import inviting, lots, uploading
+from trading.bidder_ties import ties_of
 from trading.events import BidRefused, BidSubmitted, BidWithdrawn, SubmissionFailedByPlatform
 from trading.prequalification_rounds import may_bid
 from trading.rules.bid_admission import (
@@ -43,6 +44,7 @@ from trading.rules.bid_admission import (
     admission_refusals,
     withdrawal_refusals,
 )
+from trading.rules.bidder_independence import ties_to_platform, ties_to_project
 from trading.rules.lot_lifecycle import LotState, was_closed
 from trading.rules.opening_policy import policy_keys
 from trading.rules.procedures import Procedure, Switches, switches_of
@@ -358,8 +360,12 @@ async def _grounds(tx: Transaction, lot: LotRow, arrival: BidArrival) -> list[Re
         regime=switches.regime,
         mandatory=switches.mandatory,
     )
+    [own] = await ties_of(tx, [tx.actor.party], on=beijing_day(tx.now))
+    owner = await organisation(tx, project.tenderee_id)
     return [
         *admission_refusals(arrival, regime=switches.regime),
+        *ties_to_project(own, tenderee_uscc=owner.uscc, regime=switches.regime),
+        *ties_to_platform(own, operator_uscc=tx.settings.site_uscc),
         *await inviting.uninvited_grounds(tx, lot, switches),
         *standing_refusals(standing),
     ]

@@ -42,6 +42,7 @@ from kernel.store.parties import payload_type
 from kernel.store.transaction import NotDurable, Store, transaction
 from kernel.store.views import own_acts, room
 from tests.conftest import Database
+from tests.libraries import a_verified_licence, uscc_of
 from tests.newcomers import codes
 from tests.sealed_bids import (
     IN_TIME,
@@ -60,7 +61,7 @@ from tests.sealed_bids import (
     ticking,
     uploaded,
 )
-from tests.tenders import Player, signed
+from tests.tenders import Player, a_player, signed
 from trading import bidding, closing, lots, reception
 from trading.counted_bids import counted_bids
 from trading.judging import Outcome
@@ -507,6 +508,21 @@ async def test_the_operator_cannot_bid_on_its_own_platform(
         raw = a_submission(tender, bidder, files)
         await submitted(store, counter, bidder, tender, raw)
     assert codes(refused) == {"operator_bids"}
+
+
+@pytest.mark.refuses("BI-06")
+async def test_whom_the_tenderee_holds_is_turned_away_as_the_register_says(
+    store: Store, tender: Tender, bidder: Player, counter: Reception, files: Files
+) -> None:
+    staff = await a_player(store, Role.CENTRE_STAFF)
+    owner = await uscc_of(store, tender.cast.tenderee)
+    await a_verified_licence(
+        *(store, bidder, staff), kind="direct_holder", title="江城水务集团", number=owner
+    )
+    with pytest.raises(Refused) as refused:
+        raw = a_submission(tender, bidder, files)
+        await submitted(store, counter, bidder, tender, raw)
+    assert codes(refused) == {"tied_to_tenderee"}
 
 
 async def test_every_ground_is_given_at_once(

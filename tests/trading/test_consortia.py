@@ -6,18 +6,19 @@ from datetime import timedelta
 
 import pytest
 
-from kernel.access import PLATFORM
+from kernel.access import PLATFORM, Role
 from kernel.errors import Refused
 from kernel.store.transaction import Store, transaction
+from tests.libraries import a_verified_licence, the_head
 from tests.opened_lots import Entry, a_hall, an_entry, everything_opened, released, window_ended
 from tests.prequalifications import an_agreement, an_archive, with_agreement
 from tests.sealed_bids import Tender, a_bidder
-from tests.tenders import Player
+from tests.tenders import Player, a_player
 from trading import handover
 
 
-@pytest.mark.accepts("BI-09")
-@pytest.mark.refuses("BI-09")
+@pytest.mark.accepts("BI-09", "BI-06")
+@pytest.mark.refuses("BI-09", "BI-06")
 async def test_the_agreement_is_found_once_the_bids_lie_open_and_not_before(
     store: Store, tender: Tender
 ) -> None:
@@ -34,6 +35,9 @@ async def test_the_agreement_is_found_once_the_bids_lie_open_and_not_before(
         await bids(third, an_agreement(*terms, [third, fourth], signers=[third]), "125300500.00"),
         await bids(fourth, b"{}", "125300000.00"),
     ]
+    staff = await a_player(store, Role.CENTRE_STAFF)
+    for who, head in ((third, "赵明"), (fourth, "赵明"), (lead, "钱进")):
+        await a_verified_licence(store, who, staff, **await the_head(store, who, head))
     hall = await a_hall(store, tender, entries)
     async with transaction(store, actor=PLATFORM, now=hall.in_window) as tx:
         with pytest.raises(Refused):
@@ -52,8 +56,8 @@ async def test_the_agreement_is_found_once_the_bids_lie_open_and_not_before(
     assert codes == {
         lead.organisation: ["no_consortia", "second_part"],
         second.organisation: ["second_part"],
-        third.organisation: ["no_consortia", "not_signed", "second_part"],
-        fourth.organisation: ["no_agreement"],
+        third.organisation: ["no_consortia", "not_signed", "second_part", "bidders_tied"],
+        fourth.organisation: ["no_agreement", "bidders_tied"],
     }
     pair = found[lead.organisation]
     assert [(one.name, one.leads, one.signed) for one in pair.members] == [

@@ -1,5 +1,5 @@
-"""What an organisation enters in its library once, and when that may be used: licences (证照) and
-performances (业绩).
+"""What an organisation enters in its library once, and when that may be used: licences (证照),
+who heads, holds and manages it, and performances (业绩).
 
 Nothing that was entered counts before the trading centre has compared it with its papers. A licence
 counts on the days of its term; a performance stands from its contract's day on.
@@ -23,7 +23,11 @@ from kernel.statute import BIDDING_REGULATION, E_BIDDING_MEASURES, Severity, und
 
 
 class EntryKind(StrEnum):
-    """What can be entered: seven kinds of licence, and performances."""
+    """What can be entered: licences, who heads, holds or manages the unit, and performances.
+
+    Of a tie the title is the name of the head or of the other unit, and the number that unit's
+    code, of a head one's own; the register of enterprises stands for the issuer.
+    """
 
     BUSINESS = "business_licence"
     QUALIFICATION = "qualification"
@@ -32,7 +36,16 @@ class EntryKind(StrEnum):
     PERSON = "person_certificate"
     TITLE = "title_certificate"
     OTHER = "other_licence"
+    HEAD = "unit_head"
+    DIRECT_HOLDER = "direct_holder"
+    INDIRECT_HOLDER = "indirect_holder"
+    MANAGER = "managing_unit"
     PERFORMANCE = "performance"
+
+    @property
+    def names_another(self) -> bool:
+        """Whether its number is another unit's code, which many may name."""
+        return self in (EntryKind.DIRECT_HOLDER, EntryKind.INDIRECT_HOLDER, EntryKind.MANAGER)
 
     @property
     def is_licence(self) -> bool:
@@ -49,6 +62,10 @@ KIND_NAMES: Final[Mapping[EntryKind, tuple[str, str]]] = MappingProxyType(
         EntryKind.PERSON: ("人员执业资格证书", "Registered person's certificate"),
         EntryKind.TITLE: ("专业技术职称证书", "Title certificate"),
         EntryKind.OTHER: ("其他证照", "Other licence"),
+        EntryKind.HEAD: ("单位负责人", "Head of the unit"),
+        EntryKind.DIRECT_HOLDER: ("直接控股单位", "Unit that holds it directly"),
+        EntryKind.INDIRECT_HOLDER: ("间接控股单位", "Unit that holds it through others"),
+        EntryKind.MANAGER: ("管理单位", "Unit that manages it"),
         EntryKind.PERFORMANCE: ("业绩", "Performance"),
     }
 )
@@ -62,6 +79,10 @@ REQUIREMENT_CODES: Final[Mapping[EntryKind, str]] = MappingProxyType(
         EntryKind.PERSON: "3",
         EntryKind.TITLE: "4",
         EntryKind.OTHER: "9",
+        EntryKind.HEAD: "9",
+        EntryKind.DIRECT_HOLDER: "9",
+        EntryKind.INDIRECT_HOLDER: "9",
+        EntryKind.MANAGER: "9",
         EntryKind.PERFORMANCE: "2",
     }
 )
@@ -153,12 +174,16 @@ def entry_refusals(entry: LibraryEntry, facts: EntryFacts, *, today: date) -> li
         refusals.append(Refusal(code, E_BIDDING_MEASURES[14], reason, told))
 
     last = "valid_to" if entry.kind.is_licence else "completed_on"
-    if entry.kind is EntryKind.BUSINESS:
+    own = entry.kind in (EntryKind.BUSINESS, EntryKind.HEAD)
+    if own or entry.kind.names_another:
         faults = uscc_faults(entry.number)
         if faults:
             refuse("uscc_malformed", "；".join(faults), "number")
-        elif entry.number != facts.own_uscc:
-            refuse("not_own_code", "营业执照的统一社会信用代码不是本单位的代码", "number")
+        elif own and entry.number != facts.own_uscc:
+            name = KIND_NAMES[entry.kind][0]
+            refuse("not_own_code", f"{name}的统一社会信用代码不是本单位的代码", "number")
+        elif not own and entry.number == facts.own_uscc:
+            refuse("own_code", "应当填写对方单位的统一社会信用代码", "number")
     if entry.kind.is_licence:
         if entry.ends_on is not None and entry.ends_on < today:
             reason = f"证照已于{entry.ends_on:%Y-%m-%d}到期，请登记有效的证照"
@@ -170,7 +195,7 @@ def entry_refusals(entry: LibraryEntry, facts: EntryFacts, *, today: date) -> li
                 refuse("performance_ahead", "业绩的日期晚于今天", member)
     if facts.known_here:
         refuse("entry_known", "本单位已登记同一种类、同一编号的信息，请勿重复登记", "number")
-    if facts.known_elsewhere:
+    if facts.known_elsewhere and not entry.kind.names_another:
         reason = "同一种类、同一编号的信息已由其他单位登记并通过核验，请联系交易中心"
         refuse("entry_elsewhere", reason, "number")
     return refusals
