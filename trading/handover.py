@@ -69,7 +69,7 @@ from trading.rules.lot_lifecycle import (
     was_closed,
     was_opened,
 )
-from trading.rules.opening_quorum import evaluation_refusals
+from trading.rules.opening_quorum import evaluation_refusals, opening_cautions
 from trading.rules.prequalification import Phase, committee_refusals
 from trading.rules.price_talks import TalkPhase, evaluation_waits, holds_talks
 from trading.rules.procedures import Offers, Procedure, Switches, switches_of
@@ -472,12 +472,17 @@ async def hand_over(tx: Transaction, lot_id: LotId) -> None:
 async def group_cautions(
     tx: Transaction, lot_id: LotId, *, members: int, experts: int
 ) -> list[Caution]:
-    """What is doubtful about a group of so many, in procurement that is no tender."""
+    """What is doubtful about a group of so many, and its suppliers, in what is no tender."""
     lot, project = await lots.owned(tx, lot_id)
-    if (await switches_for(tx, lot)).offers is Offers.SEALED_ONCE:
+    switches = await switches_for(tx, lot)
+    if switches.offers is Offers.SEALED_ONCE:
         return []
     large = await is_large(tx, project, lot)
-    return procurement_methods.group_cautions(members=members, experts=experts, at_threshold=large)
+    suppliers = len(await counted_bids(tx.session, lot_id))
+    return [
+        *procurement_methods.group_cautions(members=members, experts=experts, at_threshold=large),
+        *opening_cautions(suppliers, switches),
+    ]
 
 
 @by(*READERS)

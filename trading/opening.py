@@ -65,6 +65,7 @@ from trading.rules.decryption_outcome import (
     decryption_outcome,
 )
 from trading.rules.lot_lifecycle import LotMove, LotState
+from trading.rules.opening_attendance import unopened_refusals
 from trading.rules.price_talks import prices_are_read_out
 from trading.rules.sheet_fields import read_sheet
 from trading.sealed_archives import SealedArchive
@@ -405,6 +406,10 @@ async def open_bids(
     opening = await _opening_of(tx, lot)
     if await _enough_to_open(tx, lot_id) != given:
         return
+    counted = [bid.id for bid in await counted_bids(tx.session, lot_id)]
+    refusals = unopened_refusals(counted, [one.bid.id for one in found])
+    if refusals:
+        raise Refused(refusals)
     names = await organisation_names(tx.session, [one.bid.bidder_id for one in found])
     results = [
         _row_of(lot, one, await _members(tx, lot, one, names[one.bid.bidder_id])) for one in found

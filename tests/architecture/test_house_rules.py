@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from trading.rules.rule_book import UNASKED
+
 HOUSE = Path(__file__).resolve().parents[2]
 PACKAGES = ("kernel", "blacklist", "expert_pool", "trading", "evaluation", "web")
 DOORS = {"handover", "drawing", "standing"}
@@ -337,6 +339,41 @@ def unguarded_activities(
                 yield file.path, function.lineno, f"{function.name} has no @by"
 
 
+def unasked_rules(files: tuple[Source, ...]) -> set[str]:
+    """The registered rules that no code outside `rules/` reaches, however far the way.
+
+    A file outside reaches what it mentions, and from there on each part of a rules file reaches
+    what that part mentions.
+    """
+    parts: dict[str, set[str]] = {}
+    registered, ways = set(), set()
+    for file in files:
+        if not file.is_rule:
+            ways |= {full for _, full in mentions(file)}
+            continue
+        defined = [(node, name) for node in file.tree.body for name in _defined(node)]
+        names = imported_names(file.tree) | {name: f"{file.module}.{name}" for _, name in defined}
+        for node, name in defined:
+            inner = (one for one in ast.walk(node) if isinstance(one, ast.Name | ast.Attribute))
+            parts[f"{file.module}.{name}"] = {dotted(one, names) for one in inner}
+            if isinstance(node, ast.FunctionDef) and "under" in decorator_names(node):
+                registered.add(f"{file.module}.{name}")
+    reached: set[str] = set()
+    while ways - reached:
+        reached |= ways
+        ways = {far for near in ways for far in parts.get(near, ())}
+    return registered - reached
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    """The names that a statement at the top of a file defines."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
+    return [one.id for one in targets if isinstance(one, ast.Name)]
+
+
 def mentioned_in(files: tuple[Source, ...]) -> set[str]:
     return {name for file in files for _, name in mentions(file)}
 
@@ -397,6 +434,12 @@ def test_every_activity_says_who_may_perform_it() -> None:
 
 def test_every_rule_that_refuses_names_its_article() -> None:
     assert offences(refusing_without_article, house()) == []
+
+
+def test_every_rule_is_asked_by_somebody_outside_the_rules() -> None:
+    """A rule that nobody asks is a promise; those left stand in the book, each with its reason."""
+    assert unasked_rules(house()) == set(UNASKED)
+    assert all(UNASKED.values())
 
 
 def test_sql_names_only_its_own_schema() -> None:
@@ -495,3 +538,19 @@ def test_an_activity_without_a_guard_is_found() -> None:
         from_floors={"trading.bidding.telling_for_others"},
     )
     assert [what for _, _, what in found] == ["told has no @by", "reached has no @by"]
+
+
+def test_a_rule_that_only_an_unasked_rule_mentions_is_not_asked() -> None:
+    rules = source(
+        "trading/rules/prices.py",
+        "from trading.rules.days import far\nTABLE = (far,)\n"
+        "@under(LAW[1])\ndef asked(): return TABLE\n"
+        "@under(LAW[1])\ndef lonely(): return beside()\n"
+        "@under(LAW[1])\ndef beside(): ...\n",
+    )
+    days = source("trading/rules/days.py", "@under(LAW[1])\ndef far(): ...\n")
+    act = source("trading/bidding.py", "from trading.rules.prices import asked\n")
+    other = source("trading/opening.py", "from trading.rules import prices\nx = prices.lonely()\n")
+    beside = {"trading.rules.prices.lonely", "trading.rules.prices.beside"}
+    assert unasked_rules((rules, days, act)) == beside
+    assert unasked_rules((rules, days, act, other)) == set()

@@ -94,6 +94,8 @@ async def inquired(works: Sequence[SeatWork], committee: str) -> None:
     await all_signed(works, committee)
 
 
+@pytest.mark.accepts("NB-04", "NB-05")
+@pytest.mark.refuses("NB-04")
 async def test_an_inquiry_goes_to_the_lowest_price_that_meets_the_demand(
     journey: Journey, sound: Callable[[], Awaitable[None]]
 ) -> None:

@@ -1,5 +1,6 @@
 """Who is invited to bid: Bidding Law 17; Government Procurement Law 31, 40; Procurement Tender
-Measures 14; and, from memory, Competitive Consultation Measures 6.
+Measures 14; and, from memory, Competitive Consultation Measures 6;
+Non-tender Procurement Measures 12.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """What may be entered in a library and used: Electronic Bidding Measures 14; Bidding Regulation
-18, 51.
+18, 42, 51.
 """
 
 from __future__ import annotations
@@ -133,6 +133,8 @@ def test_nobody_verifies_what_he_entered_himself() -> None:
     assert refusal.code == "own_entry"
 
 
+@pytest.mark.accepts("BI-11")
+@pytest.mark.refuses("BI-11")
 def test_a_licence_counts_on_the_days_of_its_term_and_no_others() -> None:
     verified = EntryState.VERIFIED
     for day in (LICENCE.begins_on, TODAY):
@@ -141,6 +143,8 @@ def test_a_licence_counts_on_the_days_of_its_term_and_no_others() -> None:
     (early,) = use_refusals(verified, LICENCE, on=LICENCE.begins_on - DAY)
     (late,) = reference_cautions((verified, LICENCE), on=TODAY + DAY)
     assert (early.code, late.code) == ("licence_ahead", "licence_expired")
+    (false,) = reference_cautions((EntryState.REFUSED, LICENCE), on=TODAY)
+    assert false.code == "entry_refused"
     (unknown,) = reference_cautions(None, on=TODAY)
     assert unknown.code == "entry_unknown"
     (applied,) = reference_cautions(None, on=TODAY, applied=True)

@@ -20,6 +20,7 @@ from kernel.refusals import Caution, Refusal
 from kernel.statute import (
     BIDDING_LAW,
     CONSULTATION_MEASURES,
+    NON_TENDER_MEASURES,
     PROCUREMENT_LAW,
     PROCUREMENT_TENDER_MEASURES,
     Article,
@@ -151,7 +152,7 @@ def invitation_refusals(invited: Invited, switches: Switches) -> list[Refusal]:
     return refusals
 
 
-@under(CONSULTATION_MEASURES[6], rule="NB-02", severity=Severity.WARN)
+@under(CONSULTATION_MEASURES[6], NON_TENDER_MEASURES[12], rule="NB-02", severity=Severity.WARN)
 def invitation_cautions(invited: Invited, switches: Switches) -> list[Caution]:
     """What is doubtful of the invited where the text that asks for them is known from memory."""
     demands = switches.invitation

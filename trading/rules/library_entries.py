@@ -238,9 +238,10 @@ def use_refusals(state: EntryState, entry: LibraryEntry, *, on: date) -> list[Re
 
 @under(
     BIDDING_REGULATION[18],
+    BIDDING_REGULATION[42],
     BIDDING_REGULATION[51, 3],
     E_BIDDING_MEASURES[14],
-    rule="PL-07",
+    rule=("PL-07", "BI-11"),
     severity=Severity.WARN,
 )
 def reference_cautions(
