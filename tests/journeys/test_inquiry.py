@@ -143,7 +143,7 @@ async def test_an_inquiry_goes_to_the_lowest_price_that_meets_the_demand(
     assert told["committee"] == []
     assert told["undecided"]["silent"] is False
     decision_due_at = parse_instant(told["undecided"]["decision_due_at"])
-    await journey.at(decision_due_at - timedelta(seconds=1))
+    await journey.at(decision_due_at - timedelta(hours=1))
     assert await reminding.remind(journey.store) == 1
     await journey.at(decision_due_at)
     assert await reminding.remind(journey.store) == 1
