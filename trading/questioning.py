@@ -20,7 +20,7 @@ from sqlmodel import col
 
 from kernel.access import Role, by
 from kernel.crypto.digests import Malformed
-from kernel.errors import NotFound, Refused
+from kernel.errors import NoCalendar, NotFound, Refused
 from kernel.identifiers import LotId
 from kernel.randomness import random_id
 from kernel.refusals import Refusal
@@ -37,7 +37,12 @@ from trading.drafting import clean_text
 from trading.events import QuestionAsked
 from trading.handover import switches_for
 from trading.rules.lot_lifecycle import LotState, was_closed
-from trading.rules.question_window import Question, question_refusals, question_until
+from trading.rules.question_window import (
+    Question,
+    answer_due_at,
+    question_refusals,
+    question_until,
+)
 from trading.tables import LotRow, ProjectRow, QuestionAnswerRow, QuestionRow
 
 WORDS_MAX: Final = 2000
@@ -53,12 +58,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class OwnQuestion:
-    """One of the acting bidder's own questions; `notice` is the one that answered it."""
+    """One of the acting bidder's own questions; `notice` is the one that answered it.
+
+    Whoever answers is not told when it was asked, so that only its asker reads by when it is due.
+    """
 
     id: UUID
     words: str
     asked_at: datetime
     notice: int | None
+    answer_due_at: datetime | None
+    overdue: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,21 +157,29 @@ async def board(tx: Transaction, lot_id: LotId) -> Board:
         until,
         takes_questions=open_still and tx.now <= until,
         takes_answers=open_still,
-        own=await _own_questions(tx, lot_id) if tx.actor.role is Role.BIDDER else (),
+        own=await _own_questions(tx, lot) if tx.actor.role is Role.BIDDER else (),
         desk=await _desk_questions(tx, lot) if lots.owns(tx, project) else None,
     )
 
 
-async def _own_questions(tx: Transaction, lot_id: LotId) -> tuple[OwnQuestion, ...]:
+async def _own_questions(tx: Transaction, lot: LotRow) -> tuple[OwnQuestion, ...]:
     """The acting bidder's own questions about a lot, the newest first; nobody else's ever."""
     rows = await tx.session.execute(
         _with_answers()
-        .where(col(QuestionRow.lot_id) == lot_id, col(QuestionRow.asker_id) == tx.actor.party)
+        .where(col(QuestionRow.lot_id) == lot.id, col(QuestionRow.asker_id) == tx.actor.party)
         .order_by(col(QuestionRow.asked_at).desc(), col(QuestionRow.id))
     )
-    return tuple(
-        OwnQuestion(row.id, row.words, row.asked_at, _notice_of(answer)) for row, answer in rows
-    )
+    switches, calendar = await switches_for(tx, lot), tx.settings.calendar
+    found = []
+    for row, answer in rows:
+        try:
+            due_at = answer_due_at(row.asked_at, switches, calendar=calendar)
+        except NoCalendar:
+            due_at = None
+        overdue = answer is None and due_at is not None and due_at <= tx.now
+        notice = _notice_of(answer)
+        found.append(OwnQuestion(row.id, row.words, row.asked_at, notice, due_at, overdue))
+    return tuple(found)
 
 
 async def _desk_questions(tx: Transaction, lot: LotRow) -> tuple[DeskQuestion, ...]:

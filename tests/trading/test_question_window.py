@@ -1,5 +1,6 @@
 """Until when the documents may be asked about, and what a question gives away: Bidding Law 22;
-Bidding Regulation 22; Procurement Tender Measures 27, 28.
+Bidding Regulation 22; Procurement Tender Measures 27, 28; Government Procurement Law 51;
+Government Procurement Regulation 52.
 """
 
 from __future__ import annotations
@@ -9,10 +10,15 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from kernel.working_days import BEIJING
+from kernel.working_days import BEIJING, STATE_CALENDAR, end_of_day
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.procedures import Procedure, switches_of
-from trading.rules.question_window import Question, question_refusals, question_until
+from trading.rules.question_window import (
+    Question,
+    answer_due_at,
+    question_refusals,
+    question_until,
+)
 
 TENDERING = switches_of(Procedure.OPEN_TENDER_MANDATORY, on=date(2026, 3, 2))
 PROCUREMENT = switches_of(Procedure.PROCUREMENT_OPEN_TENDER, on=date(2026, 3, 2))
@@ -87,3 +93,11 @@ def test_all_grounds_are_given_at_once() -> None:
         "question_late",
         "names_asker",
     }
+
+
+@pytest.mark.accepts("CO-07")
+def test_a_suppliers_question_is_answered_in_three_working_days() -> None:
+    asked_at = datetime(2026, 9, 24, 17, tzinfo=BEIJING)
+    due_at = answer_due_at(asked_at, PROCUREMENT, calendar=STATE_CALENDAR)
+    assert due_at == end_of_day(date(2026, 9, 30)), "the 25th is a holiday"
+    assert answer_due_at(asked_at, TENDERING, calendar=STATE_CALENDAR) is None

@@ -15,15 +15,19 @@ from kernel.refusals import Refusal
 from kernel.statute import (
     BIDDING_LAW,
     BIDDING_REGULATION,
+    PROCUREMENT_LAW,
+    PROCUREMENT_REGULATION,
     PROCUREMENT_TENDER_MEASURES,
     Article,
     Regime,
     under,
 )
-from kernel.working_days import BEIJING
+from kernel.working_days import BEIJING, Calendar, beijing_day, end_of_day, last_working_day
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.objection_window import documents_objection_until
 from trading.rules.procedures import Switches
+
+ANSWER_WORKING_DAYS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,15 @@ def question_refusals(question: Question, switches: Switches) -> list[Refusal]:
         reason = "问题中不得写明提问单位的名称或者代码，潜在投标人的名称应当保密"
         refusals.append(Refusal("names_asker", article, reason))
     return refusals
+
+
+@under(PROCUREMENT_LAW[51], PROCUREMENT_REGULATION[52], rule="CO-07")
+def answer_due_at(asked_at: datetime, switches: Switches, *, calendar: Calendar) -> datetime | None:
+    """By when a supplier's question is answered; the tendering law sets no such days."""
+    if switches.regime is not Regime.PROCUREMENT:
+        return None
+    day = last_working_day(beijing_day(asked_at), ANSWER_WORKING_DAYS, calendar=calendar)
+    return end_of_day(day)
 
 
 def secrecy_article(switches: Switches) -> Article:
