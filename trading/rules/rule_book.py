@@ -897,8 +897,6 @@ UNASKED: Final[Mapping[str, str]] = MappingProxyType(
         " draw, whose steps nobody records yet",
         "trading.rules.award_followup.benchmark_after_recheck": "a second report is compiled anew;"
         " that it keeps the benchmark is left to the committee",
-        "trading.rules.award_followup.recheck_refusals": "no act asks the committee to check a"
-        " candidate again",
         "trading.rules.timetable.clarification_cautions": "an addendum is published or refused, and"
         " its answer has no place for what is only doubtful",
     }
