@@ -46,14 +46,12 @@ from evaluation.rules.score_scheme import (
     TieRule,
 )
 from kernel.crypto.digests import canonical
-from kernel.identifiers import PartyId
 from kernel.statute import (
     BIDDING_REGULATION,
     CONDUCT_OPINIONS,
     PROCUREMENT_TENDER_MEASURES,
     Regime,
 )
-from trading.rules.procurement_methods import Offer, lowest_that_meets
 
 COMMITTEE = UUID(int=99)
 PEOPLE = [UUID(int=n) for n in range(5)]
@@ -400,16 +398,13 @@ def test_by_price_alone_the_lowest_that_meets_the_demand_is_first(
 ) -> None:
     facts = quoted(*told)
     result = ranked(facts)
-    offers = [
-        Offer(PartyId(UUID(int=one.received)), one.price, one.bid not in facts.rejected, n)
-        for n, one in enumerate(facts.bids)
-    ]
-    first = lowest_that_meets(offers)
+    fit = [one for one in facts.bids if one.bid not in facts.rejected]
+    first = min(fit, key=lambda one: (one.price, one.received), default=None)
     assert result.open_ties == ()
     if first is None:
         assert result.candidates == ()
     else:
-        assert result.candidates[0] == f"{first.supplier.int:02}"
+        assert result.candidates[0] == first.bid
     kept = [one for one in result.lines if one.rank is not None]
     assert [one.price for one in kept] == sorted(one.price for one in kept)
     assert {one.total for one in kept} <= {Decimal(0)}
