@@ -37,7 +37,16 @@ from kernel.store.transparency_log import disclose_fillers, integrate_once, publ
 from tests.awards import Evaluated
 from tests.committees_at_work import KeptCommittees, WorkRoom, committees_kept
 from tests.draw_cast import DrawHouse
-from tests.kept_stores import START, Lines, clock_turned, cosign, lines_of, settings_in, store_over
+from tests.kept_stores import (
+    START,
+    Lines,
+    Sound,
+    clock_turned,
+    cosign,
+    lines_of,
+    settings_in,
+    store_over,
+)
 from tests.kept_stories import KeptStories, Told, continued
 from tests.opened_lots import Hall
 from tests.prequalifications import Called
@@ -285,6 +294,18 @@ async def room(
     async with store_over(kept_committees.lines, name, settings) as (store, tick):
         yield made.over(store, tick, name)
     await kept_committees.lines.drop(name)
+
+
+@pytest.fixture
+def sound_room(room: WorkRoom, kept_committees: KeptCommittees) -> Sound:
+    """Ask every invariant of the platform that a committee works on."""
+
+    async def asked() -> None:
+        await room.draw.tick()
+        async with kept_committees.lines.lent(OWNER, room.database, pool_size=1) as owner:
+            assert await faults_of(owner, room.store.documents) == []
+
+    return asked
 
 
 @pytest.fixture

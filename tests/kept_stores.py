@@ -37,6 +37,7 @@ FIRST_OWN_TYPE: Final = 16384
 """Below this number Postgres's types are the same in every database (FirstNormalObjectId)."""
 
 Tick = Callable[[], Awaitable[None]]
+Sound = Callable[[], Awaitable[None]]
 
 WITNESSES: Final = tuple(
     WitnessSigner(f"witness{number}.test/w", sha256(f"witness {number}".encode()))

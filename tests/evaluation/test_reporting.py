@@ -25,6 +25,7 @@ from kernel.errors import BrokenSeal, NotFound, NotPermitted, Refused
 from kernel.failpoints import FailpointHit, arm
 from kernel.identifiers import BidId, PartyId
 from tests.committees_at_work import PRICES, REJECTED_PRICE, WorkRoom
+from tests.kept_stores import Sound
 from tests.newcomers import codes
 from tests.tenders import signed
 from trading.handover import OpenedBid
@@ -263,7 +264,7 @@ async def test_what_trading_takes_is_what_the_report_says(room: WorkRoom) -> Non
 
 @scored
 async def test_the_report_and_the_lot_move_in_one_transaction_or_not_at_all(
-    room: WorkRoom,
+    room: WorkRoom, sound_room: Sound
 ) -> None:
     digest = await room.compile()
     for sitter in room.sitters[:-1]:
@@ -294,6 +295,7 @@ async def test_the_report_and_the_lot_move_in_one_transaction_or_not_at_all(
         found = {row.kind: row.recorded_at for row in rows}
     assert set(found) == {"ReportTaken", "ReportHandedBack"}
     assert len(set(found.values())) == 1
+    await sound_room()
 
 
 @scored

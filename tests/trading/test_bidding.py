@@ -43,12 +43,12 @@ from kernel.store.transaction import NotDurable, Store, transaction
 from kernel.store.views import own_acts, room
 from tests.conftest import Database
 from tests.libraries import a_verified_licence, uscc_of
+from tests.kept_stores import Sound, Tick
 from tests.newcomers import codes
 from tests.sealed_bids import (
     IN_TIME,
     SealedFile,
     Tender,
-    Tick,
     a_bidder,
     a_sealed_bid,
     a_sealed_file,
@@ -709,6 +709,7 @@ async def test_a_failure_at_any_step_leaves_one_bid_and_one_receipt_after_a_retr
     patient: Reception,
     files: Files,
     tick: Tick,
+    sound: Sound,
     step: str,
     passage: int,
 ) -> None:
@@ -729,6 +730,7 @@ async def test_a_failure_at_any_step_leaves_one_bid_and_one_receipt_after_a_retr
     assert len(await rows(store, "SELECT 1 FROM trading.intent")) == 1
     assert len(await rows(store, "SELECT 1 FROM trading.bid")) == 1
     assert len(await recorded(store, "BidSubmitted")) == 1
+    await sound()
 
 
 @pytest.mark.parametrize("step", ["receive.written", "db.before_commit", "db.after_commit"])
@@ -741,6 +743,7 @@ async def test_a_line_that_breaks_under_a_submit_is_taken_up_again_and_one_bid_c
     patient: Reception,
     files: Files,
     tick: Tick,
+    sound: Sound,
     step: str,
     passage: int,
 ) -> None:
@@ -773,6 +776,7 @@ async def test_a_line_that_breaks_under_a_submit_is_taken_up_again_and_one_bid_c
     assert len(await rows(store, "SELECT 1 FROM trading.intent")) == 1
     assert len(await rows(store, "SELECT 1 FROM trading.bid")) == 1
     assert len(await recorded(store, "BidSubmitted")) == 1
+    await sound()
 
 
 async def test_without_the_log_the_answer_is_a_promise_that_is_kept_later(

@@ -23,12 +23,12 @@ from kernel.identifiers import LotId
 from kernel.store.journal import read_view
 from kernel.store.transaction import Store, transaction
 from kernel.store.views import PUBLIC_FEED, room
+from tests.kept_stores import Sound, Tick
 from tests.newcomers import codes
 from tests.sealed_bids import (
     IN_TIME,
     SealedFile,
     Tender,
-    Tick,
     a_bidder,
     a_sealed_bid,
     a_submission,
@@ -278,7 +278,13 @@ STEPS = (
     [*((step, 1) for step in STEPS), ("db.before_commit", 2), ("db.after_commit", 2)],
 )
 async def test_a_closing_that_dies_anywhere_is_finished_with_the_same_cut(
-    store: Store, tender: Tender, counter: Reception, step: str, passage: int
+    store: Store,
+    tender: Tender,
+    counter: Reception,
+    tick: Tick,
+    sound: Sound,
+    step: str,
+    passage: int,
 ) -> None:
     bidders = await bidders_with_bids(store, counter, tender, 2)
     last = await a_bidder(store)
@@ -299,6 +305,8 @@ async def test_a_closing_that_dies_anywhere_is_finished_with_the_same_cut(
     assert cut["cut_digest"] == facts["cut_digest"]
     assert (await the_lot(store, tender)).state == LotState.OPENING
     assert len(await recorded(store, "BidSubmitted")) == 3
+    await tick()
+    await sound()
 
 
 async def test_what_cannot_be_judged_in_the_bound_is_the_platform_s_fault_with_evidence(

@@ -25,6 +25,7 @@ from kernel.identifiers import LotId
 from kernel.store.documents import Documents
 from kernel.store.transaction import Store, transaction
 from tests.awards import objected
+from tests.kept_stores import Sound, Tick
 from tests.newcomers import codes
 from tests.opened_lots import (
     PRICES,
@@ -305,7 +306,7 @@ async def test_bids_that_take_longer_to_read_than_a_transaction_may_idle_open_al
 
 
 async def test_an_opening_that_dies_after_reading_leaves_nothing_half_done(
-    store: Store, hall: Hall
+    store: Store, hall: Hall, tick: Tick, sound: Sound
 ) -> None:
     then = await ready_to_open(hall)
     arm("opening.read_through=raise")
@@ -319,6 +320,8 @@ async def test_an_opening_that_dies_after_reading_leaves_nothing_half_done(
     assert "BidsOpened" not in await kinds(store)
     assert await due_lots.wake(then) == 1
     assert (await hall.lot()).state == LotState.OPENED
+    await tick()
+    await sound()
 
 
 async def test_two_openers_at_once_open_a_lot_once(store: Store, hall: Hall) -> None:

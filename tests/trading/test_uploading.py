@@ -21,6 +21,7 @@ from kernel.randomness import random_bytes
 from kernel.store.database import OWNER, connect
 from kernel.store.transaction import Store, transaction
 from tests.conftest import Database
+from tests.kept_stores import Sound, Tick
 from tests.newcomers import codes
 from tests.sealed_bids import (
     IN_TIME,
@@ -282,7 +283,7 @@ async def test_an_unverified_organisation_uploads_nothing(store: Store, tender: 
 
 
 async def test_a_part_torn_by_a_crash_is_found_and_can_be_sent_again(
-    store: Store, tender: Tender, bidder: Player, tmp_path: Path
+    store: Store, tender: Tender, bidder: Player, tmp_path: Path, tick: Tick, sound: Sound
 ) -> None:
     now, file = at(store, IN_TIME), a_large_file(PART + 9)
     upload = await announced(now, bidder, tender.lot_id, file.announcement)
@@ -294,10 +295,12 @@ async def test_a_part_torn_by_a_crash_is_found_and_can_be_sent_again(
     assert (await the_state(now, bidder, upload)).missing == (1,)
     await sent(now, bidder, upload.id, 1, file.parts[1])
     assert await assemble(store, upload.id) is not None
+    await tick()
+    await sound()
 
 
 async def test_a_death_between_disk_and_row_leaves_nothing_that_a_sweep_does_not_find(
-    store: Store, tender: Tender, bidder: Player, tmp_path: Path
+    store: Store, tender: Tender, bidder: Player, tmp_path: Path, tick: Tick, sound: Sound
 ) -> None:
     now, file = at(store, IN_TIME), a_large_file(PART + 9)
     upload = await announced(now, bidder, tender.lot_id, file.announcement)
@@ -316,6 +319,8 @@ async def test_a_death_between_disk_and_row_leaves_nothing_that_a_sweep_does_not
     assert await uploading.sweep(store) == 1
     assert stored_parts(tmp_path) == []
     assert await uploading.sweep(store) == 0
+    await tick()
+    await sound()
 
 
 async def test_while_the_documents_are_copied_nothing_leaves_the_disk(

@@ -22,6 +22,7 @@ from kernel.store import consenting, contacting, outbox
 from kernel.store.contacting import ContactKind
 from kernel.store.outbox import LEASE, RETRY_AFTER, Channel, Message, Recipient
 from kernel.store.transaction import Store, transaction
+from tests.kept_stores import Sound, Tick
 from tests.post_office import NEW_SECRET, PostOffice, a_post_office, contact_row, reachable
 from tests.tenders import Player, a_player
 from web.carriers import carriers_of
@@ -109,7 +110,7 @@ async def test_what_is_posted_by_an_act_that_fails_is_not_told(
 
 
 async def test_a_process_that_dies_after_sending_sends_again_under_the_same_id(
-    store: Store, office: PostOffice, bidder: Player
+    store: Store, office: PostOffice, bidder: Player, tick: Tick, sound: Sound
 ) -> None:
     await reachable(store, bidder, email=EMAIL, mobile=MOBILE)
     await posted(store, bidder)
@@ -131,6 +132,8 @@ async def test_a_process_that_dies_after_sending_sends_again_under_the_same_id(
     assert len(office.exchange.asked) == 2
     assert len(ids) == 1
     assert {row.state for row in await office.rows()} == {"sent"}
+    await tick()
+    await sound()
 
 
 async def test_a_slow_hand_does_not_undo_what_another_has_settled(

@@ -24,6 +24,7 @@ import pytest
 from kernel.crypto.digests import b64u, canonical
 from kernel.store.transaction import transaction
 from tests.committees_at_work import KeptCommittees, WorkRoom
+from tests.kept_stores import Sound
 from tests.web.browser import served
 from tests.web.evaluation_house import (
     EvaluationHouse,
@@ -209,7 +210,7 @@ async def test_a_mark_whose_answer_was_lost_is_sent_again_and_counts_once(
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_however_often_the_line_breaks_no_mark_is_lost_and_none_counts_twice(
-    house: EvaluationHouse, seats: list[SeatWork], seed: int
+    house: EvaluationHouse, seats: list[SeatWork], sound_room: Sound, seed: int
 ) -> None:
     """Also where the program dies in between: what it had not heard of is sent by the next one."""
     await all_sit(house, seats)
@@ -239,6 +240,7 @@ async def test_however_often_the_line_breaks_no_mark_is_lost_and_none_counts_twi
         line.trouble = lambda _: None
         assert await cells_of(house, work) == meant
     assert (work.conflicts, work.turned_down) == ([], [])
+    await sound_room()
 
 
 async def test_while_the_authority_has_stopped_the_lot_marks_wait_and_are_not_turned_down(
