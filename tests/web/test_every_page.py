@@ -105,6 +105,7 @@ class House:
             "GET /centre/erasures": (cast.staff, "/centre/erasures"),
             "GET /inbox/choices": (agency, "/inbox/choices"),
             "GET /lots/{lot_id}/deliveries": (agency, f"/lots/{lot}/deliveries"),
+            "GET /lots/{lot_id}/halts": (room.supervisor, f"/lots/{lot}/halts"),
             "GET /demo/outbox": (None, "/demo/outbox"),
             "GET /transparency": (None, "/transparency"),
             "GET /notices": (None, "/notices"),
