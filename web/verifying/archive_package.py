@@ -85,6 +85,7 @@ def verify(path: Path, *, trusted: TrustedLog | None = None) -> Verdict:
     vouchers = verdict.holds("the manifest names a log and its witnesses", lambda: _vouchers(told))
     if vouchers is None:
         return verdict
+    verdict.of_log(vouchers.log)
     verdict.holds("the keys are the ones you trust", lambda: vouchers.check_trusted(trusted))
     verdict.holds("the log sealed this manifest for this lot", lambda: _sealed(parts, told))
     verdict.holds("every file is there as it is listed, and no other", lambda: _whole(parts, told))

@@ -105,6 +105,7 @@ def verify(folder: Path, *, trusted: TrustedLog | None = None) -> Verdict:
     keys = verdict.holds("the keys can be read", lambda: keys_beside(folder))
     if keys is None:
         return verdict
+    verdict.of_log(keys.vouchers.log)
     verdict.holds("the keys are the ones you trust", lambda: keys.vouchers.check_trusted(trusted))
     verdict.holds("the papers are all there, and nothing else", lambda: _all_there(folder))
     papers = verdict.holds("every paper is signed", lambda: _papers(folder, keys))

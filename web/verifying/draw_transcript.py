@@ -103,6 +103,7 @@ def verify(content: bytes, *, trusted: TrustedLog | None = None) -> Verdict:
     logged = verdict.holds("every step stands in the witnessed log", lambda: _logged(told))
     if logged is None or not verdict.ok:
         return verdict
+    verdict.of_log(told["keys"]["log"])
     draw = verdict.holds(
         "the announcement is a draw's", lambda: _Draw(told, announcement, announced, logged)
     )

@@ -80,6 +80,7 @@ def verify(content: bytes, *, trusted: TrustedLog | None = None) -> Verdict:
     report = verdict.holds("the report can be read", lambda: _report(told))
     if report is None:
         return verdict
+    verdict.of_log(told["vouchers"].log)
     verdict.holds(
         "the keys are the ones you trust", lambda: told["vouchers"].check_trusted(trusted)
     )

@@ -89,6 +89,7 @@ def verify(folder: Path, *, trusted: TrustedLog | None = None) -> Verdict:
     keys = verdict.holds("the keys can be read", lambda: _keys(folder))
     if keys is None:
         return verdict
+    verdict.of_log(keys.log)
     verdict.found["view"] = keys.view
     verdict.holds("the keys are the ones you trust", lambda: _trusted_keys(keys, trusted))
     if not keys.witnesses:

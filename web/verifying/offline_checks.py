@@ -53,6 +53,8 @@ def _verdict(result: Verdict, *, as_json: bool) -> None:
             talk.print(f"{mark} {shown(check.what + detail)}")
         for warning in result.warnings:
             talk.print(f"[bold yellow]! {shown(warning)}[/]")
+        if result.demo:
+            talk.print("[bold yellow]! This is a demonstration's: nothing in it has any effect.[/]")
         talk.print("[green]verified[/]" if result.ok else "[red]NOT verified[/]")
     raise typer.Exit(OK if result.ok else UNVERIFIED)
 

@@ -102,6 +102,7 @@ def verify(folder: Path, *, trusted: TrustedLog | None = None) -> Verdict:
     keys = verdict.holds("the keys can be read", lambda: keys_beside(folder))
     if keys is None:
         return verdict
+    verdict.of_log(keys.vouchers.log)
     verdict.holds("the keys are the ones you trust", lambda: keys.vouchers.check_trusted(trusted))
     verdict.holds("nothing else lies beside the papers", lambda: _nothing_else(folder))
     papers: dict[str, _Paper | None] = {

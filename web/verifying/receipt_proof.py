@@ -52,6 +52,7 @@ def verify(
     )
     if proven is None:
         return verdict
+    verdict.of_log(log)
     record = verdict.holds("the record can be read", lambda: _entry(proven.record))
     if record is None:
         return verdict

@@ -38,11 +38,17 @@ class Verdict:
     warnings: list[str] = field(default_factory=list)
     """What holds, and yet is worth less than a reader would think."""
     found: dict[str, Any] = field(default_factory=dict)
+    demo: bool = False
+    """Whether it comes from a demonstration, so that nothing in it has any effect."""
 
     @property
     def ok(self) -> bool:
         """Whether everything held, and anything was checked at all."""
         return bool(self.checks) and all(check.passed for check in self.checks)
+
+    def of_log(self, vkey: str) -> None:
+        """Note which log it rests on: the origin of a demonstration's begins with `demo.`."""
+        self.demo = vkey.startswith("demo.")
 
     def check(self, what: str, passed: bool, detail: str = "") -> bool:
         """Note one check; whether it held."""
@@ -63,6 +69,7 @@ class Verdict:
         """The verdict as JSON."""
         return {
             "ok": self.ok,
+            "demo": self.demo,
             "checks": [
                 {"what": check.what, "passed": check.passed, "detail": check.detail}
                 for check in self.checks
