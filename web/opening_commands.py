@@ -25,7 +25,7 @@ from web.client import Client, Problem, Unreachable
 from web.custodian_work import Custodian, Trust, Unconvinced
 from web.exit_codes import MISSING, NETWORK, UNVERIFIED, USAGE, code_of_answer
 from web.premises import new_key_file
-from web.terminal_words import shown, web_address
+from web.terminal_words import shown, there, web_address
 
 opening_app = typer.Typer(
     help="At an opening: release your bid, agree to the fallback, sign the record.",
@@ -46,7 +46,7 @@ UrlOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer as JSON on standard output.")]
 KeyOption = Annotated[
-    Path, typer.Option("--key", exists=True, dir_okay=False, help="Your P-256 key (PEM).")
+    Path, typer.Option("--key", callback=there, dir_okay=False, help="Your P-256 key (PEM).")
 ]
 OrganisationOption = Annotated[
     str, typer.Option("--organisation", help="Your organisation's id on the platform.")
@@ -112,7 +112,7 @@ def release(
         Path,
         typer.Option(
             "--opening-key",
-            exists=True,
+            callback=there,
             dir_okay=False,
             help="The key that `sunbid seal` made, or you gave it, to release this bid (PEM).",
         ),
@@ -143,7 +143,7 @@ def release_application(
         Path,
         typer.Option(
             "--opening-key",
-            exists=True,
+            callback=there,
             dir_okay=False,
             help="The key that `sunbid seal` made, or you gave it, for this application (PEM).",
         ),

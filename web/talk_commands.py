@@ -24,6 +24,7 @@ from web.opening_commands import (
     run_as,
 )
 from web.premises import new_private_file
+from web.terminal_words import there
 
 last_price_app = typer.Typer(
     help="Your last price in a negotiation or consultation: seal it, then open it in time.",
@@ -82,7 +83,7 @@ def open_price(
     organisation: OrganisationOption,
     sealed: Annotated[
         Path,
-        typer.Option("--seal", exists=True, dir_okay=False, help="The file with the seal."),
+        typer.Option("--seal", callback=there, dir_okay=False, help="The file with the seal."),
     ],
     as_json: JsonOption = False,
 ) -> None:

@@ -123,7 +123,9 @@ def test_an_option_that_does_not_exist_is_wrong_usage(words: tuple[str, ...]) ->
     [
         (["no-such-command"], 2),
         (["verify", "log"], 2),
-        (["verify", "log", "/no/such/folder"], 2),
+        (["verify", "log", "/no/such/folder"], 3),
+        (["verify", "receipt", "/no/such/file", "--log", LOG], 3),
+        (["verify", "archive", "/no/such\x1bpackage"], 3),
         (["rehearse", "--until", "lunch"], 2),
         (["bench", "no-such-benchmark"], 2),
         (["up", "--port", "0"], 2),

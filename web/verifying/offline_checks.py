@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from web.exit_codes import EPILOG
-from web.terminal_words import shown
+from web.terminal_words import shown, there
 from web.verifying import (
     archive_package,
     award_papers,
@@ -60,10 +60,10 @@ def _verdict(result: Verdict, *, as_json: bool) -> None:
 
 
 FileArgument = Annotated[
-    Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The file to check.")
+    Path, typer.Argument(callback=there, dir_okay=False, readable=True, help="The file to check.")
 ]
 FolderArgument = Annotated[
-    Path, typer.Argument(exists=True, file_okay=False, help="The folder to check.")
+    Path, typer.Argument(callback=there, file_okay=False, help="The folder to check.")
 ]
 LogOption = Annotated[str, typer.Option("--log", help="The log's verifier key.")]
 KnownLogOption = Annotated[
@@ -76,7 +76,7 @@ CutOption = Annotated[
     Path | None,
     typer.Option(
         "--closing",
-        exists=True,
+        callback=there,
         dir_okay=False,
         help="The log's proof of what the closing committed to.",
     ),
@@ -102,7 +102,7 @@ def verify_receipt(
     closed: Annotated[
         Path | None,
         typer.Option(
-            "--closed", exists=True, dir_okay=False, help="The log's proof of the lot's closing."
+            "--closed", callback=there, dir_okay=False, help="The log's proof of the lot's closing."
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -210,7 +210,7 @@ def verify_award(
 @verify_app.command("archive")
 def verify_archive(
     package: Annotated[
-        Path, typer.Argument(exists=True, readable=True, help="The package, a file or a folder.")
+        Path, typer.Argument(callback=there, readable=True, help="The package, a file or a folder.")
     ],
     log: KnownLogOption = None,
     witness: WitnessOption = None,
