@@ -42,8 +42,8 @@ from kernel.store.parties import payload_type
 from kernel.store.transaction import NotDurable, Store, transaction
 from kernel.store.views import own_acts, room
 from tests.conftest import Database
-from tests.libraries import a_verified_licence, uscc_of
 from tests.kept_stores import Sound, Tick
+from tests.libraries import a_verified_licence, uscc_of
 from tests.newcomers import codes
 from tests.sealed_bids import (
     IN_TIME,
