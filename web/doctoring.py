@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncpg
 import obstore.exceptions
 from rich.console import Console
+from rich.progress import track
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -51,7 +52,7 @@ async def examine(settings: Settings, *, as_json: bool, talk: Console) -> int:
     """Look at everything, print it, and leave with 5 where something is wrong."""
     findings = [_space(settings.data), _keys(settings), _cryptography(), _ways_out(settings)]
     if settings.database_url or (settings.data / "postgres").exists():
-        findings += await _database(settings)
+        findings += await _database(settings, talk)
     else:
         # Looking must not make one.
         findings.append(Finding("database", True, "none yet; `sunbid up` makes it"))
@@ -66,13 +67,14 @@ async def examine(settings: Settings, *, as_json: bool, talk: Console) -> int:
     return DONE if all(one.well for one in findings) else UNWELL
 
 
-async def _database(settings: Settings) -> list[Finding]:
+async def _database(settings: Settings, talk: Console) -> list[Finding]:
     findings: list[Finding] = []
     try:
         async with reached(settings) as place:
             engine = connect(place.owner_url, role=place.role, pool_size=1)
             try:
-                for look in LOOKS:
+                # The invariants read every row and document there is.
+                for look in track(LOOKS, "Looking", console=talk, transient=True):
                     findings.append(await look(engine, settings))
             finally:
                 await engine.dispose()

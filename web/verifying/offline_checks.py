@@ -248,7 +248,10 @@ def verify_log(
 
     Example: sunbid verify log rehearsal/log --log "$LOG" --witness "$W1" --witness "$W2"
     """
-    _verdict(log_export.verify(folder, trusted=_trusted(log, witness, quorum)), as_json=as_json)
+    # A spinner and no bar: what is left is not known before the leaves are read.
+    with talk.status("Reading the log"):
+        verdict = log_export.verify(folder, trusted=_trusted(log, witness, quorum))
+    _verdict(verdict, as_json=as_json)
 
 
 if __name__ == "__main__":
