@@ -92,18 +92,20 @@ async def test_a_pool_connects_anew_where_the_server_hung_up_meanwhile(
     server: EmbeddedPostgres,
 ) -> None:
     engine = connect(server.url(role=APP), pool_size=2)
-    told = asyncio.Event()
+    told = [asyncio.Event(), asyncio.Event()]
     own_number = text("SELECT pg_backend_pid()")
     try:
         async with engine.connect() as line, engine.connect() as other:
             numbers = {(await one.execute(own_number)).scalar_one() for one in (line, other)}
-            driver: Any = (await line.get_raw_connection()).driver_connection
-            driver.add_termination_listener(lambda _: told.set())
+            for one, heard in zip((line, other), told, strict=True):
+                driver: Any = (await one.get_raw_connection()).driver_connection
+                driver.add_termination_listener(lambda _, heard=heard: heard.set())
         ending = await enter(server, APP)
         for number in numbers:
             await ending.execute("SELECT pg_terminate_backend($1)", number)
         await ending.close()
-        await asyncio.wait_for(told.wait(), 30)
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(heard.wait() for heard in told))
         async with engine.connect() as line, engine.connect() as other:
             renewed = {(await one.execute(own_number)).scalar_one() for one in (line, other)}
     finally:
