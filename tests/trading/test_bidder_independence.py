@@ -1,4 +1,4 @@
-"""Who may not bid beside whom, and consortia: Bidding Law 31; Bidding Regulation 34, 37;
+"""Who may not bid beside whom, and consortia: Bidding Law 31; Bidding Regulation 34, 37, 38, 42;
 Electronic Bidding Measures 23; Government Procurement Regulation 18, 22.
 """
 
@@ -18,7 +18,9 @@ from trading.rules.bidder_independence import (
     BidderTies,
     Consortium,
     Member,
+    change_refusals,
     consortium_refusals,
+    misrepresentation_cautions,
     ties_between,
     ties_to_platform,
     ties_to_project,
@@ -171,3 +173,27 @@ def test_every_fault_of_its_agreement_is_told_at_once() -> None:
     alone = Consortium(PAIR.members[:1], "协议")
     assert codes(alone) == ["too_few_members"]
     assert codes(bare, regime=PROCUREMENT)[0] == "no_agreement"
+
+
+@pytest.mark.accepts("BI-10")
+def test_a_change_that_was_told_and_harms_nothing_is_no_ground() -> None:
+    assert change_refusals(told=True, still_qualified=True, harms_fairness=False) == []
+
+
+@pytest.mark.refuses("BI-10")
+def test_a_bidder_that_no_longer_qualifies_is_out() -> None:
+    found = change_refusals(told=False, still_qualified=False, harms_fairness=True)
+    assert [one.code for one in found] == [
+        *("no_longer_qualified", "harms_fairness", "change_not_told"),
+    ]
+
+
+@pytest.mark.refuses("BI-11")
+def test_signs_of_a_lent_name_are_warned_of_and_decide_nothing() -> None:
+    found = misrepresentation_cautions(certificate_of_another=True, unverified_claims=["业绩三"])
+    assert [one.code for one in found] == ["certificate_of_another", "claim_unverified"]
+
+
+@pytest.mark.accepts("BI-11")
+def test_where_everything_checks_nothing_is_said() -> None:
+    assert misrepresentation_cautions(certificate_of_another=False, unverified_claims=[]) == []

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from kernel.crypto.digests import b64u
+from kernel.crypto.digests import b64u, sha256
 from kernel.crypto.signing import Envelope
 from kernel.errors import NotFound, NotPermitted, Refused
 from kernel.identifiers import PartyId
@@ -60,6 +60,7 @@ from trading.rules.procedures import Procedure
 from trading.rules.procurement_methods import MethodGround
 from trading.rules.trading_catalogue import InvitationGround
 from trading.sound_invitations import invitation_faults
+from trading.tables import InviteeRow
 
 PRICES = ("118600000.00", "121300000.00", "119950000.00")
 WITNESSES = ("周处", "吴科")
@@ -330,7 +331,7 @@ async def test_an_inquiry_may_invite_everybody_by_its_notice_or_some_by_name(sto
 TAMPERINGS = {
     "UPDATE trading.invitee SET invited = NOT invited": "are not those of its notice",
     "UPDATE trading.invitation SET salt = sha256('x')": "are not those of its notice",
-    "UPDATE trading.invitation SET seed = sha256('x')": "whom its seed draws",
+    "UPDATE trading.invitation SET seed = :other": "whom its seed draws",
     "DELETE FROM trading.invitee; DELETE FROM trading.invitation": "of nobody is it kept",
 }
 
@@ -339,10 +340,20 @@ async def test_whoever_exchanges_the_invited_afterwards_is_found_out(store: Stor
     await an_invited_lot(store, Procedure.PROCUREMENT_INVITED_TENDER)
     async with store.sessions() as session:
         assert await invitation_faults(await session.connection()) == []
+        listed = list(await session.scalars(select(InviteeRow)))
+        guests = {one.party_id for one in listed if one.invited}
+        parties = [one.party_id for one in listed]
+        # Some seeds draw the same ones by chance.
+        other = next(
+            seed
+            for seed in (sha256(bytes([number])) for number in range(256))
+            if set(drawn_first(parties, seed, count=len(guests))) != guests
+        )
         for tampering, fault in TAMPERINGS.items():
             connection = await session.connection()
             for statement in tampering.split(";"):
-                await connection.execute(text(statement))
+                told = {"other": other} if ":other" in statement else {}
+                await connection.execute(text(statement), told)
             found = await invitation_faults(connection)
             assert any(fault in one for one in found), tampering
             await session.rollback()

@@ -1,4 +1,4 @@
-"""Listings: Civil Code 509; and, from memory, Land Grant Provisions 8, 10, 18, 21, 22; Land
+"""Listings: Civil Code 509; and, from memory, Land Grant Provisions 4, 8, 10, 18, 21, 22; Land
 Supply Notice 4.
 """
 
@@ -29,6 +29,7 @@ from trading.rules.listing_protocol import (
     listing_cautions,
     next_price,
     opened_late,
+    openness_cautions,
     outcome,
     passed,
     quote_refusals,
@@ -36,6 +37,7 @@ from trading.rules.listing_protocol import (
     registration_refusals,
     reserve_may_be_shown,
     reserve_refusals,
+    standing_of_quotes,
     terms_refusals,
 )
 
@@ -180,6 +182,7 @@ def test_of_equal_prices_the_first_leads() -> None:
     )  # fmt: skip
     assert level.highest is not None
     assert level.highest.bidder == TWO
+    assert [one.bidder for one in standing_of_quotes(level.quotes)] == [TWO, ONE]
 
 
 @given(
@@ -266,6 +269,19 @@ def test_a_year_without_a_calendar_has_no_such_days() -> None:
 def test_the_reserve_is_secret_until_the_listing_has_ended() -> None:
     assert not reserve_may_be_shown(TWO_BID)
     assert reserve_may_be_shown(passed(LISTED, TERMS, now=TERMS.ends_at))
+
+
+@pytest.mark.refuses("LA-01")
+def test_land_for_business_or_wanted_by_two_goes_openly() -> None:
+    for business, interested in ((True, 1), (False, 2)):
+        found = openness_cautions(for_business=business, interested=interested, listed=False)
+        assert [one.code for one in found] == ["must_be_open"]
+
+
+@pytest.mark.accepts("LA-01")
+def test_what_is_listed_or_wanted_by_one_for_no_business_is_not_warned_of() -> None:
+    assert openness_cautions(for_business=True, interested=2, listed=True) == []
+    assert openness_cautions(for_business=False, interested=1, listed=False) == []
 
 
 @pytest.mark.accepts("LA-03")

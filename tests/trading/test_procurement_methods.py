@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from kernel.identifiers import PartyId
 from kernel.statute import PROCUREMENT_LAW, Provenance
 from trading.rules.procedures import Procedure
 from trading.rules.procurement_methods import (
@@ -17,10 +21,13 @@ from trading.rules.procurement_methods import (
     GROUND_NAMES,
     MethodClaim,
     MethodGround,
+    Offer,
     case_cautions,
     case_refusals,
     group_cautions,
+    lowest_that_meets,
     second_price_refusals,
+    supplier_cautions,
 )
 
 READ = [one for one in CASES if CASES[one][0].provenance is not Provenance.MEMORY]
@@ -110,7 +117,43 @@ def test_three_with_two_experts_are_enough_below_the_threshold_and_five_at_it() 
     assert group_cautions(members=5, experts=4, at_threshold=True) == []
 
 
-@pytest.mark.accepts("NB-05")
+@pytest.mark.refuses("NB-02")
+def test_two_suppliers_are_warned_of() -> None:
+    assert [one.code for one in supplier_cautions(2, Procedure.REQUEST_FOR_QUOTATIONS)] == [
+        "too_few_suppliers"
+    ]
+
+
+@pytest.mark.accepts("NB-02")
+def test_three_are_not_nor_is_the_only_one() -> None:
+    assert supplier_cautions(3, Procedure.COMPETITIVE_NEGOTIATION) == []
+    assert supplier_cautions(1, Procedure.SINGLE_SOURCE) == []
+
+
+@pytest.mark.accepts("NB-04", "NB-05")
+@given(st.lists(st.tuples(st.integers(1, 50), st.booleans()), max_size=12))
+def test_the_lowest_that_meets_the_demand_wins(told: list[tuple[int, bool]]) -> None:
+    offers = [
+        Offer(PartyId(UUID(int=n + 1)), Decimal(price), meets, n)
+        for n, (price, meets) in enumerate(told)
+    ]
+    found = lowest_that_meets(offers)
+    fit = [one for one in offers if one.meets]
+    if found is None:
+        assert not fit
+    else:
+        assert found.price == min(one.price for one in fit)
+        assert found.number == min(one.number for one in fit if one.price == found.price)
+
+
+@pytest.mark.refuses("NB-04")
+def test_a_lower_price_that_does_not_meet_it_does_not() -> None:
+    cheap = Offer(PartyId(UUID(int=1)), Decimal(1), False, 0)
+    fit = Offer(PartyId(UUID(int=2)), Decimal(2), True, 1)
+    assert lowest_that_meets([cheap, fit]) == fit
+    assert lowest_that_meets([cheap]) is None
+
+
 @pytest.mark.refuses("NB-05")
 def test_an_inquiry_takes_one_price() -> None:
     assert [one.code for one in second_price_refusals(named_before=True)] == ["price_named"]

@@ -1,8 +1,8 @@
-"""Who may not bid beside whom, and what a consortium must show.
+"""Who may not bid beside whom, what a consortium must show, and what a change of a bidder means.
 
 Firms with one head, or of which one holds or manages the other, do not bid for the same lot. A
 consortium brings its agreement, counts by its lowest grade, keeps its members and leaves them no
-second part.
+second part. A bidder that merged, split or failed tells it; one that no longer qualifies is out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import Final
 
 from kernel.identifiers import PartyId
-from kernel.refusals import Refusal
+from kernel.refusals import Caution, Refusal
 from kernel.statute import (
     BIDDING_LAW,
     BIDDING_REGULATION,
@@ -21,6 +21,7 @@ from kernel.statute import (
     PROCUREMENT_REGULATION,
     Article,
     Regime,
+    Severity,
     under,
 )
 
@@ -196,3 +197,39 @@ def _form_faults(consortium: Consortium, *, accepted: bool, regime: Regime) -> I
             yield Refusal("not_signed", article, reason, {"member": one.name})
     if len({one.party_id for one in consortium.members}) != len(consortium.members):
         yield Refusal("member_twice", article, "联合体成员不得重复")
+
+
+# ── changes and lent names ────────────────────────────────────────────────────────────────────
+
+
+@under(BIDDING_REGULATION[38], rule="BI-10")
+def change_refusals(*, told: bool, still_qualified: bool, harms_fairness: bool) -> list[Refusal]:
+    """What a merger, split or insolvency of a bidder means for its bid."""
+    article = BIDDING_REGULATION[38]
+    refusals = []
+    if not still_qualified:
+        reason = "投标人不再具备规定的资格条件，其投标无效"
+        refusals.append(Refusal("no_longer_qualified", article, reason))
+    if harms_fairness:
+        refusals.append(Refusal("harms_fairness", article, "其投标影响招标公正性，投标无效"))
+    if not told:
+        reason = "投标人发生重大变化，应当及时书面告知招标人"
+        refusals.append(Refusal("change_not_told", article, reason))
+    return refusals
+
+
+@under(BIDDING_REGULATION[42], rule="BI-11", severity=Severity.WARN)
+def misrepresentation_cautions(
+    *, certificate_of_another: bool, unverified_claims: Iterable[str]
+) -> list[Caution]:
+    """Signs of bidding in another's name or with false papers; a finding is an authority's."""
+    article = BIDDING_REGULATION[42]
+    cautions = []
+    if certificate_of_another:
+        reason = "所附资格、资质证书登记在其他单位名下，请核实是否以他人名义投标"
+        cautions.append(Caution("certificate_of_another", article, reason))
+    cautions += [
+        Caution("claim_unverified", article, f"“{claim}”未能核实，请核实是否弄虚作假")
+        for claim in unverified_claims
+    ]
+    return cautions

@@ -12,7 +12,7 @@ of. What refuses here is the listing's own published terms, under the law of con
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -448,6 +448,20 @@ def reserve_may_be_shown(listing: Listing) -> bool:
     One that was ended early did not come to be judged by it, and may be listed again under it.
     """
     return listing.phase in (Phase.SOLD, Phase.UNSOLD)
+
+
+@under(LAND_GRANT_PROVISIONS[4], rule="LA-01", severity=Severity.WARN)
+def openness_cautions(*, for_business: bool, interested: int, listed: bool) -> list[Caution]:
+    """Land for business, or that several want, which is to go by agreement."""
+    if listed or not (for_business or interested > 1):
+        return []
+    reason = "经营性用地以及有两个以上意向用地者的，应当以招标、拍卖或者挂牌方式出让"
+    return [Caution("must_be_open", LAND_GRANT_PROVISIONS[4], reason)]
+
+
+def standing_of_quotes(quotes: Iterable[Quote]) -> list[Quote]:
+    """The quotes from the leading one down: by price, and of equal ones the first received."""
+    return sorted(quotes, key=lambda one: (-one.price, one.number))
 
 
 def _clock(at: datetime) -> str:

@@ -6,13 +6,14 @@ it. Among offers that meet the demand alike, the lowest price wins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from kernel.identifiers import PartyId
 from kernel.refusals import Caution, Refusal
 from kernel.statute import (
     CONSULTATION_MEASURES,
@@ -167,6 +168,37 @@ def group_cautions(*, members: int, experts: int, at_threshold: bool) -> list[Ca
         return []
     reason = f"小组应当由{least}人以上单数组成，其中评审专家不少于三分之二"
     return [Caution("group_unfit", NON_TENDER_MEASURES[7], reason)]
+
+
+@under(NON_TENDER_MEASURES[12], rule="NB-02", severity=Severity.WARN)
+def supplier_cautions(invited: int, procedure: Procedure) -> list[Caution]:
+    """Fewer than three suppliers asked, where more than one can be."""
+    if procedure is Procedure.SINGLE_SOURCE or invited >= SUPPLIERS_MIN:
+        return []
+    reason = f"应当邀请不少于{SUPPLIERS_MIN}家符合条件的供应商"
+    return [Caution("too_few_suppliers", NON_TENDER_MEASURES[12], reason)]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A supplier's last price, and whether its offer meets the demand."""
+
+    supplier: PartyId
+    price: Decimal
+    meets: bool
+    number: int
+
+
+@under(
+    PROCUREMENT_LAW[38], PROCUREMENT_LAW[40], PROCUREMENT_REGULATION[36], rule=("NB-04", "NB-05")
+)
+def lowest_that_meets(offers: Sequence[Offer]) -> Offer | None:
+    """Who wins a negotiation or inquiry: the lowest price that meets the demand; None for nobody.
+
+    Of equal prices the first received, so that the answer never hangs on chance.
+    """
+    fit = [one for one in offers if one.meets]
+    return min(fit, key=lambda one: (one.price, one.number), default=None)
 
 
 @under(PROCUREMENT_LAW[38], PROCUREMENT_LAW[40], PROCUREMENT_REGULATION[36], rule="NB-05")

@@ -210,10 +210,23 @@ _SCOPE: Final = (
 
 _NOTICE: Final = (
     Entry(
+        "NO-01",
+        "依法必须招标项目的公告应当在法定媒介发布，不同媒介内容一致，不得收费",
+        (REG[15], EB[17]),
+        MANDATORY,
+    ),
+    Entry(
         "NO-02",
         "招标公告应当载明法定内容，包括电子招标投标交易平台的网址和方法",
         (LAW[16], EB[17], NOTICE_MEASURES[5]),
         ALL,
+    ),
+    Entry(
+        "NO-03",
+        "公告文本应当由招标人或者其代理机构盖章，主要负责人或者其授权的项目负责人签名；"
+        "媒介应当自收到之日起12小时内发布",
+        (NOTICE_MEASURES.read_as(10, Provenance.MEMORY),),
+        TENDERING,
     ),
     Entry("NO-04", "招标文件的发售期不得少于5日", (REG[16],), TENDERING),
     Entry(
@@ -395,6 +408,12 @@ _BIDDING: Final = (
         TENDERING,
     ),
     Entry(
+        "BI-10",
+        "投标人发生合并、分立、破产等重大变化的，应当及时书面告知；不再具备资格的，投标无效",
+        (REG[38],),
+        TENDERING,
+    ),
+    Entry(
         "BI-11",
         "不得以他人名义投标或者弄虚作假骗取中标",
         (REG[42],),
@@ -428,6 +447,13 @@ _OPENING: Final = (
         proof="tests/web/test_opening_record.py",
     ),
     Entry("OP-05", "对开标的异议应当当场提出，当场答复，并记录", (REG[44],), TENDERING),
+    Entry(
+        "OP-06",
+        "评标委员会成员不得参加开标活动；未参加开标的视同认可结果；全程录音录像",
+        (GPT[39], GPT[40], GPT[41], GPT[42]),
+        PROCUREMENT,
+        warns=True,
+    ),
     Entry("OP-07", "截止前收到的所有投标文件都应当当众拆封、宣读，并记录存档", (LAW[36],), ALL),
     Entry(
         "OP-08",
@@ -819,8 +845,6 @@ _LISTING: Final = (
         "工业、商业、旅游、娱乐和商品住宅等经营性用地应当招标、拍卖、挂牌出让",
         (LAND_GRANT_PROVISIONS[4],),
         LISTING,
-        built_in="trading.listing",
-        proof="tests/trading/test_listing.py",
     ),
     Entry("LA-02", "应当至少在挂牌开始日前20日发布公告", (LAND_GRANT_PROVISIONS[8],), LISTING),
     Entry("LA-03", "底价由出让人确定，挂牌结束前保密", (LAND_GRANT_PROVISIONS[10],), LISTING),
@@ -872,12 +896,6 @@ RULE_BOOK: Final[Mapping[str, Entry]] = MappingProxyType(
 
 LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "BI-10": "no act tells of a bidder's merger, split or insolvency; the committee rejects one"
-        " that no longer qualifies",
-        "NO-01": "other media are not connected: what they show and charge is not read here",
-        "NO-03": "other media are not connected; that the notice is signed is NO-02's and PL-03's",
-        "OP-06": "nothing records sound and picture or sees who is in the hall; that the absent"
-        " accept the result is a consequence in law, which no act asks for",
         "PL-01": "three kinds of platform, run by different bodies: nothing for a program to judge",
         "PL-04": "where the server stands and who certified it: its operator's to show",
         "PL-05": "open interfaces and technical neutrality: shown by the API and the formats",
@@ -885,7 +903,7 @@ LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
         "PL-13": "archiving of records by the trading place; see PL-09 and PL-10",
     }
 )
-"""Rules of the same chapters that no function of ours carries out, and why."""
+"""Rules of the same chapters that no function of ours could carry out, and why."""
 
 UNASKED: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -897,6 +915,24 @@ UNASKED: Final[Mapping[str, str]] = MappingProxyType(
         " draw, whose steps nobody records yet",
         "trading.rules.award_followup.benchmark_after_recheck": "a second report is compiled anew;"
         " that it keeps the benchmark is left to the committee",
+        "trading.rules.bidder_independence.change_refusals": "no act tells of a bidder's merger,"
+        " split or insolvency; the committee rejects one that no longer qualifies",
+        "trading.rules.bidder_independence.misrepresentation_cautions": "what the library knows of"
+        " a paper is told by `reference_cautions`; whose name it bears is the committee's to read",
+        "trading.rules.listing_protocol.openness_cautions": "whatever is listed here goes openly;"
+        " what is to go by agreement is never entered",
+        "trading.rules.opening_attendance.accepts_result": "that the absent accept the result is a"
+        " consequence in law, which no act asks for",
+        "trading.rules.opening_attendance.attendance_cautions": "nothing records sound and picture"
+        " or sees who is in the hall",
+        "trading.rules.procurement_methods.lowest_that_meets": "the ranking of an evaluation finds"
+        " the lowest price that meets the demand",
+        "trading.rules.procurement_methods.supplier_cautions": "`invitation_cautions` warns of it"
+        " for those who are invited by name; a notice asks whoever comes",
+        "trading.rules.publication_media.media_refusals": "other media are not connected: what they"
+        " show and charge is not read here",
+        "trading.rules.publication_media.medium_cautions": "other media are not connected; that a"
+        " notice is signed is judged by its own rule",
         "trading.rules.timetable.clarification_cautions": "an addendum is published or refused, and"
         " its answer has no place for what is only doubtful",
     }
