@@ -94,11 +94,12 @@ async def own_clock() -> datetime:
 def demo_clock(platform_url: str) -> Now:
     """This machine's time moved by a demo platform's offset, which may only grow."""
     offset: timedelta | None = None
-    client = httpx.AsyncClient(timeout=3, verify=trusted_authorities())
+    authorities = trusted_authorities()
 
     async def shifted() -> datetime:
         nonlocal offset
-        answer = await client.get(f"{platform_url}/api/v1/clock")
+        async with httpx.AsyncClient(timeout=3, verify=authorities) as client:
+            answer = await client.get(f"{platform_url}/api/v1/clock")
         answer.raise_for_status()
         told = answer.json()
         if not told["demo"]:
