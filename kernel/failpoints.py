@@ -1,10 +1,10 @@
 """Named places at which a test may make the process fail.
 
-A failpoint does nothing unless `arm` was called, which `web/command_line.py` and the tests do from
-`SUNBID_FAILPOINTS`; a start that is not a test refuses the setting. The text is a comma-separated
-list of `name=action` or `name=action@n`, where the action is `kill`, `raise` or `sleep:SECONDS` and
-`n` is the passage at which it happens (the first by default). A test that decides who goes on when
-watches every passage with `watched`.
+A failpoint does nothing unless `arm` was called, which `web/command_settings.py` and the tests do
+from `SUNBID_FAILPOINTS`; a start that is not a test refuses the setting. The text is a
+comma-separated list of `name=action` or `name=action@n`, where the action is `kill`, `raise` or
+`sleep:SECONDS` and `n` is the passage at which it happens (the first by default). A test that
+decides who goes on when watches every passage with `watched`.
 """
 
 from __future__ import annotations

@@ -566,10 +566,10 @@ class KeptCommittees:
     folder: Path
     template: str
     rooms: dict[str, tuple[WorkRoom, Settings, str]] = field(default_factory=dict)
-    copies: int = 0
 
-    async def copied(self, kind: str) -> tuple[WorkRoom, Settings, str]:
-        """A room without a store, its settings, and a fresh copy of its database.
+    @asynccontextmanager
+    async def copied(self, kind: str) -> AsyncIterator[tuple[WorkRoom, Settings, str]]:
+        """A room without a store, its settings, and a copy of its database until the block ends.
 
         The kind is one of `KINDS`, or one of them with `, scored` behind it: then one bid is
         rejected, the others are marked, and the sheets are shown.
@@ -578,10 +578,8 @@ class KeptCommittees:
             procedure, _, scored = kind.partition(", ")
             await (self._score(kind, procedure) if scored else self._make(kind))
         room, settings, source = self.rooms[kind]
-        self.copies += 1
-        name = f"room_{self.copies}"
-        await self.lines.make(name, template=source)
-        return room, settings, name
+        async with self.lines.databases.lent(source) as name:
+            yield room, settings, name
 
     async def _make(self, kind: str) -> None:
         name = f"kept_{kind}"
@@ -593,7 +591,11 @@ class KeptCommittees:
         self.rooms[kind] = room, settings, name
 
     async def _score(self, kind: str, procedure: str) -> None:
-        made, settings, name = await self.copied(procedure)
+        if procedure not in self.rooms:
+            await self._make(procedure)
+        made, settings, source = self.rooms[procedure]
+        name = f"kept_{procedure}_scored"
+        await self.lines.make(name, template=source)
         async with store_over(self.lines, name, settings) as (store, tick):
             room = made.over(store, tick)
             await room.sit()

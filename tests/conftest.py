@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib import import_module
-from itertools import count
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -48,6 +47,7 @@ from tests.kept_stores import (
     store_over,
 )
 from tests.kept_stories import KeptStories, Told, continued
+from tests.lent_databases import admit_superuser
 from tests.opened_lots import Hall
 from tests.prequalifications import Called
 from tests.sealed_bids import Tender
@@ -65,8 +65,6 @@ TEMPLATE = "house_template"
 MEMORY_MIN = 4 << 30
 
 __all__ = ["START"]
-
-_numbers = count(1)
 
 # A busy machine makes any example slow; the timeout of the whole test is limit enough.
 dice.register_profile("house", deadline=None)
@@ -94,6 +92,7 @@ async def postgres() -> AsyncIterator[EmbeddedPostgres]:
         server = EmbeddedPostgres(Path(folder), durable=False)
         await server.start()
         try:
+            await admit_superuser(server)
             await server.create_database(TEMPLATE)
             engine = connect(server.url(role=OWNER, database=TEMPLATE), pool_size=1)
             try:
@@ -139,10 +138,8 @@ async def told(kept_stories: KeptStories, request: pytest.FixtureRequest) -> Tol
 @pytest.fixture
 async def database(role_lines: Lines, told: Told | None) -> AsyncIterator[Database]:
     """A database of this test's own: where its story goes on, or with nothing founded in it yet."""
-    name = f"house_{next(_numbers)}"
-    await role_lines.make(name, template=told.database if told else TEMPLATE)
-    yield Database(role_lines.server, name)
-    await role_lines.drop(name)
+    async with role_lines.databases.lent(told.database if told else TEMPLATE) as name:
+        yield Database(role_lines.server, name)
 
 
 @pytest.fixture
@@ -290,10 +287,11 @@ async def room(
 ) -> AsyncIterator[WorkRoom]:
     """A committee that was just convened for a mandatory tender, unless the test names another."""
     kind = getattr(request, "param", "tendering")
-    made, settings, name = await kept_committees.copied(kind)
-    async with store_over(kept_committees.lines, name, settings) as (store, tick):
+    async with (
+        kept_committees.copied(kind) as (made, settings, name),
+        store_over(kept_committees.lines, name, settings) as (store, tick),
+    ):
         yield made.over(store, tick, name)
-    await kept_committees.lines.drop(name)
 
 
 @pytest.fixture

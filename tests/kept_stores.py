@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 import asyncpg
 from sqlalchemy import event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import QueuePool
 
 from kernel.clock import machine_clock
 from kernel.crypto.digests import sha256
@@ -29,6 +30,7 @@ from kernel.store.transparency_log import (
     latest_note,
     publish_once,
 )
+from tests.lent_databases import LentDatabases
 
 START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 """Monday 2026-03-02 09:00 in Beijing: where such a store's clock starts."""
@@ -87,15 +89,20 @@ async def cosign(connection: AsyncConnection, settings: Settings) -> None:
 
 @dataclass(slots=True)
 class Lines:
-    """Engines that are lent out, each time to another database.
+    """Engines that are lent out, each time to another database, and the databases themselves.
 
     An engine keeps the statements it has compiled; a new one for each test would spend a third of
-    the time on compiling them again.
+    the time on compiling them again. One to a copy that will be lent again keeps its connections.
     """
 
     server: EmbeddedPostgres
     maker: AsyncEngine
     idle: dict[tuple[str, int], list[AsyncEngine]] = field(default_factory=dict)
+    connected: dict[tuple[str, str, int], list[AsyncEngine]] = field(default_factory=dict)
+    databases: LentDatabases = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.databases = LentDatabases(self.server, self._by_maker, self._disconnect)
 
     async def make(self, database: str, *, template: str) -> None:
         """Copy a database that nobody uses."""
@@ -113,24 +120,42 @@ class Lines:
     @asynccontextmanager
     async def lent(self, role: str, database: str, *, pool_size: int) -> AsyncIterator[AsyncEngine]:
         """An engine that leads the role to this database until the block ends."""
-        url = self.server.url(role=role, database=database)
+        here = self.connected.setdefault((database, role, pool_size), [])
         idle = self.idle.setdefault((role, pool_size), [])
-        engine = idle.pop() if idle else _led_engine(url, pool_size)
+        url = self.server.url(role=role, database=database)
+        engine = here.pop() if here else idle.pop() if idle else _led_engine(url, pool_size)
         engine.sync_engine.url = make_url(url)
         try:
             yield engine
         finally:
-            await engine.dispose()
-            idle.append(engine)
+            if database in self.databases.copies and not _in_use(engine):
+                here.append(engine)
+            else:
+                await engine.dispose()
+                idle.append(engine)
+
+    async def _disconnect(self, database: str) -> None:
+        for name, role, pool_size in [key for key in self.connected if key[0] == database]:
+            for engine in self.connected.pop((name, role, pool_size)):
+                await engine.dispose()
+                self.idle[role, pool_size].append(engine)
+
+
+def _in_use(engine: AsyncEngine) -> bool:
+    pool = engine.pool
+    assert isinstance(pool, QueuePool)
+    return pool.checkedout() > 0
 
 
 @asynccontextmanager
 async def lines_of(server: EmbeddedPostgres) -> AsyncIterator[Lines]:
     """The engines to this server, and one line on which databases are made and dropped."""
     maker = connect(server.url(role=OWNER, database="postgres"), pool_size=1)
+    lines = Lines(server, maker)
     try:
-        yield Lines(server, maker)
+        yield lines
     finally:
+        await lines.databases.close()
         await maker.dispose()
 
 

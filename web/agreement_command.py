@@ -23,6 +23,7 @@ from web.terminal_words import shown
 KIND: Final = "consortium-agreement"
 VERSION: Final = "ebid-consortium-agreement/1"
 
+app = typer.Typer()
 talk = Console(stderr=True, emoji=False)
 
 
@@ -47,6 +48,7 @@ def signed_agreement(data: bytes, key: PrivateKey, *, now: datetime) -> bytes:
     return raw
 
 
+@app.command()
 def agreement(
     terms: Annotated[
         Path,

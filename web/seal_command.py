@@ -48,9 +48,11 @@ from web.terminal_words import shown, web_address
 SENT: Final = "answer.json"
 RECEIPT: Final = "receipt.tlog-proof"
 
+app = typer.Typer()
 talk = Console(stderr=True, emoji=False)
 
 
+@app.command()
 def seal(
     package: Annotated[
         Path | None,

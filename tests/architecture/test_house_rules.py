@@ -48,7 +48,6 @@ ENVIRONMENT = {"os.environ", "os.environb", "os.getenv"}
 ENVIRONMENT_READERS = {
     "kernel/settings.py": "reads what the operator decides, once",
     "kernel/store/embedded_postgres.py": "SUNBID_PG_BIN names the server's programs",
-    "web/command_line.py": "where a program starts",
     "web/premises.py": "hands the environment on to the processes it starts",
     "web/keeping_copies.py": "hands the environment on to pg_dump and pg_restore",
 }

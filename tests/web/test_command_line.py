@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -33,8 +34,9 @@ from kernel.failpoints import arm
 from kernel.refusals import Refusal
 from kernel.statute import BIDDING_LAW
 from tests.newcomers import GOOD_USCC
-from web import command_line
-from web.command_line import code_for, main
+from web.command_line import COMMANDS, GROUPS, main
+from web.command_running import code_for
+from web.command_settings import settings_with
 from web.exit_codes import MEANINGS, code_of_answer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,16 +63,16 @@ def command_of(words: tuple[str, ...]) -> Any:
     """The command of these words."""
     found: Any = get_command(main)
     for word in words:
-        found = found.commands[word]
+        found = found.get_command(click.Context(found), word)
     return found
 
 
 def commands() -> list[tuple[str, ...]]:
     """Every command there is, the hidden ones too."""
     found: list[tuple[str, ...]] = [()]
-    for name, command in command_of(()).commands.items():
+    for name in (*COMMANDS, *GROUPS):
         found.append((name,))
-        found += [(name, inner) for inner in getattr(command, "commands", {})]
+        found += [(name, inner) for inner in getattr(command_of((name,)), "commands", {})]
     return found
 
 
@@ -221,13 +223,13 @@ def test_a_copy_of_nothing_makes_nothing(tmp_path: Path) -> None:
 def test_a_platform_s_own_address_follows_its_port_unless_it_is_told_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert command_line.settings_with().origin == "http://localhost:8000"
-    assert command_line.settings_with(port=9001).origin == "http://localhost:9001"
+    assert settings_with().origin == "http://localhost:8000"
+    assert settings_with(port=9001).origin == "http://localhost:9001"
     monkeypatch.setenv("SUNBID_PORT", "9002")
-    assert command_line.settings_with().origin == "http://localhost:9002"
-    assert command_line.settings_with(port=9001).origin == "http://localhost:9001"
+    assert settings_with().origin == "http://localhost:9002"
+    assert settings_with(port=9001).origin == "http://localhost:9001"
     monkeypatch.setenv("SUNBID_ORIGIN", "https://bid.example")
-    assert command_line.settings_with(port=9001).origin == "https://bid.example"
+    assert settings_with(port=9001).origin == "https://bid.example"
 
 
 def test_the_starter_knows_wrong_usage_too() -> None:
@@ -320,7 +322,7 @@ def test_failpoints_are_refused_where_it_is_no_test(monkeypatch: pytest.MonkeyPa
         assert done.exit_code == 2
         assert "not a test" in done.stderr
     monkeypatch.setenv("SUNBID_TESTING", "1")
-    assert command_line.settings_with().failpoints == "db.before_commit=kill"
+    assert settings_with().failpoints == "db.before_commit=kill"
     monkeypatch.setenv("SUNBID_FAILPOINTS", "db.before_commit")
     assert CliRunner().invoke(main, ["doctor"]).exit_code == 2
 

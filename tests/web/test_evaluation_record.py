@@ -48,12 +48,13 @@ class Kept:
 async def kept(kept_committees: KeptCommittees) -> Kept:
     made = []
     for changes in (False, True):
-        room, settings, name = await kept_committees.copied("tendering, scored")
-        async with store_over(kept_committees.lines, name, settings) as (store, tick):
-            room = room.over(store, tick)
+        async with (
+            kept_committees.copied("tendering, scored") as (scored, settings, name),
+            store_over(kept_committees.lines, name, settings) as (store, tick),
+        ):
+            room = scored.over(store, tick)
             await _evaluated(room, changes=changes)
             made.append(await record_of(room))
-        await kept_committees.lines.drop(name)
     return Kept(*made)
 
 
