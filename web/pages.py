@@ -25,6 +25,7 @@ from kernel.crypto.digests import b64u, parse_instant, sha256
 from kernel.money import half_up, in_capitals
 from kernel.statute import Article
 from trading.rules.procedures import Procedure
+from web.compiled_templates import kept_for
 from web.event_words import event_words
 from web.frame import frame_of
 from web.price_marks import price_marks
@@ -91,6 +92,7 @@ def environment(language: Language = Language.ZH, manner: Manner = Manner.TENDER
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=kept_for(TEMPLATES),
     )
     made.filters |= {
         "moment": moment,
