@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from expert_pool import calling, draws
+from expert_pool.calling import PendingCall
 from expert_pool.draws import EXHAUSTED, DrawFile
 from expert_pool.rules.calling_order import CallOutcome
 from expert_pool.rules.draw_protocol import DrawState
@@ -174,6 +175,18 @@ async def recent_draws(tx: Transaction) -> tuple[DrawLine, ...]:
         select(DrawRow).order_by(col(DrawRow.announced_at).desc()).limit(SHOWN_MAX)
     )
     return tuple(_line(row) for row in rows)
+
+
+@by(Role.CENTRE_STAFF)
+async def waiting_calls(tx: Transaction) -> tuple[tuple[DrawLine, list[PendingCall]], ...]:
+    """The calls that wait for an answer, draw by draw, by place and without anybody's name."""
+    found = []
+    for draw in await recent_draws(tx):
+        if draw.state is DrawState.CALLING:
+            calls = await calling.pending_calls(tx, draw.id)
+            if calls:
+                found.append((draw, calls))
+    return tuple(found)
 
 
 @by(*Role)

@@ -312,6 +312,7 @@ ROUTES: dict[str, Line] = {
     "GET /api/v1/lots/{lot_id}/bids/mine": Allowed(Role.BIDDER),
     "GET /api/v1/receipts/{entry_id}": Allowed(Role.BIDDER),
     "GET /api/v1/lots/{lot_id}/sealing-package": ANYONE,
+    "GET /api/v1/bids/mine": Allowed(Role.BIDDER),
     "GET /bids": Allowed(Role.BIDDER),
     "GET /lots/{lot_id}/bid": Allowed(Role.BIDDER),
     # ── the account desk ──
@@ -337,6 +338,7 @@ ROUTES: dict[str, Line] = {
     "GET /lots/{lot_id}/securities": Allowed(*OWNERS, Role.SUPERVISOR, Role.CENTRE_STAFF),
     "GET /account-desk": Allowed(Role.CENTRE_STAFF),
     # ── the opening hall ──
+    "GET /api/v1/openings": ANYONE,
     "GET /openings": ANYONE,
     "GET /openings/{lot_id}": ANYONE,
     "GET /openings/{lot_id}/board": ANYONE,
@@ -384,6 +386,7 @@ ROUTES: dict[str, Line] = {
         *OWNERS, body={"strata": [], "parties": [], "window": WINDOW}
     ),
     "GET /api/v1/lots/{lot_id}/draws": ANYONE,
+    "GET /api/v1/draws": ANYONE,
     "GET /api/v1/draws/{draw_id}": ANYONE,
     "POST /api/v1/draws/{draw_id}/commitments": Allowed(*DRAWERS, statement="draw-commit"),
     "POST /api/v1/draws/{draw_id}/shares": Allowed(*DRAWERS, statement="draw-shares"),
@@ -406,11 +409,13 @@ ROUTES: dict[str, Line] = {
     "GET /api/v1/calls/mine": Allowed(Role.EXPERT),
     "POST /api/v1/calls/{call_id}/answer": Allowed(Role.EXPERT, statement="draw-answer"),
     "POST /api/v1/calls/{call_id}/no-answer": Allowed(Role.CENTRE_STAFF),
+    "GET /api/v1/experts/mine": Allowed(Role.EXPERT),
     "GET /experts": ANYONE,
     "GET /draws/{draw_id}": ANYONE,
     "GET /draws/{draw_id}/board": ANYONE,
     # ── the centre's desk ──
     "GET /api/v1/experts/waiting": Allowed(Role.CENTRE_STAFF),
+    "GET /api/v1/calls/waiting": Allowed(Role.CENTRE_STAFF),
     "GET /centre": Allowed(Role.CENTRE_STAFF),
     # ── evaluation sites ──
     "POST /api/v1/sites": Allowed(
@@ -419,6 +424,7 @@ ROUTES: dict[str, Line] = {
     "GET /api/v1/sites": ANYONE,
     "POST /api/v1/sites/{site_id}/seats": Allowed(Role.SITE_ADMINISTRATOR, statement="seat"),
     "GET /api/v1/sites/{site_id}/arrivals": Allowed(Role.SITE_ADMINISTRATOR),
+    "GET /api/v1/sites/{site_id}/committees": Allowed(Role.SITE_ADMINISTRATOR),
     "POST /api/v1/sites/{site_id}/admissions": Allowed(
         Role.SITE_ADMINISTRATOR,
         body={"committee": str(NOBODY_KNOWN), "seat": str(NOBODY_KNOWN)},
@@ -441,6 +447,7 @@ ROUTES: dict[str, Line] = {
         *OWNERS, body={"host_site": str(NOBODY_KNOWN), "placement": {}}
     ),
     "POST /api/v1/committees/{committee_id}/successors": Allowed(*OWNERS),
+    "GET /api/v1/committees": Allowed(*OWNERS, Role.SUPERVISOR),
     "GET /api/v1/committees/mine": Allowed(*MEMBERS),
     "GET /api/v1/committees/{committee_id}": Allowed(*MEMBERS, Role.SUPERVISOR),
     "GET /api/v1/committees/{committee_id}/parties": Allowed(*MEMBERS),
@@ -522,6 +529,8 @@ ROUTES: dict[str, Line] = {
     "GET /api/v1/committees/{committee_id}/rechecks/{number}/file": Allowed(*MEMBERS),
     "GET /api/v1/committees/{committee_id}/rechecks/{number}/evidence/{digest}": Allowed(*MEMBERS),
     "GET /evaluation/{committee_id}/rechecks": Allowed(*MEMBERS),
+    "GET /api/v1/awards": ANYONE,
+    "GET /api/v1/lots/{lot_id}/award/notice": Allowed(Role.BIDDER),
     "GET /awards": ANYONE,
     "GET /awards/{lot_id}": ANYONE,
     "GET /awards/{lot_id}/board": ANYONE,
@@ -537,6 +546,8 @@ ROUTES: dict[str, Line] = {
         Role.BIDDER, statement="objection-withdrawal"
     ),
     "POST /api/v1/lots/{lot_id}/objection-checks": Allowed(Role.BIDDER, body=PETITION),
+    "GET /api/v1/objections": Allowed(*HOLDERS, Role.SUPERVISOR),
+    "GET /api/v1/objectable-lots": Allowed(Role.BIDDER),
     "GET /api/v1/overdue-answers": Allowed(*OWNERS, Role.SUPERVISOR),
     "GET /objections": ANYONE,
     # ── the bids' validity ──

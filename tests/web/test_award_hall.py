@@ -169,6 +169,8 @@ async def test_the_award_page_shows_prices_points_rejection_and_its_ground(
         assert link in shown
     for path in ("/awards", f"/en/awards/{evaluated.hall.lot_id}"):
         assert evaluated.ranked[0].player.organisation in await page(house, path)
+    [line] = (await (await client_of(house)).get("/api/v1/awards"))["awards"]
+    assert line["lot_id"] == str(evaluated.hall.lot_id)
 
 
 @pytest.mark.parametrize(
@@ -207,6 +209,11 @@ async def test_each_bidder_reads_its_own_notice_and_nobody_elses(
     assert "92.50" in lost
     assert winner.organisation in lost
     assert "未参加排名" in await page(house, path, rejected)
+    told = f"/api/v1/lots/{evaluated.hall.lot_id}/award/notice"
+    notice = await (await client_of(house, loser)).get(told)
+    assert (notice["won"], notice["winner"]) == (False, winner.organisation)
+    assert (notice["own_rank"], notice["own_total"]) == (3, "92.50")
+    assert "result" not in notice
     await page(house, path, status=401)
     await page(house, path, evaluated.agency, status=403)
 

@@ -460,6 +460,11 @@ async def test_the_desk_shows_a_bidder_its_own_bid_and_nobody_else_any(
         assert told["entry_id"] in shown
         assert "投标文件已受理" in shown
         assert "施工总承包一标段" in await page(house, "/bids", bidder)
+        [line] = (await client.get("/api/v1/bids/mine"))["lots"]
+        assert (line["lot"], line["bid"]["seq"]) == (str(tender.lot_id), 1)
+        [opening] = (await client.get("/api/v1/openings"))["openings"]
+        assert opening["lot"] == str(tender.lot_id)
+        assert told["entry_id"] not in str(opening)
         withdrawal = a_submission(tender, bidder, (), seq=2, replaces=unb64u(told["submission"]))
         await client.post_signed(f"/api/v1/lots/{tender.lot_id}/bids", withdrawal)
     assert "投标文件已撤回" in await page(house, path, bidder)

@@ -105,9 +105,12 @@ async def test_silence_is_noted_once_the_time_to_answer_is_over_and_names_nobody
     assert "disabled" not in button.attributes
     assert "第 1 位" in button.get("aria-label") or "第 2 位" in button.get("aria-label")
     calls = shown[shown.index('id="calls"') : shown.index("最近核验的单位")]
+    told = await (await client_of(app, house.pool)).get("/api/v1/calls/waiting")
+    assert str(call.id) in [one["id"] for one in told["draws"][0]["calls"]]
     for one in house.experts:
-        assert one.player.name not in calls
-        assert str(one.expert_id) not in calls
+        for silent in (calls, str(told)):
+            assert one.player.name not in silent
+            assert str(one.expert_id) not in silent
     assert action in await page(app, f"/draws/{house.draw_id}", house.pool)
     for who in (house.parties["supervisor"], house.parties["agency"]):
         assert action not in await page(app, f"/draws/{house.draw_id}", who)

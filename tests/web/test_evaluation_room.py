@@ -158,6 +158,8 @@ async def test_before_signing_in_a_member_sees_its_summons_and_no_room(
     client = await house.as_(sitter.player)
     (told,) = (await client.get("/api/v1/committees/mine"))["committees"]
     assert told["seat_id"] == str(sitter.seat_id)
+    assert told["examination_waits"] is False
+    assert (await problem_of(client.get("/api/v1/committees"))).status == 403
     assert (await problem_of(client.get(house.path()))).status == 404
     page = (await client.read("/evaluation")).decode()
     assert told["site"] in page
@@ -176,6 +178,13 @@ async def test_the_supervisor_sees_how_far_everybody_is_and_no_values(
     assert "data-mark" not in page
     listed = (await supervisor.read("/evaluation")).decode()
     assert str(house.room.committee_id) in listed
+    [line] = (await supervisor.get("/api/v1/committees"))["committees"]
+    assert (line["committee_id"], line["members"]) == (str(house.room.committee_id), 5)
+    agency = await house.as_(house.room.agency)
+    [own] = (await agency.get("/api/v1/committees"))["committees"]
+    assert own["committee_id"] == line["committee_id"]
+    for one in house.room.sitters:
+        assert one.player.name not in str((line, own))
     assert (await problem_of(supervisor.get(house.path("bids")))).status == 403
 
 

@@ -114,9 +114,13 @@ async def test_an_expert_enrols_is_verified_declares_and_leaves(store: Store, ap
     expert, keeper = await client_of(app, player), await client_of(app, pool)
 
     await expert.post("/api/v1/consents/expert_health", HEALTH_SHOWN)
+    assert await expert.get("/api/v1/experts/mine") == {"application": None}
     told = await expert.post("/api/v1/experts", an_application(pool))
     assert told["cautions"] == []
     await keeper.post(f"/api/v1/experts/{told['expert_id']}/verification")
+    own = (await expert.get("/api/v1/experts/mine"))["application"]
+    assert own["expert_id"] == told["expert_id"]
+    assert own["verified_at"] is not None
     tie = {"uscc": a_uscc(), "kind": "kinship"}
     await expert.post("/api/v1/experts/mine/ties", {"ties": [tie]})
     await expert.delete("/api/v1/experts/mine")

@@ -95,6 +95,8 @@ async def test_a_prequalification_is_objected_to_answered_and_complained_of_over
     # What is told of a lot leads to its notice; before there is one, to the call for applications.
     await page(house, f"/notices/{lot}", bidder, status=303)
     objector = await client_of(house, bidder)
+    [objectable] = (await objector.get("/api/v1/objectable-lots"))["lots"]
+    assert objectable["lot_id"] == lot
     about = {"about": "prequalification", "request": "请删除注册地条件。", "grounds": WORDS}
     checked = await objector.post(f"{path}/objection-checks", {**about, "evidence": []})
     assert checked == {"refusals": []}
@@ -108,6 +110,7 @@ async def test_a_prequalification_is_objected_to_answered_and_complained_of_over
     owner = await client_of(house, agency)
     [listed] = (await owner.get(f"{path}/objections"))["objections"]
     assert (listed["objector"], listed["grounds"]) == (None, WORDS)
+    assert (await owner.get("/api/v1/objections"))["objections"] == [listed]
     held = [
         await page(house, shown),
         await page(house, f"/desk/lots/{lot}/prequalification", agency),

@@ -124,6 +124,21 @@ async def post_annulment(tx: Act, lot_id: UUID, raw: Signed) -> dict[str, Any]:
     }
 
 
+@router.get("/api/v1/awards")
+async def get_awards(tx: Act) -> JSONResponse:
+    """Every result that is public, the newest first; no winner before there is an award."""
+    return JSONResponse({"awards": plain(await award_views.results(tx))}, headers=NO_STORE)
+
+
+@router.get("/api/v1/lots/{lot_id}/award/notice")
+async def get_own_notice(tx: Act, lot_id: UUID) -> JSONResponse:
+    """What the acting bidder was told: the award notice, or the notice of the result."""
+    notice = await award_views.own_notice(tx, LotId(lot_id))
+    told = plain({name: getattr(notice, name) for name in notice.__slots__ if name != "result"})
+    assert isinstance(told, dict)
+    return JSONResponse({"lot": str(lot_id), **told}, headers=NO_STORE)
+
+
 @router.get("/api/v1/lots/{lot_id}/award")
 async def get_award(tx: Act, lot_id: UUID) -> JSONResponse:
     """The result as far as it is public, with the signed papers and the keys that check them."""

@@ -264,6 +264,29 @@ async def submission(request: Request, lot_id: UUID, submission_id: UUID) -> JSO
     return await _answered(store, actor, lot_id, answer)
 
 
+@router.get("/api/v1/bids/mine")
+async def get_lots_bid_for(tx: Act) -> JSONResponse:
+    """The lots to which the bidder has submitted, each with its newest submission, newest first.
+
+    `talking` says that the lot is being talked about with the bidder now.
+    """
+    found = await bidding.lots_bid_for(tx)
+    talking = await negotiating.lots_in_talks(tx)
+    told = [
+        {
+            "lot": str(lot.id),
+            "name": lot.name,
+            "state": str(lot.state),
+            "suspended": lot.suspended,
+            "bids_due_at": None if lot.bids_due_at is None else instant_text(lot.bids_due_at),
+            "talking": lot.id in talking,
+            "bid": _bid_told(bid),
+        }
+        for lot, bid in found
+    ]
+    return JSONResponse({"lots": told}, headers=NO_STORE)
+
+
 @router.get("/api/v1/lots/{lot_id}/bids/mine")
 async def own_bids(tx: Act, lot_id: UUID) -> JSONResponse:
     """The bidder's own submissions to a lot, and what its next one must say.

@@ -12,12 +12,12 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from sqlalchemy import select
 from sqlmodel import col
 
-from expert_pool import calling, draw_history, pool_views
+from expert_pool import draw_history, pool_views
 from expert_pool.calling import PendingCall
 from expert_pool.draw_history import DrawLine
 from expert_pool.pool_views import ApplicationTold
-from expert_pool.rules.draw_protocol import DrawState
 from kernel.crypto.digests import instant_text
+from kernel.events import plain
 from kernel.store.tables import OrganisationRow
 from kernel.store.transaction import Transaction
 from trading import library_views
@@ -47,6 +47,21 @@ async def get_applicants(tx: Act) -> JSONResponse:
     """The experts who wait to be verified in one's own pool."""
     told = [_application_told(one) for one in await pool_views.applicants(tx)]
     return JSONResponse({"experts": told}, headers=NO_STORE)
+
+
+@router.get("/api/v1/calls/waiting")
+async def get_waiting_calls(tx: Act) -> JSONResponse:
+    """The calls that wait for an answer, draw by draw; who was called is told to nobody."""
+    told = [
+        {
+            "draw": str(one.draw.id),
+            "lot": str(one.draw.lot_id),
+            "lot_name": one.lot_name,
+            "calls": plain(one.calls),
+        }
+        for one in await _waiting_calls(tx)
+    ]
+    return JSONResponse({"draws": told}, headers=NO_STORE)
 
 
 @router.get("/centre", response_class=HTMLResponse, include_in_schema=False)
@@ -88,14 +103,10 @@ async def _verified_lately(tx: Transaction) -> list[OrganisationRow]:
 
 
 async def _waiting_calls(tx: Transaction) -> list[WaitingCalls]:
-    found = []
-    for draw in await draw_history.recent_draws(tx):
-        if draw.state is not DrawState.CALLING:
-            continue
-        calls = await calling.pending_calls(tx, draw.id)
-        if calls:
-            found.append(WaitingCalls(draw, await lot_name(tx, draw.lot_id), calls))
-    return found
+    return [
+        WaitingCalls(draw, await lot_name(tx, draw.lot_id), calls)
+        for draw, calls in await draw_history.waiting_calls(tx)
+    ]
 
 
 def _application_told(one: ApplicationTold) -> dict[str, Any]:

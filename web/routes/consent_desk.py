@@ -17,6 +17,7 @@ from expert_pool import enrolling
 from kernel.access import Role
 from kernel.consents import Purpose
 from kernel.crypto.digests import b64u, instant_text, unb64u
+from kernel.events import plain
 from kernel.store import consenting
 from kernel.store.consenting import RegisterLine
 from kernel.store.transaction import Transaction
@@ -58,9 +59,17 @@ class AnswerAsked(Asked):
 
 @router.get("/api/v1/consents")
 async def get_consents(tx: Act) -> JSONResponse:
-    """Every use of sensitive data with its words, and what one said to it."""
+    """Every use of sensitive data with its words, and what one said to it.
+
+    `requests` are one's own to be forgotten, `grounds` why one's data is kept yet.
+    """
     found = await consenting.own_consents(tx)
-    return JSONResponse({"consents": [_told(one) for one in found]}, headers=NO_STORE)
+    told = {
+        "consents": [_told(one) for one in found],
+        "requests": plain(await requesting_erasure.own_requests(tx)),
+        "grounds": [one.as_json() for one in await requesting_erasure.own_grounds(tx)],
+    }
+    return JSONResponse(told, headers=NO_STORE)
 
 
 @router.post("/api/v1/consents/{purpose}", status_code=204)

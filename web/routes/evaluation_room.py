@@ -37,7 +37,7 @@ from evaluation.scoring import MarkEdit, OwnMarks, SavedCell
 from kernel.access import Role
 from kernel.crypto.digests import b64u, instant_text, unb64, unb64u
 from kernel.errors import NotFound, Refused
-from kernel.events import Audience
+from kernel.events import Audience, plain
 from kernel.identifiers import BidId, CommitteeId, LotId, PersonId, SiteId
 from kernel.money import yuan_text
 from kernel.refusals import Refusal
@@ -180,10 +180,22 @@ async def post_successors(
 # ── attending ─────────────────────────────────────────────────────────────────────────────────
 
 
+@router.get("/api/v1/committees")
+async def get_committees(tx: Act) -> JSONResponse:
+    """For whoever tenders its own committees at work, without names; for a supervisor every one."""
+    if tx.actor.role in OWNERS:
+        own = await prolonging.own_committees(tx)
+        told = plain([one for one in own if one.lot_state not in ENDS])
+    else:
+        told = plain(await room_views.supervised_rooms(tx))
+    return JSONResponse({"committees": told}, headers=NO_STORE)
+
+
 @router.get("/api/v1/committees/mine")
 async def get_own_committees(tx: Act) -> JSONResponse:
-    """Where and when the acting person is expected."""
+    """Where and when the acting person is expected, and whether a candidate is to be examined."""
     found = await attending.summonses(tx)
+    examined = await examining.waiting(tx)
     return JSONResponse(
         {
             "committees": [
@@ -199,6 +211,7 @@ async def get_own_committees(tx: Act) -> JSONResponse:
                     },
                     "signed_in": one.signed_in,
                     "closed": one.closed,
+                    "examination_waits": one.committee_id in examined,
                 }
                 for one in found
             ]

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from expert_pool import calling, contributing, draw_history, drawing, enrolling, pool_views
-from expert_pool.draw_history import DrawView, PartyView, Transcript
+from expert_pool.draw_history import DrawLine, DrawView, PartyView, Transcript
 from expert_pool.drawing import DrawRequest, Interested
 from expert_pool.enrolling import Application, Tie
 from expert_pool.pool_views import ApplicationTold
@@ -29,6 +29,7 @@ from kernel.access import Role
 from kernel.crypto.digests import Malformed, b64, b64u, instant_text, unb64u
 from kernel.crypto.signing import PrivateKey
 from kernel.errors import NotFound
+from kernel.events import plain
 from kernel.identifiers import DrawId, ExpertId, LotId, PartyId, uscc_faults
 from kernel.store.parties import organisation_name
 from kernel.store.tables import OrganisationRow
@@ -189,6 +190,13 @@ async def post_expert(tx: Act, asked: ApplicationAsked) -> dict[str, Any]:
     }
 
 
+@router.get("/api/v1/experts/mine")
+async def get_own(tx: Act) -> JSONResponse:
+    """What one said of oneself when one applied to a pool, and how it stands; null before that."""
+    told = plain(await _own_application(tx))
+    return JSONResponse({"application": told}, headers=NO_STORE)
+
+
 @router.post("/api/v1/experts/{expert_id}/verification", status_code=204)
 async def post_verification(tx: Act, expert_id: UUID) -> None:
     """The pool's keeper has checked what an expert said."""
@@ -242,22 +250,22 @@ async def post_review_draw(tx: Act, lot_id: UUID, asked: DrawAsked) -> dict[str,
     return {"draw_id": str(draw_id)}
 
 
+@router.get("/api/v1/draws")
+async def get_recent_draws(tx: Act) -> JSONResponse:
+    """The newest draws of all lots; whom they drew is told in none of them."""
+    lines = await draw_history.recent_draws(tx)
+    told = [
+        {**_line_told(one), "lot": str(one.lot_id), "lot_name": await lot_name(tx, one.lot_id)}
+        for one in lines
+    ]
+    return JSONResponse({"draws": told}, headers=NO_STORE)
+
+
 @router.get("/api/v1/lots/{lot_id}/draws")
 async def get_draws(tx: Act, lot_id: UUID) -> dict[str, Any]:
     """Every draw of a lot, void ones included."""
     lines = await draw_history.draws_of_lot(tx, LotId(lot_id))
-    return {
-        "draws": [
-            {
-                "draw": str(one.id),
-                "round": one.round,
-                "review_round": one.review_round,
-                "state": one.state,
-                "announced_at": instant_text(one.announced_at),
-            }
-            for one in lines
-        ]
-    }
+    return {"draws": [_line_told(one) for one in lines]}
 
 
 @router.get("/api/v1/draws/{draw_id}")
@@ -539,6 +547,7 @@ def _may_void(tx: Transaction, view: DrawView) -> bool:
 
 
 async def _own_application(tx: Transaction) -> ApplicationTold | None:
+    """What the acting expert said of himself; None where he did not apply yet."""
     try:
         return await pool_views.own_application(tx)
     except NotFound:
@@ -591,6 +600,16 @@ async def lot_name(tx: Transaction, lot_id: LotId) -> str:
 
 def _instant_or_none(at: datetime | None) -> str | None:
     return None if at is None else instant_text(at)
+
+
+def _line_told(one: DrawLine) -> dict[str, Any]:
+    return {
+        "draw": str(one.id),
+        "round": one.round,
+        "review_round": one.review_round,
+        "state": one.state,
+        "announced_at": instant_text(one.announced_at),
+    }
 
 
 def _draw_told(view: DrawView) -> dict[str, Any]:

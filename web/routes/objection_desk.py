@@ -95,6 +95,20 @@ async def post_objection_check(tx: Act, lot_id: UUID, asked: ObjectionDraft) -> 
     return JSONResponse({"refusals": [one.as_json() for one in refusals]}, headers=NO_STORE)
 
 
+@router.get("/api/v1/objections")
+async def get_objections_at_hand(tx: Act) -> JSONResponse:
+    """The objections that concern the actor: to its own lots, its own, or all for a supervisor."""
+    found = await award_views.objections_at_hand(tx)
+    return JSONResponse({"objections": [_told(one) for one in found]}, headers=NO_STORE)
+
+
+@router.get("/api/v1/objectable-lots")
+async def get_objectable_lots(tx: Act) -> JSONResponse:
+    """Where the acting bidder may object now, and to what of it."""
+    found = await award_views.objectable_lots(tx)
+    return JSONResponse({"lots": plain(found)}, headers=NO_STORE)
+
+
 @router.get("/api/v1/overdue-answers")
 async def get_overdue_answers(tx: Act) -> JSONResponse:
     """Objections that were not answered in their days, for their owner and the supervisors."""

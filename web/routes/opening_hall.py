@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from kernel.crypto.digests import b64, b64u, unb64u
+from kernel.crypto.digests import b64, b64u, instant_text, unb64u
 from kernel.identifiers import LotId
 from kernel.store.transaction import Transaction
 from trading import opening, opening_views
@@ -24,6 +24,24 @@ class Words(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     words: str = Field(min_length=1, max_length=2000)
+
+
+@router.get("/api/v1/openings")
+async def get_halls(tx: Act) -> JSONResponse:
+    """Every opening there is or will be, the latest first; who bids is told in none of them."""
+    told = [
+        {
+            "lot": str(one.lot_id),
+            "name": one.lot_name,
+            "project_name": one.project_name,
+            "procedure": str(one.procedure),
+            "state": one.state,
+            "bids_due_at": None if one.bids_due_at is None else instant_text(one.bids_due_at),
+            "brakes": list(one.brakes),
+        }
+        for one in await opening_views.halls(tx)
+    ]
+    return JSONResponse({"openings": told}, headers={"Cache-Control": "no-store"})
 
 
 @router.get("/api/v1/lots/{lot_id}/opening")

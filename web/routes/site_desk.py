@@ -12,6 +12,7 @@ from evaluation.rules.replacement import ABSENCE_GRACE, ReplacementGround
 from evaluation.site_keeping import Arrival
 from kernel.access import Role
 from kernel.crypto.digests import instant_text
+from kernel.events import plain
 from kernel.identifiers import SeatId, SiteId
 from kernel.store.parties import organisation_names
 from web.pages import render
@@ -86,6 +87,13 @@ async def get_arrivals(tx: Act, site_id: UUID) -> JSONResponse:
     """Who is expected at an own site, seat by seat."""
     found = await site_keeping.arrivals(tx, SiteId(site_id))
     return JSONResponse({"arrivals": [_arrival_told(one) for one in found]}, headers=NO_STORE)
+
+
+@router.get("/api/v1/sites/{site_id}/committees")
+async def get_hosted(tx: Act, site_id: UUID) -> JSONResponse:
+    """The committees that an own site hosts and whose window has begun; no lot and no names."""
+    found = await prolonging.hosted_committees(tx, SiteId(site_id))
+    return JSONResponse({"committees": plain(found)}, headers=NO_STORE)
 
 
 @router.post("/api/v1/sites/{site_id}/admissions", status_code=204)

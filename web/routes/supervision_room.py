@@ -28,9 +28,19 @@ NO_STORE: Final = {"Cache-Control": "no-store"}
 
 @router.get("/api/v1/supervision")
 async def get_oversight(tx: Act) -> JSONResponse:
-    """Every lot as it stands, for a supervisor's own programs."""
+    """Every lot as it stands, the newest draws and what is overdue, for a supervisor's programs.
+
+    `feed` names the view in which the journal's entries for supervisors are read.
+    """
     seen = await supervision_views.oversight(tx)
-    return JSONResponse({"lots": plain(seen.lots), "by_state": seen.by_state}, headers=NO_STORE)
+    told = {
+        "lots": plain(seen.lots),
+        "by_state": seen.by_state,
+        "draws": plain(await draw_history.recent_draws(tx)),
+        "overdue_complaints": plain(await complaint_views.overdue_complaints(tx)),
+        "feed": SUPERVISORS_FEED,
+    }
+    return JSONResponse(told, headers=NO_STORE)
 
 
 @router.get("/supervision", response_class=HTMLResponse, include_in_schema=False)
