@@ -246,11 +246,11 @@ async def search(tx: Transaction, wanted: Search) -> Found:
     """The published lots that match, the newest first; counts respect the other filters."""
     published = col(LotRow.published_at).is_not(None)
     words, stage, region = _words(wanted.words), _stage(wanted.stage), _region(wanted.region)
-    total = await tx.session.scalar(_counted(and_(published, words, stage, region))) or 0
+    total = await tx.session.scalar(_counted(matching(wanted))) or 0
     pages = max(1, -(-total // PAGE_SIZE))
     page = min(max(wanted.page, 1), pages)
     rows = await tx.session.execute(
-        _lines(and_(published, words, stage, region))
+        lot_rows(matching(wanted))
         .order_by(col(LotRow.published_at).desc(), col(LotRow.number))
         .limit(PAGE_SIZE)
         .offset((page - 1) * PAGE_SIZE)
@@ -261,7 +261,7 @@ async def search(tx: Transaction, wanted: Search) -> Found:
     )
 
     return Found(
-        tuple(_line(*row) for row in rows),
+        tuple(line_of(*row) for row in rows),
         total,
         page,
         pages,
@@ -277,11 +277,11 @@ async def newest_by_stage(tx: Transaction, *, each: int = 6) -> dict[str, tuple[
     for name, states in STAGES.items():
         order = col(LotRow.bids_due_at).asc() if name == "open" else col(LotRow.due_at).asc()
         rows = await tx.session.execute(
-            _lines(and_(col(LotRow.state).in_(states), col(LotRow.published_at).is_not(None)))
+            lot_rows(and_(col(LotRow.state).in_(states), col(LotRow.published_at).is_not(None)))
             .order_by(order.nulls_last(), col(LotRow.published_at).desc())
             .limit(each)
         )
-        found[name] = tuple(_line(*row) for row in rows)
+        found[name] = tuple(line_of(*row) for row in rows)
     return found
 
 
@@ -292,7 +292,14 @@ async def counts_by_stage(tx: Transaction) -> dict[str, int]:
     return {name: sum(by_state[state] for state in states) for name, states in STAGES.items()}
 
 
-def _lines(condition: ColumnElement[bool]) -> Select[LotRow, ProjectRow, str]:
+def matching(wanted: Search) -> ColumnElement[bool]:
+    """That a lot was published and is what the reader looks for, on whatever page."""
+    published = col(LotRow.published_at).is_not(None)
+    return and_(published, _words(wanted.words), _stage(wanted.stage), _region(wanted.region))
+
+
+def lot_rows(condition: ColumnElement[bool]) -> Select[LotRow, ProjectRow, str]:
+    """Lots, each with its project and the name of its tenderee."""
     return (
         select(LotRow, ProjectRow, col(OrganisationRow.name))
         .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
@@ -354,7 +361,8 @@ def _region(region: str) -> ColumnElement[bool]:
     return col(LotRow.region_code).startswith(region, autoescape=True) if region else and_(True)
 
 
-def _line(lot: LotRow, project: ProjectRow, tenderee: str) -> NoticeLine:
+def line_of(lot: LotRow, project: ProjectRow, tenderee: str) -> NoticeLine:
+    """A lot as a list shows it."""
     return NoticeLine(
         LotId(lot.id),
         ProjectId(project.id),
@@ -390,7 +398,7 @@ async def notice(tx: Transaction, lot_id: UUID) -> Notice:
     _, sole_supplier = await sole_sourcing.proposed_supplier(tx, lot.id)
 
     return Notice(
-        _line(lot, project, name),
+        line_of(lot, project, name),
         parties[PartyId(project.tenderee_id)],
         None if project.agency_id is None else parties[PartyId(project.agency_id)],
         project.funding_source,
@@ -424,7 +432,7 @@ async def draft(tx: Transaction, lot_id: UUID) -> Draft:
     custody = await drafting.custody_of(tx, lot)
 
     return Draft(
-        _line(lot, project, name),
+        line_of(lot, project, name),
         lot.estimate,
         lot.bid_security,
         tuple(SecurityForm(form) for form in lot.security_forms),
@@ -439,7 +447,7 @@ async def draft(tx: Transaction, lot_id: UUID) -> Draft:
 
 
 async def _one(tx: Transaction, lot_id: UUID) -> tuple[LotRow, ProjectRow, str]:
-    row = (await tx.session.execute(_lines(col(LotRow.id) == lot_id))).first()
+    row = (await tx.session.execute(lot_rows(col(LotRow.id) == lot_id))).first()
     if row is None:
         raise NotFound("no such lot")
     lot, project, name = row
@@ -599,8 +607,8 @@ async def _project(tx: Transaction, row: ProjectRow) -> Project:
     visible = col(LotRow.project_id) == row.id
     if not owned:
         visible = and_(visible, col(LotRow.published_at).is_not(None))
-    lines = await tx.session.execute(_lines(visible).order_by(col(LotRow.number)))
-    found = tuple(_line(*line) for line in lines)
+    lines = await tx.session.execute(lot_rows(visible).order_by(col(LotRow.number)))
+    found = tuple(line_of(*line) for line in lines)
     if not owned and not found:
         raise NotFound("no such project")
     parties = await organisations_by_id(tx, filter(None, (row.tenderee_id, row.agency_id)))

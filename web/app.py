@@ -42,6 +42,7 @@ from web.routes import (
     invitation_desk,
     library_desk,
     listing_hall,
+    news_stand,
     notice_archive,
     objection_desk,
     opening_hall,
@@ -65,6 +66,7 @@ from web.routes import (
 
 PLACES: tuple[APIRouter, ...] = (
     public_hall.router,
+    news_stand.router,
     notice_archive.router,
     invitation_desk.router,
     sole_supplier_desk.router,

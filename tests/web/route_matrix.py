@@ -169,6 +169,12 @@ ROUTES: dict[str, Line] = {
     "POST /demo/clock": Line(
         frozenset({Role.CENTRE_STAFF}), body={"to": "2000-01-01T00:00:00Z"}, demo_only=True
     ),
+    # ── the news stand ──
+    "GET /notices.atom": ANYONE,
+    "GET /notices.json": ANYONE,
+    "GET /notices.csv": ANYONE,
+    "GET /openings.ics": ANYONE,
+    "GET /openings/{lot_id}.ics": ANYONE,
     # ── what is kept behind a notice, and the question board ──
     "GET /notices/{lot_id}/diff/{old}..{new}": ANYONE,
     "GET /notices/{lot_id}/termination": ANYONE,
