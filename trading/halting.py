@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import func, select
 from sqlmodel import col
@@ -34,6 +35,8 @@ from trading.rules.procedures import Procedure
 from trading.rules.tender_ending import halts_for_fault, order_refusals
 from trading.tables import LotHaltRow, LotRow, ProjectRow
 
+FAULTS_MAX: Final = 20
+
 
 class HaltGround(StrEnum):
     """Why a lot stands still without an objection or a complaint."""
@@ -54,6 +57,17 @@ class Halt:
     words: str
     ordered_at: datetime
     digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What the centre said of a fault of the system, and of which lot, as everybody reads it."""
+
+    lot_id: LotId
+    lot_name: str
+    mended: bool
+    words: str
+    told_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +139,22 @@ async def halt_for_fault(tx: Transaction, lot_id: LotId, raw: bytes) -> None:
     row = await _keep(tx, lot, statement, HaltGround.FAULT, halts, "", "", words)
 
     _tell(tx, lot, row, standing, "系统故障，{}交易" if halts else "系统故障已排除，{}交易")
+
+
+@by(*Role)
+async def newest_faults(tx: Transaction) -> tuple[Fault, ...]:
+    """The newest words of the centre on faults of the system that halted published lots."""
+    rows = await tx.session.execute(
+        select(LotHaltRow, col(LotRow.name))
+        .join(LotRow, col(LotRow.id) == col(LotHaltRow.lot_id))
+        .where(col(LotHaltRow.ground) == HaltGround.FAULT, col(LotRow.published_at).is_not(None))
+        .order_by(col(LotHaltRow.ordered_at).desc(), col(LotHaltRow.id))
+        .limit(FAULTS_MAX)
+    )
+    return tuple(
+        Fault(LotId(row.lot_id), name, not row.suspended, row.words, row.ordered_at)
+        for row, name in rows
+    )
 
 
 @by(*Role)

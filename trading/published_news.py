@@ -18,6 +18,7 @@ from sqlalchemy import Select, and_, exists, func, literal, select, union_all
 from sqlmodel import col
 
 from kernel.access import Role, by
+from kernel.identifiers import LotId
 from kernel.store.transaction import Transaction
 from trading.notice_board import EXPLAINS, NoticeLine, Search, line_of, lot_rows, matching
 from trading.rules.lot_lifecycle import ENDS, LotState, was_closed
@@ -38,6 +39,7 @@ ANYONE: Final = tuple(Role)
 NEWS_EACH: Final = 50
 LISTED_MAX: Final = 10_000
 DATED_MAX: Final = 500
+PLACES_EACH: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,31 @@ async def dated(
         _dated(lot, project, tenderee, changed_at, rounds.get(lot.id))
         for lot, project, tenderee, changed_at in rows
     )
+
+
+@by(*ANYONE)
+async def sheets(tx: Transaction) -> int:
+    """How many sheets it takes to name every published lot; one at least."""
+    total = await tx.session.scalar(
+        select(func.count()).select_from(LotRow).where(col(LotRow.published_at).is_not(None))
+    )
+    return max(1, -(-(total or 0) // PLACES_EACH))
+
+
+@by(*ANYONE)
+async def places(tx: Transaction, *, sheet: int) -> tuple[tuple[LotId, datetime], ...]:
+    """The published lots of one sheet, each with when something was last published about it."""
+    found = _published().subquery()
+    rows = await tx.session.execute(
+        select(col(LotRow.id), func.max(found.c.at))
+        .join(found, found.c.lot_id == col(LotRow.id))
+        .where(col(LotRow.published_at).is_not(None))
+        .group_by(col(LotRow.id))
+        .order_by(col(LotRow.published_at), col(LotRow.id))
+        .limit(PLACES_EACH)
+        .offset((sheet - 1) * PLACES_EACH)
+    )
+    return tuple((LotId(lot_id), at) for lot_id, at in rows)
 
 
 async def _newest_rounds(

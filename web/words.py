@@ -104,6 +104,7 @@ _FRAME: Final = {
     "footer.id_code": Words("网站标识码", "Site code"),
     "footer.icp": Words("ICP 备案", "ICP filing"),
     "footer.police": Words("公安备案", "Police filing"),
+    "footer.status": Words("运行状态", "Status"),
     "footer.api": Words("开放接口", "Open API"),
     "footer.log": Words("透明日志", "Transparency log"),
     "footer.rules": Words("交易规则与法条", "Rules and articles"),

@@ -71,6 +71,12 @@ ROUTES: dict[str, Line] = {
     "GET /healthz": ANYONE,
     "GET /readyz": ANYONE,
     "GET /metrics": ANYONE,
+    # ── the status board, and the signposts ──
+    "GET /status": ANYONE,
+    "GET /api/v1/status": ANYONE,
+    "GET /robots.txt": ANYONE,
+    "GET /sitemap.xml": ANYONE,
+    "GET /sitemaps/{number}.xml": ANYONE,
     # ── the gate ──
     "POST /api/v1/registrations": Line(EVERYBODY, statement="registration"),
     "POST /api/v1/people": Line(PEOPLE, statement="membership"),
