@@ -15,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 import structlog
-from fastapi import APIRouter, Query, Request, WebSocket, WebSocketDisconnect
+from fastapi import Query, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -30,9 +30,10 @@ from kernel.store.journal import BELL, Entry, read_view
 from kernel.store.transaction import Store
 from kernel.store.views import PUBLIC_FEED, SUPERVISORS_FEED, own_acts
 from web import same_origin
+from web.places import Place
 from web.request_scope import actor_of, session_lives
 
-router = APIRouter()
+router = Place()
 log = structlog.get_logger()
 
 PAGE: Final = 200

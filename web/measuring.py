@@ -10,7 +10,7 @@ import asyncio
 from typing import Final
 
 import structlog
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -19,8 +19,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kernel.clock import monotonic_s
 from kernel.store.transaction import Store
+from web.places import Place
 
-router = APIRouter()
+router = Place()
 log = structlog.get_logger()
 
 REGISTRY: Final = CollectorRegistry()

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,9 +29,10 @@ from trading.rules.security_course import (
 )
 from trading.security_facts import Standing
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute, Signed, read_body
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 PDF: Final = "application/pdf"

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -18,10 +18,11 @@ from trading import archiving, forgetting, holding
 from trading.archived_papers import LEFT_OUT
 from trading.rules.record_keeping import CLASS_NAMES, RecordClass, term_of
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute, Signed
 from web.routes.tender_desk import readable
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from evaluation import committee_views
@@ -40,9 +40,10 @@ from trading.rules.procedures import switches_of
 from trading.rules.winner_choice import GROUND_NAMES
 from trading.voting import VotesTold
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute, Signed
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 REPORTED: Final = frozenset({LotState.EVALUATED, *award_views.TOLD})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -24,10 +24,11 @@ from trading.rules.split_award import (
     Tie,
 )
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute
 from web.routes.tender_desk import readable
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 OFFERED: Final = tuple(one for one in DecisionMethod if one is not DecisionMethod.LOTS)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
+from fastapi import Depends, FastAPI, Path, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -50,6 +50,7 @@ from trading.rules.consortium_agreement import consortia_accepted
 from trading.rules.lot_lifecycle import LotState
 from trading.uploading import Announcement, UploadState, part_count
 from web.pages import render
+from web.places import Place
 from web.problems import BadRequest, WrongMediaType
 from web.request_scope import DSSE, Act, ActRoute, StoreDep, actor_of, read_body, store_of
 
@@ -69,7 +70,7 @@ async def _open_counter(app: FastAPI) -> AsyncIterator[None]:
         yield
 
 
-router = APIRouter(route_class=ActRoute, lifespan=_open_counter)
+router = Place(route_class=ActRoute, lifespan=_open_counter)
 
 
 # ── what a request brings ─────────────────────────────────────────────────────────────────────

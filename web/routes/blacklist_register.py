@@ -7,7 +7,7 @@ with statements they sign.
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from sqlalchemy import select
 from sqlmodel import col
@@ -20,9 +20,10 @@ from kernel.store.tables import OrganisationRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute, Signed
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 
 @router.post("/api/v1/decisions", status_code=201)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from sqlalchemy import select
 from sqlmodel import col
@@ -22,11 +22,12 @@ from kernel.store.tables import OrganisationRow
 from kernel.store.transaction import Transaction
 from trading import library_views
 from web.pages import render
+from web.places import Place
 from web.region_names import region_name
 from web.request_scope import Act, ActRoute
 from web.routes.expert_desk import lot_name
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 WAITING_MAX: Final = 200

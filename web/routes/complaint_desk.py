@@ -7,7 +7,7 @@ stays with the complainant until the lot is closed.
 from typing import Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from kernel.access import Role
@@ -21,9 +21,10 @@ from trading.rules import complaint_window
 from trading.rules.complaint_window import ComplaintAbout, Verdict
 from web.pages import render
 from web.petition_shapes import ComplaintDraft
+from web.places import Place
 from web.request_scope import Act, ActRoute, Signed
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 CONCERNED: Final = (Role.TENDEREE, Role.AGENCY, Role.BIDDER, Role.SUPERVISOR)

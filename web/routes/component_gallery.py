@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from kernel.crypto.digests import sha256
@@ -15,9 +15,10 @@ from kernel.errors import NotFound
 from kernel.statute import BIDDING_LAW, BIDDING_REGULATION
 from web.frame import moment_of
 from web.pages import render
+from web.places import Place
 from web.words import STATE_TONES, Tone
 
-router = APIRouter()
+router = Place()
 
 BIDDERS: Final = (
     ("江城建工集团有限公司", "126880000.00", 540, "赵启明"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -23,10 +23,11 @@ from kernel.store.consenting import RegisterLine
 from kernel.store.transaction import Transaction
 from trading import requesting_erasure
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute
 from web.routes.tender_desk import readable
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 

@@ -7,7 +7,7 @@ waits for a signature is seen by the two sides alone.
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from kernel.crypto.digests import b64, b64u, instant_text
@@ -20,10 +20,11 @@ from kernel.working_days import beijing_day
 from trading import award_reporting, contract_views, contracting, performing
 from trading.rules.contract_terms import CHANGE_NAMES
 from web.pages import render
+from web.places import Place
 from web.region_names import region_name
 from web.request_scope import Act, ActRoute, Signed
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 Number = Annotated[int, Path(ge=1, le=performing.NUMBER_MAX)]

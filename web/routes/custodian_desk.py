@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from kernel.crypto.digests import b64
@@ -12,9 +12,10 @@ from kernel.identifiers import LotId
 from kernel.store.transparency_log import proof_of
 from trading import drafting, opening
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute, Signed
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 
 @router.get("/api/v1/lots/{lot_id}/share-request")

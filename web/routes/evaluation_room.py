@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -53,9 +53,10 @@ from trading.rules.sheet_fields import references_in
 from web.evaluation_papers import evaluation_papers
 from web.log_proofs import proofs_of
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute, Signed
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 MEMBERS: Final = (Role.EXPERT, Role.OWNER_REPRESENTATIVE)

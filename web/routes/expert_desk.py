@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy import select
@@ -39,12 +39,13 @@ from trading.handover import InterestedParty, LotBrief
 from trading.rules.lot_lifecycle import LotState
 from web.log_proofs import proofs_of
 from web.pages import render
+from web.places import Place
 from web.problems import BadRequest
 from web.region_names import region_name
 from web.request_scope import Act, ActRoute, Signed
 from web.verifying.draw_transcript import TRANSCRIPT, packed
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 SEALED_STATES: Final = frozenset({LotState.CLOSED, LotState.OPENING})

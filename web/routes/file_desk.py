@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import AfterValidator, Field, ValidationError, model_validator
@@ -37,11 +37,12 @@ from trading.rules.tender_file import (
 )
 from trading.rules.tender_templates import gaps
 from web.pages import render
+from web.places import Place
 from web.problems import keep_form, prefers_page
 from web.request_scope import Act, ActRoute
 from web.routes.tender_desk import Asked, PlainObject, readable, violations_of
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 BLOCK_FORM: Final = "file_desk/block.html"
 FIGURES_FORM: Final = "file_desk/figures.html"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import select
@@ -26,10 +26,11 @@ from trading.inviting import InvitationList, InvitationTold, OwnInvitation
 from trading.rules.invited_bidders import SOURCE_NAMES, Source
 from trading.rules.procedures import switches_of
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute
 from web.routes.tender_desk import readable
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 CHOICE_MAX: Final = 500

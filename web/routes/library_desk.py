@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -21,10 +21,11 @@ from trading.library import Made
 from trading.library_views import EntrySeen
 from trading.rules.library_entries import ANNOUNCED_BEFORE, KIND_NAMES, EntryKind
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute, Signed, read_body
 from web.routes.tender_desk import readable
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 Words = Annotated[str, Field(min_length=1, max_length=library.BASIS_MAX), AfterValidator(readable)]

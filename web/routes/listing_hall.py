@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -41,11 +41,12 @@ from trading.rules.listing_protocol import (
 )
 from trading.rules.listing_security import LISTING_CAUSE_NAMES
 from web.pages import render
+from web.places import Place
 from web.problems import WrongMediaType
 from web.region_names import region_name
 from web.request_scope import DSSE, Act, ActRoute, Signed, actor_of, read_body
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 QUOTE_MAX: Final = 1 << 16

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from kernel.errors import NotFound
 from kernel.settings import Settings
@@ -21,6 +21,7 @@ from trading.published_news import DatedLot, News
 from web.calendar_text import ICS, Appointment, calendar
 from web.feed_text import ATOM, JSON_FEED, Feed, Item, atom, json_feed
 from web.pages import moment_long, with_query, yuan
+from web.places import Place
 from web.procedure_words import in_manner, manner_of
 from web.region_names import region_name
 from web.request_scope import Visit
@@ -29,7 +30,7 @@ from web.sheet_text import CSV, Cell, sheet
 from web.unchanged import kept_answer
 from web.words import Language, say
 
-router = APIRouter()
+router = Place()
 
 Asked = Annotated[ListAsked, Query()]
 SINCE: Final = "2026"

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 from fastapi.responses import HTMLResponse
 
 from kernel.crypto.digests import instant_text
@@ -15,9 +15,10 @@ from trading.rules.changed_terms import TERM_NAMES
 from trading.rules.document_changes import PLACE_NAMES
 from trading.rules.version_difference import Answer, Difference, KeptFile, Segment, Version
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 VERSION_MAX: Final = 10_000
 Number = Annotated[int, Path(ge=1, le=VERSION_MAX)]

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from kernel.access import Role
@@ -24,9 +24,10 @@ from trading.rules.prequalification import OBJECTION_DAYS
 from trading.rules.procedures import Procedure, switches_of
 from web.pages import render
 from web.petition_shapes import ObjectionDraft
+from web.places import Place
 from web.request_scope import Act, ActRoute, Signed, read_body
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 ALARMED: Final = (Role.TENDEREE, Role.AGENCY, Role.SUPERVISOR)
 CONCERNED: Final = (Role.TENDEREE, Role.AGENCY, Role.BIDDER, Role.SUPERVISOR)

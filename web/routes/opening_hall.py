@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,9 +13,10 @@ from kernel.store.transaction import Transaction
 from trading import opening, opening_views
 from web.log_proofs import proofs_of
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute, Signed
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 
 class Words(BaseModel):

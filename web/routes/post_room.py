@@ -8,7 +8,7 @@ the close.
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,10 +24,11 @@ from web.carriers import channels_of
 from web.delivery_board import delivery_board
 from web.notifications import BY_KEY, CHANNEL_WORDS, CIRCLE_WORDS, TOPICS
 from web.pages import render
+from web.places import Place
 from web.problems import INVALID, answer
 from web.request_scope import Act, ActorDep, ActRoute, StoreDep
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 PAGES_MAX: Final = 100_000

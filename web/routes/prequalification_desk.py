@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from kernel.crypto.digests import b64, b64u, instant_text
@@ -31,10 +31,11 @@ from trading.rules.prequalification import PHASE_NAMES, Phase
 from web import lot_course
 from web.lot_course import Step
 from web.pages import render
+from web.places import Place
 from web.region_names import region_name
 from web.request_scope import Act, ActRoute, Signed, read_body
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 FILE_MAX: Final = 8 << 20

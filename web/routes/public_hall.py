@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -39,10 +39,11 @@ from trading.rules.lot_lifecycle import ENDS, LotState
 from trading.rules.tender_file import BLOCK_NAMES
 from trading.rules.version_difference import difference
 from web.pages import render
+from web.places import Place
 from web.region_names import PROVINCES, region_name
 from web.request_scope import DSSE, Act, ActRoute, StoreDep
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 SETTLE_PATIENCE_S: Final = 60.0
 SETTLE_NAP_S: Final = 0.05

@@ -7,7 +7,7 @@ part of a signed clarification and appears with it, for everybody at the same mo
 from typing import Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from kernel.access import Role
@@ -20,10 +20,11 @@ from trading.rules.procedures import switches_of
 from trading.rules.question_window import secrecy_article
 from trading.rules.version_difference import Version
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute, Signed
 from web.routes.tender_desk import clarification_form
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from evaluation import examining
@@ -18,9 +18,10 @@ from kernel.identifiers import CommitteeId, LotId
 from trading import rechecking
 from trading.rules.award_followup import RECHECK_NAMES
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute, Signed
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 Number = Annotated[int, Path(ge=1, le=10_000)]

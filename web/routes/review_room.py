@@ -6,7 +6,7 @@ It is entered, kept and left like the evaluation room, and nothing of it is kept
 from typing import Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from evaluation import qualifying, room_views
@@ -17,10 +17,11 @@ from kernel.errors import NotFound, Refused
 from kernel.identifiers import CommitteeId
 from trading.rules.library_entries import KIND_NAMES
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute, Signed
 from web.routes.prequalification_desk import applicant_told, attachment
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi import Depends, Form, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
@@ -28,6 +28,7 @@ from kernel.store.tables import CredentialRow, MembershipRow, OrganisationRow, P
 from kernel.store.transaction import Transaction
 from web.call_limit import limited
 from web.pages import render
+from web.places import Place
 from web.request_scope import (
     COOKIE,
     Act,
@@ -38,7 +39,7 @@ from web.request_scope import (
     Visit,
 )
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 Limited: Final = [Depends(limited)]
 NO_STORE: Final = {"Cache-Control": "no-store"}

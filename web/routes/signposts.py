@@ -8,16 +8,17 @@ from datetime import datetime
 from typing import Annotated, Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 
 from kernel.errors import NotFound
 from kernel.settings import Settings
 from trading import published_news
 from web.pages import iso
+from web.places import Place
 from web.request_scope import Visit
 from web.unchanged import kept_answer
 
-router = APIRouter()
+router = Place()
 
 XML: Final = "application/xml; charset=utf-8"
 SHEETS_MAX: Final = 50_000

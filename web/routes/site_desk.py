@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,9 +16,10 @@ from kernel.events import plain
 from kernel.identifiers import SeatId, SiteId
 from kernel.store.parties import organisation_names
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute, Signed
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 

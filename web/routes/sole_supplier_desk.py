@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -31,11 +31,12 @@ from trading.rules.single_source import (
     SoleSupplier,
 )
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute, Signed
 from web.routes.invitation_desk import verified_bidders
 from web.routes.tender_desk import readable
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 

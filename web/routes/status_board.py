@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,8 +24,9 @@ from kernel.store.transaction import Store, transaction
 from trading import halting
 from trading.halting import Fault
 from web.pages import render
+from web.places import Place
 
-router = APIRouter()
+router = Place()
 log = structlog.get_logger()
 
 PATIENCE_S: Final = 2.0

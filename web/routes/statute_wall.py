@@ -10,7 +10,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from kernel import regions
@@ -45,9 +45,10 @@ from trading.rules.trading_catalogue import (
 )
 from web import handbook
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act
 
-router = APIRouter()
+router = Place()
 
 CHAPTERS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {

@@ -6,7 +6,7 @@ sees, and no more.
 
 from typing import Final
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from sqlalchemy import text
 
@@ -17,10 +17,11 @@ from kernel.store.transaction import Transaction
 from kernel.store.views import SUPERVISORS_FEED
 from trading import complaint_views, supervision_views
 from web.pages import render
+from web.places import Place
 from web.region_names import region_name
 from web.request_scope import Act
 
-router = APIRouter()
+router = Place()
 
 LINES: Final = 60
 NO_STORE: Final = {"Cache-Control": "no-store"}

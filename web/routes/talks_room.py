@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -24,10 +24,11 @@ from trading.handover import TalksTold
 from trading.rules.price_talks import OPENING_WINDOW, TIME_TO_PRICE_MIN
 from trading.talking import WORDS_MAX
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute, Signed
 from web.routes.tender_desk import readable
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 Words = Annotated[str, Field(min_length=1, max_length=WORDS_MAX), AfterValidator(readable)]

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Self
 from urllib.parse import unquote
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import (
@@ -96,12 +96,13 @@ from trading.tendering import DraftScheme, Papers, SignedPapers
 from web import lot_course
 from web.lot_course import Step
 from web.pages import render
+from web.places import Place
 from web.problems import keep_form, prefers_page
 from web.region_names import region_name
 from web.request_scope import Act, ActRoute, Signed, read_body
 from web.routes.public_hall import line_told, project_told
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 PROJECT_FORM: Final = "tender_desk/project_form.html"
 LOT_FORM: Final = "tender_desk/lot_form.html"

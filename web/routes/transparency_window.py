@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from sqlalchemy import text
 
@@ -17,9 +17,10 @@ from kernel.store.transparency_log import cosigned_note, latest_note, nodes_at, 
 from kernel.store.views import PUBLIC_FEED, SUPERVISORS_FEED
 from web.call_limit import limited
 from web.pages import render
+from web.places import Place
 from web.request_scope import actor_of
 
-router = APIRouter()
+router = Place()
 
 IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 FRESH = {"Cache-Control": "no-cache"}

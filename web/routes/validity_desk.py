@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from kernel.crypto.digests import instant_text
@@ -12,9 +12,10 @@ from kernel.identifiers import LotId
 from trading import extending
 from trading.performing import NUMBER_MAX
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute, Signed
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 Number = Annotated[int, Path(ge=1, le=NUMBER_MAX)]

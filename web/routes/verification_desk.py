@@ -2,16 +2,17 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from kernel.errors import NotFound
 from kernel.events import plain
 from trading import contract_views
 from web.pages import render
+from web.places import Place
 from web.request_scope import Act, ActRoute
 
-router = APIRouter(route_class=ActRoute)
+router = Place(route_class=ActRoute)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 NUMBER_MAX: Final = 250
