@@ -284,6 +284,8 @@ async def answered(
         "v": "ebid-answer/1",
         "lot": str(lot_id),
         "objection": str(raised.id),
+        "outcome": "rejected",
+        "remedy": "nothing",
         "words": "经核查，业绩证明材料与公示内容一致，异议不成立。",
         "signed_at": instant_text(now),
     }

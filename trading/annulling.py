@@ -22,7 +22,7 @@ from kernel.errors import NotFound, Refused
 from kernel.identifiers import LotId, PartyId
 from kernel.store.parties import organisation_name, take_part, verified_statement
 from kernel.store.transaction import Transaction
-from trading import lots, retendering
+from trading import lots, remedying, retendering
 from trading.events import AwardAnnulled, AwardRenounced, RenunciationReceived
 from trading.handover import switches_for
 from trading.made_awards import MadeAward, awards_of
@@ -41,6 +41,7 @@ from trading.rules.award_annulment import (
     renunciation_refusals,
 )
 from trading.rules.lot_lifecycle import LotMove, LotState, move_refusals
+from trading.rules.objection_outcome import Remedy
 from trading.tables import (
     AwardAnnulmentRow,
     AwardRenunciationRow,
@@ -185,6 +186,7 @@ async def annul_award(tx: Transaction, lot_id: LotId, raw: bytes) -> Annulled:
     )
 
     lots.move(tx, lot, LotMove.ANNUL_AWARD)
+    await remedying.carried_out(tx, lot, statement, Remedy.ANNUL)
 
     return Annulled(made.row.number, article, statement.digest, tx.now)
 

@@ -45,6 +45,7 @@ from trading.tables import (
     LotRow,
     NoticeRow,
     ObjectionAnswerRow,
+    ObjectionRemedyRow,
     ObjectionRow,
     ObjectionWithdrawalRow,
     OpeningPolicyRow,
@@ -153,6 +154,12 @@ PAPERS: Final[Sequence[Paper]] = (
     Paper(
         ObjectionAnswerRow,
         lambda one, _: f"objections/{one.objection_id}/answer.dsse",
+        C,
+        ("objection_id", ObjectionRow),
+    ),
+    Paper(
+        ObjectionRemedyRow,
+        lambda one, _: f"objections/{one.objection_id}/remedy.dsse",
         C,
         ("objection_id", ObjectionRow),
     ),

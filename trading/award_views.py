@@ -38,6 +38,7 @@ from trading.made_awards import MadeAward, awards_of, is_in_force, notice_number
 from trading.objecting import Objectable
 from trading.rules.award_annulment import AnnulmentGround
 from trading.rules.lot_lifecycle import LotState, was_closed
+from trading.rules.objection_outcome import Outcome, Remedy, remedies_for, remedy_article
 from trading.rules.objection_window import (
     OF_PREQUALIFICATION,
     ObjectionKind,
@@ -53,6 +54,7 @@ from trading.tables import (
     ContractRow,
     LotRow,
     ObjectionAnswerRow,
+    ObjectionRemedyRow,
     ObjectionRow,
     ObjectionWithdrawalRow,
     OpenedBidRow,
@@ -271,7 +273,9 @@ class ObjectionTold:
     """An objection as this reader may see it; what he may not see is None.
 
     `challenge` says that it is one in procurement (质疑). `may_complain` is told to whoever raised
-    it: the answer is there or overdue, and the matter may go to the supervisor.
+    it: the answer is there or overdue, and the matter may go to the supervisor. `outcome` says
+    whether it stands and `remedy` what follows; `awaited` that this is still to be done. For
+    whoever answers, `remedies` are what can follow and `candidates` who can be examined.
     """
 
     id: ObjectionId
@@ -297,6 +301,22 @@ class ObjectionTold:
     overdue: bool = False
     challenge: bool = False
     article: str = ""
+    outcome: Outcome | None = None
+    remedy: Remedy | None = None
+    remedy_article: str | None = None
+    candidate: str | None = None
+    remedied_at: datetime | None = None
+    awaited: bool = False
+    remedies: tuple[Remedy, ...] = ()
+    candidates: tuple[CandidateTold, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateTold:
+    """A candidate whose examination an answer may announce."""
+
+    id: UUID
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -629,11 +649,21 @@ def _at_hand(tx: Transaction) -> ColumnElement[bool]:
 async def _objections(tx: Transaction, condition: ColumnElement[bool]) -> tuple[ObjectionTold, ...]:
     rows = (
         await tx.session.execute(
-            select(ObjectionRow, ObjectionAnswerRow, ObjectionWithdrawalRow, LotRow, ProjectRow)
+            select(
+                ObjectionRow,
+                ObjectionAnswerRow,
+                ObjectionRemedyRow,
+                ObjectionWithdrawalRow,
+                LotRow,
+                ProjectRow,
+            )
             .join(LotRow, col(LotRow.id) == col(ObjectionRow.lot_id))
             .join(ProjectRow, col(ProjectRow.id) == col(LotRow.project_id))
             .outerjoin(
                 ObjectionAnswerRow, col(ObjectionAnswerRow.objection_id) == col(ObjectionRow.id)
+            )
+            .outerjoin(
+                ObjectionRemedyRow, col(ObjectionRemedyRow.objection_id) == col(ObjectionRow.id)
             )
             .outerjoin(
                 ObjectionWithdrawalRow,
@@ -644,9 +674,11 @@ async def _objections(tx: Transaction, condition: ColumnElement[bool]) -> tuple[
             .limit(LIST_MAX)
         )
     ).all()
-    names = await organisation_names(tx.session, {row.objector_id for row, *_ in rows})
+    examined = {answer.candidate_id for _, answer, *_ in rows if answer and answer.candidate_id}
+    objectors = {row.objector_id for row, *_ in rows}
+    names = await organisation_names(tx.session, objectors | examined)
     found = []
-    for row, answer, withdrawal, lot, project in rows:
+    for row, answer, done, withdrawal, lot, project in rows:
         waiting = answer is None and withdrawal is None
         overdue = waiting and row.answer_due_at <= tx.now
         switches = await switches_for(tx, lot)
@@ -658,6 +690,10 @@ async def _objections(tx: Transaction, condition: ColumnElement[bool]) -> tuple[
         concerned = handling or (bids and row.about != ObjectionKind.QUALIFICATION)
         knows = handling or (bids and row.about not in OF_PREQUALIFICATION)
         named = own or (knows and was_closed(lot.path))
+        about, state = ObjectionKind(row.about), LotState(lot.state)
+        remedy = None if answer is None or answer.remedy is None else Remedy(answer.remedy)
+        remedies = remedies_for(about, state, switches) if owner and waiting else ()
+        unmended = remedy not in (None, Remedy.NOTHING) and done is None
         found.append(
             ObjectionTold(
                 id=ObjectionId(row.id),
@@ -682,10 +718,26 @@ async def _objections(tx: Transaction, condition: ColumnElement[bool]) -> tuple[
                 may_complain=own and withdrawal is None and (answer is not None or overdue),
                 overdue=overdue,
                 challenge=switches.challenge_period is not None,
-                article=str(objection_article(ObjectionKind(row.about), switches)),
+                article=str(objection_article(about, switches)),
+                outcome=Outcome(answer.outcome) if answer is not None and answer.outcome else None,
+                remedy=remedy,
+                remedy_article=remedy and str(remedy_article(remedy, about, switches)),
+                candidate=names[answer.candidate_id]
+                if answer is not None and answer.candidate_id is not None and concerned
+                else None,
+                remedied_at=None if done is None else done.carried_out_at,
+                awaited=unmended and state not in (LotState.FAILED, LotState.CANCELLED),
+                remedies=remedies,
+                candidates=await _examinable(tx, lot) if Remedy.EXAMINE in remedies else (),
             )
         )
     return tuple(found)
+
+
+async def _examinable(tx: Transaction, lot: LotRow) -> tuple[CandidateTold, ...]:
+    report = await report_in_force(tx, lot.id)
+    candidates = () if report is None else report.candidates
+    return tuple(CandidateTold(one.bidder_id, one.name) for one in candidates)
 
 
 async def _bid_for(tx: Transaction, lot: LotRow) -> bool:

@@ -26,7 +26,7 @@ from kernel.refusals import Caution
 from kernel.statute import Regime
 from kernel.store.parties import organisation_names, take_part, verified_statement
 from kernel.store.transaction import Transaction
-from trading import complaining, lots, objecting
+from trading import complaining, lots, objecting, remedying
 from trading.composing import published_file
 from trading.contract_cases import (
     Case,
@@ -59,6 +59,7 @@ from trading.rules.contract_terms import (
     publication_dates,
 )
 from trading.rules.notice_contents import WorkKind
+from trading.rules.objection_outcome import remedy_refusals
 from trading.rules.objection_window import ObjectionKind
 from trading.rules.paper_numbers import PaperKind, PaperNumber
 from trading.rules.procedures import Offers, SecurityForm
@@ -110,6 +111,7 @@ async def contract_paper(tx: Transaction, lot_id: LotId) -> dict[str, Any]:
     case = await case_of(tx, lot)
     refusals = step_refusals(Step.OFFER, case.course, case.switches)
     refusals += void_award_refusals(void=await complaining.award_is_void(tx, lot_id))
+    refusals += remedy_refusals(await remedying.remedies_awaited(tx, lot_id), case.switches)
     if refusals:
         raise Refused(refusals)
     return await paper_of(tx, case)
@@ -135,6 +137,7 @@ async def offer_contract(tx: Transaction, lot_id: LotId, raw: bytes) -> Offer:
 
     refusals = step_refusals(Step.OFFER, case.course, case.switches)
     refusals += void_award_refusals(void=await complaining.award_is_void(tx, lot_id))
+    refusals += remedy_refusals(await remedying.remedies_awaited(tx, lot_id), case.switches)
     if refusals:
         raise Refused(refusals)
     assert case.award is not None
@@ -178,6 +181,7 @@ async def sign_contract(tx: Transaction, lot_id: LotId, raw: bytes) -> Concluded
     )
     refusals = step_refusals(Step.CONCLUDE, case.course, case.switches)
     refusals += void_award_refusals(void=await complaining.award_is_void(tx, lot_id))
+    refusals += remedy_refusals(await remedying.remedies_awaited(tx, lot_id), case.switches)
     if refusals or case.offer is None or case.award is None:
         raise Refused(refusals)
     both = signed_alike(case.offer.statement, raw)

@@ -549,13 +549,40 @@ class ObjectionRaised(Event):
 
 @dataclass(frozen=True, slots=True)
 class ObjectionAnswered(Event):
-    """An objection was answered, in time or late."""
+    """An objection was answered, in time or late: whether it stands, and what follows."""
 
     audience: ClassVar[Audience] = Audience.PUBLIC
     objection_id: UUID
     about: str
     statement_digest: bytes
     late: bool
+    outcome: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnObjectionAnswered(Event):
+    """The same, told to whoever objected, once the lot was closed: before, to be addressed would
+    tell who means to bid (招标投标法 22).
+    """
+
+    audience: ClassVar[Audience] = Audience.PARTY
+    addressee_id: UUID
+    objection_id: UUID
+    about: str
+    outcome: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectionRemedied(Event):
+    """What follows from an objection that stands was done, by the act of this digest."""
+
+    audience: ClassVar[Audience] = Audience.PUBLIC
+    objection_id: UUID
+    about: str
+    remedy: str
+    statement_digest: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,10 +147,9 @@ def timetable_of(tx: Transaction, lot: LotRow) -> Timetable | None:
 def suspend(tx: Transaction, lot: LotRow, *, cause: UUID, reason: str) -> None:
     """Pull the brake for one cause: an objection, a complaint, an order. The lot must be locked.
 
-    Several causes may hold the same lot; it goes on when the last of them is gone.
+    Several causes may hold the same lot; it goes on when the last of them is gone. Of a cause that
+    holds it already the newest reason is told.
     """
-    if str(cause) in lot.brakes:
-        return
     if not lot.suspended:
         refusals = lot_lifecycle.suspension_refusals(
             LotState(lot.state), suspended=False, called=lot.prequalified

@@ -34,15 +34,21 @@ from kernel.store.parties import (
 )
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
-from trading import agency_letters, lots, opening
+from trading import agency_letters, lots, opening, remedying
 from trading.counted_bids import counted_bids
-from trading.events import ObjectionAnswered, ObjectionRaised, ObjectionWithdrawn
+from trading.events import (
+    ObjectionAnswered,
+    ObjectionRaised,
+    ObjectionWithdrawn,
+    OwnObjectionAnswered,
+)
 from trading.handover import switches_for
 from trading.made_awards import award_in_force
 from trading.petitions import Petition, petition_in, require_kept, words_in
 from trading.prequalification_rounds import newest_round, qualification
 from trading.rules.agency_scope import AgencyAct
 from trading.rules.lot_lifecycle import LotState, suspension_refusals, was_closed
+from trading.rules.objection_outcome import Outcome, Remedy, Reply, outcome_refusals
 from trading.rules.objection_window import (
     KIND_NAMES,
     OF_PREQUALIFICATION,
@@ -60,6 +66,7 @@ from trading.rules.objection_window import (
     withdrawal_refusals,
 )
 from trading.rules.procedures import Period, Switches
+from trading.rules.split_award import party_in
 from trading.tables import (
     CandidatesRow,
     LotRow,
@@ -68,6 +75,7 @@ from trading.tables import (
     ObjectionWithdrawalRow,
     OpeningRow,
     PrequalificationReviewRow,
+    RankedBidRow,
 )
 
 BEFORE_CANDIDATES: Final = frozenset({LotState.IN_EVALUATION, LotState.EVALUATED})
@@ -99,10 +107,11 @@ class Objectable:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer as it was taken in, and whether it came late."""
+    """An answer as it was taken in, whether it came late, and whether what follows is awaited."""
 
     id: ObjectionId
     cautions: tuple[Caution, ...]
+    remedy: Remedy
 
 
 @by(Role.BIDDER)
@@ -172,7 +181,8 @@ async def raise_objection(tx: Transaction, lot_id: LotId, raw: bytes) -> Raised:
 async def answer_objection(
     tx: Transaction, lot_id: LotId, objection_id: ObjectionId, raw: bytes
 ) -> Answered:
-    """Answer an objection; the lot goes on where nothing else holds it.
+    """Answer an objection: whether it stands, and what follows; then the lot goes on, or it waits
+    until that is done.
 
     A late answer is taken with a caution, since silence would harm more.
     """
@@ -185,7 +195,7 @@ async def answer_objection(
     statement = await verified_statement(
         tx, raw, "answer", lot=lot_id, project=lot.project_id, objection=objection_id
     )
-    words = _answer_in(statement)
+    words, outcome, remedy, candidate_id = _answer_in(statement)
     about = ObjectionKind(objection.about)
     before = await tx.session.get(ObjectionAnswerRow, objection_id)
     taken_back = await tx.session.get(ObjectionWithdrawalRow, objection_id)
@@ -197,6 +207,15 @@ async def answer_objection(
         answer=words,
         withdrawn=taken_back is not None,
     )
+    reply = Reply(
+        about,
+        outcome,
+        remedy,
+        LotState(lot.state),
+        candidate_named=candidate_id is not None,
+        recommended=await _is_recommended(tx, lot, candidate_id),
+    )
+    refusals += outcome_refusals(reply, switches)
     if refusals:
         raise Refused(refusals)
     cautions = answer_cautions(
@@ -213,6 +232,9 @@ async def answer_objection(
             answered_by=tx.actor.person,
             answered_at=tx.now,
             late=bool(cautions),
+            outcome=outcome,
+            remedy=remedy,
+            candidate_id=candidate_id,
         )
     )
 
@@ -223,12 +245,27 @@ async def answer_objection(
             about=about,
             statement_digest=statement.digest,
             late=bool(cautions),
+            outcome=outcome,
+            remedy=remedy,
         )
     )
-    if objection.waits:
+    if was_closed(lot.path):
+        tx.record(
+            OwnObjectionAnswered(
+                lot_id,
+                addressee_id=objection.objector_id,
+                objection_id=objection_id,
+                about=about,
+                outcome=outcome,
+                remedy=remedy,
+            )
+        )
+    if remedy is not Remedy.NOTHING:
+        remedying.hold_until_done(tx, lot, objection, outcome, remedy)
+    elif objection.waits:
         lots.resume(tx, lot, cause=objection_id, reason=f"对{KIND_NAMES[about]}的异议已答复")
 
-    return Answered(objection_id, tuple(cautions))
+    return Answered(objection_id, tuple(cautions), remedy)
 
 
 @by(Role.BIDDER)
@@ -393,9 +430,38 @@ def _no_brake(lot: LotRow, about: ObjectionKind, switches: Switches) -> list[Ref
     return suspension_refusals(LotState(lot.state), suspended=False, called=lot.prequalified)
 
 
-def _answer_in(statement: Statement) -> str:
-    # An empty answer is refused by its article, not for its form.
-    return words_in(statement.payload["words"])
+def _answer_in(statement: Statement) -> tuple[str, Outcome, Remedy, UUID | None]:
+    told = statement.payload
+    if told["outcome"] not in list(Outcome):
+        raise Malformed(f"an outcome is one of: {', '.join(Outcome)}", code="outcome")
+    if told["remedy"] not in list(Remedy):
+        raise Malformed(f"a remedy is one of: {', '.join(Remedy)}", code="remedy")
+    named = told.get("candidate")
+    return (
+        # An empty answer is refused by its article, not for its form.
+        words_in(told["words"]),
+        Outcome(text_of(told["outcome"])),
+        Remedy(text_of(told["remedy"])),
+        None if named is None else party_in(named),
+    )
+
+
+async def _is_recommended(tx: Transaction, lot: LotRow, candidate_id: UUID | None) -> bool:
+    """Whether the report in force recommends this candidate."""
+    if candidate_id is None:
+        return False
+    newest = await tx.session.scalar(
+        select(func.max(col(RankedBidRow.round))).where(col(RankedBidRow.lot_id) == lot.id)
+    )
+    found = await tx.session.scalar(
+        select(col(RankedBidRow.bid_id)).where(
+            col(RankedBidRow.lot_id) == lot.id,
+            col(RankedBidRow.round) == newest,
+            col(RankedBidRow.bidder_id) == candidate_id,
+            col(RankedBidRow.candidate),
+        )
+    )
+    return found is not None
 
 
 async def _grounds(

@@ -49,7 +49,7 @@ from kernel.store.parties import (
 from kernel.store.tables import PlatformRow
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
-from trading import consortia, lots, uploading
+from trading import consortia, lots, remedying, uploading
 from trading.drafting import clean_text, file_name, locked_own_lot, require_draft
 from trading.events import (
     ApplicationRefused,
@@ -74,6 +74,7 @@ from trading.prequalification_rounds import (
 from trading.rules.agency_scope import AgencyAct
 from trading.rules.consortium_agreement import BidderAtLot
 from trading.rules.lot_lifecycle import LotState, standstill_refusals
+from trading.rules.objection_outcome import Remedy
 from trading.rules.prequalification import (
     CONDITIONS_MAX,
     WORDS,
@@ -406,6 +407,7 @@ async def amend(tx: Transaction, lot_id: UUID, raw: bytes) -> Amended:
             statement_digest=statement.digest,
         )
     )
+    await remedying.carried_out(tx, lot, statement, Remedy.CHANGE)
 
     return Amended(number, due_at)
 

@@ -26,7 +26,7 @@ from kernel.randomness import random_id
 from kernel.statute import BIDDING_REGULATION
 from kernel.store.parties import Statement, take_part, verified_statement
 from kernel.store.transaction import Transaction
-from trading import agency_letters, lots
+from trading import agency_letters, lots, remedying
 from trading.bound_bids import bound_bids
 from trading.events import RecheckAsked, RecheckConcluded, RecheckOpinionGiven, RecheckReceived
 from trading.made_awards import awards_of
@@ -41,6 +41,7 @@ from trading.rules.award_followup import (
     recheck_request_refusals,
 )
 from trading.rules.lot_lifecycle import LotState
+from trading.rules.objection_outcome import Remedy
 from trading.rules.split_award import party_in
 from trading.tables import (
     EvidenceFileRow,
@@ -213,6 +214,7 @@ async def ask_recheck(tx: Transaction, lot_id: LotId, raw: bytes) -> RecheckTold
     for party in [*await lots.owners_of(tx, lot), candidate_id]:
         tx.record(RecheckReceived(lot_id, addressee_id=party, **asked))
     lots.suspend(tx, lot, cause=row.brake, reason=WAITS)
+    await remedying.carried_out(tx, lot, statement, Remedy.EXAMINE, candidate=candidate_id)
 
     return _told(lot, await _file(tx, lot_id, row.number), concerned=True)
 
@@ -374,12 +376,11 @@ async def rechecks_of(
     )
 
 
-async def alone_hold(tx: Transaction, lot: LotRow) -> bool:
-    """Whether nothing but examinations holds a lot, so that whoever tenders may end it: nobody
-    waits for what is found of a candidate that can win nothing any more.
+async def brakes_of(tx: Transaction, lot_id: UUID) -> frozenset[str]:
+    """The brakes of examinations: whoever ends the lot has no need to wait for what is found of a
+    candidate that can win nothing any more.
     """
-    brakes = {str(one.row.brake) for one in await rechecks_of(tx, lot.id)}
-    return lot.suspended and lot.brakes.keys() <= brakes
+    return frozenset(str(one.row.brake) for one in await rechecks_of(tx, lot_id))
 
 
 def found_unfit(files: Sequence[RecheckFile]) -> frozenset[PartyId]:

@@ -1,11 +1,11 @@
 """Whether what is stored of reports, objections, awards and contracts agrees with the journal.
 
 A report accounts for exactly the bids that were opened; an objection that waits holds its lot, as
-does a candidate's examination, and who was found unfit wins nothing; an award has one winner, and
-all who bid were told of it at its very moment; another follows only where it was annulled, as was
-signed and told; where it was split from the evaluation the method is the notice's, the choice the
-one it makes, and each vote that was signed is in the minutes; a contract costs what was awarded,
-and bears two signatures, as each of its changes does.
+does one that stands until it is put right and a candidate's examination, and who was found unfit
+wins nothing; an award has one winner, and all who bid were told of it at its very moment; another
+follows only where it was annulled, as was signed and told; where it was split from the evaluation
+the method is the notice's, the choice the one it makes, and each vote that was signed is in the
+minutes; a contract costs what was awarded, and bears two signatures, as each of its changes does.
 """
 
 from __future__ import annotations
@@ -49,11 +49,13 @@ _REPORTS = text(
 )
 _OBJECTIONS = text(
     "SELECT o.id, o.lot_id, jsonb_exists(l.brakes, CAST(o.id AS text)) AS held,"
-    " coalesce(a.objection_id, w.objection_id) AS answered"
+    " coalesce(a.objection_id, w.objection_id) AS answered,"
+    " coalesce(a.remedy, 'nothing') <> 'nothing' AND m.objection_id IS NULL AS awaited"
     " FROM trading.objection o JOIN trading.lot l ON l.id = o.lot_id"
     " LEFT JOIN trading.objection_answer a ON a.objection_id = o.id"
+    " LEFT JOIN trading.objection_remedy m ON m.objection_id = o.id"
     " LEFT JOIN trading.objection_withdrawal w ON w.objection_id = o.id"
-    " WHERE o.waits AND l.state <> ALL(:ends)"
+    " WHERE (o.waits OR a.remedy <> 'nothing') AND l.state <> ALL(:ends)"
 )
 _BRAKES = text("SELECT id FROM trading.lot WHERE suspended <> (brakes <> CAST('{}' AS jsonb))")
 _AWARDS = text(
@@ -157,7 +159,9 @@ async def _objections(connection: AsyncConnection) -> list[str]:
     for row in await connection.execute(_OBJECTIONS, {"ends": list(ENDS)}):
         if row.answered is None and not row.held:
             faults.append(f"objection {row.id} waits and does not hold lot {row.lot_id}")
-        if row.answered is not None and row.held:
+        if row.awaited and not row.held:
+            faults.append(f"objection {row.id} stands, unmended, and does not hold {row.lot_id}")
+        if row.answered is not None and row.held and not row.awaited:
             faults.append(f"objection {row.id} was answered and still holds lot {row.lot_id}")
     braked = await connection.execute(_BRAKES)
     return faults + [

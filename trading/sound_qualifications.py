@@ -20,9 +20,13 @@ _NEWEST: Final = (
     " WHERE (n.lot_id, n.round) = (a.lot_id, a.round) ORDER BY n.number DESC LIMIT 1"
 )
 _HELD: Final = (
-    "SELECT o.lot_id, o.raised_at AS from_at, coalesce(s.answered_at, w.withdrawn_at) AS until_at"
+    "SELECT o.lot_id, CASE WHEN o.waits THEN o.raised_at ELSE s.answered_at END AS from_at,"
+    " CASE WHEN s.remedy <> 'nothing' THEN m.carried_out_at"
+    "  ELSE coalesce(s.answered_at, w.withdrawn_at) END AS until_at"
     " FROM trading.objection o LEFT JOIN trading.objection_answer s ON s.objection_id = o.id"
-    " LEFT JOIN trading.objection_withdrawal w ON w.objection_id = o.id WHERE o.waits"
+    " LEFT JOIN trading.objection_remedy m ON m.objection_id = o.id"
+    " LEFT JOIN trading.objection_withdrawal w ON w.objection_id = o.id"
+    " WHERE o.waits OR s.remedy <> 'nothing'"
     " UNION ALL SELECT c.lot_id, b.ordered_at, (SELECT min(n.ordered_at)"
     "  FROM trading.complaint_brake n WHERE n.complaint_id = b.complaint_id"
     "  AND n.number > b.number) FROM trading.complaint_brake b"

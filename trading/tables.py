@@ -779,7 +779,11 @@ class EvidenceFileRow(Row, table=True):
 
 
 class ObjectionAnswerRow(Row, table=True):
-    """The signed answer to an objection; there is one."""
+    """The signed answer to an objection; there is one.
+
+    `outcome` says whether the objection stands and `remedy` what follows, which answers of former
+    days did not; `candidate_id` is whom the committee is to examine, where that follows.
+    """
 
     __tablename__ = "objection_answer"
     __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
@@ -790,6 +794,23 @@ class ObjectionAnswerRow(Row, table=True):
     answered_by: UUID = Field(foreign_key="kernel.person.id")
     answered_at: datetime = Field(sa_type=Instant)
     late: bool
+    outcome: str | None = None
+    remedy: str | None = None
+    candidate_id: UUID | None = Field(default=None, foreign_key="kernel.organisation.id")
+
+
+class ObjectionRemedyRow(Row, table=True):
+    """That what follows from an objection that stands was done, by the signed act that did it."""
+
+    __tablename__ = "objection_remedy"
+    __table_args__ = ({"schema": "trading", "info": APPEND_ONLY},)
+    objection_id: UUID = Field(
+        primary_key=True, foreign_key="trading.objection_answer.objection_id"
+    )
+    digest: bytes
+    statement: bytes
+    carried_out_by: UUID = Field(foreign_key="kernel.person.id")
+    carried_out_at: datetime = Field(sa_type=Instant)
 
 
 class AwardRow(Row, table=True):

@@ -59,6 +59,7 @@ from trading import (
     lots,
     numbering,
     rechecking,
+    remedying,
     sole_sourcing,
     splitting,
 )
@@ -94,6 +95,7 @@ from trading.rules.notice_contents import (
     notice_refusals,
     security_cautions,
 )
+from trading.rules.objection_outcome import Remedy
 from trading.rules.opening_policy import Vouchers, policy_document, policy_refusals
 from trading.rules.prequalification import access_refusals, publication_refusals
 from trading.rules.procedures import Procedure, SecurityForm, Switches, switches_of
@@ -836,6 +838,7 @@ async def clarify(
         await _keep_terms(tx, lot, said.terms, scheme)
     if amended is not None:
         await _keep_amendment(tx, lot, amended, old, new)
+    changed = said.files or said.changes or said.changed_terms
 
     tx.record(
         ClarificationPublished(
@@ -847,6 +850,8 @@ async def clarify(
             statement_digest=statement.digest,
         )
     )
+    if changed:
+        await remedying.carried_out(tx, lot, statement, Remedy.CHANGE)
 
     return said.number
 
@@ -1045,7 +1050,8 @@ async def cancel_lot(tx: Transaction, lot_id: UUID, raw: bytes) -> None:
     reason, promises = _ending_in(found)
     known_at = lot.published_at or tx.now
     switches = switches_of(Procedure(project.procedure), on=beijing_day(known_at))
-    waits = lot.suspended and not await rechecking.alone_hold(tx, lot)
+    needless = await rechecking.brakes_of(tx, lot.id) | await remedying.brakes_of(tx, lot.id)
+    waits = lot.suspended and not lot.brakes.keys() <= needless
     refusals = move_refusals(LotState(lot.state), LotMove.CANCEL, suspended=waits)
     refusals += termination_refusals(
         Termination(
@@ -1065,6 +1071,7 @@ async def cancel_lot(tx: Transaction, lot_id: UUID, raw: bytes) -> None:
 
     lots.unbrake(tx, lot, cause=lot.id, reason="招标终止，不再审查中标候选人")
     lots.move(tx, lot, LotMove.CANCEL)
+    await remedying.carried_out(tx, lot, statement, *Remedy)
     tx.record(
         LotCancelled(
             lot.id,

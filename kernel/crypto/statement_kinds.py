@@ -108,7 +108,8 @@ FORMS: Final[Mapping[str, Form]] = {
         "project lot report days candidates ranking rejected objections signed_at", "award_method"
     ),
     "objection": _says("lot about request grounds evidence signed_at", "project interest"),
-    "answer": _says("lot objection words signed_at", "project"),
+    "answer": _says("lot objection outcome remedy words signed_at", "project candidate"),
+    "objection-return": _says("lot objection words signed_at", "project"),
     "objection-withdrawal": _says("lot objection reason signed_at", "project"),
     "candidate-recheck": _says("lot report candidate ground words evidence signed_at", "project"),
     "recheck-opinion": _says("committee member recheck fit words signed_at", ""),

@@ -144,7 +144,13 @@ async def objected_and_asked_too_late(
         {key: value for key, value in complaint.items() if key != "lot"},
     )
     assert [one["code"] for one in checked["refusals"]] == ["answer_awaited"]
-    answer = {"lot": journey.lot, "objection": raised["id"], "words": "招标文件没有限定品牌。"}
+    answer = {
+        "lot": journey.lot,
+        "objection": raised["id"],
+        "outcome": "rejected",
+        "remedy": "nothing",
+        "words": "招标文件没有限定品牌。",
+    }
     path = f"{lot}/objections/{raised['id']}/answer"
     await journey.act(journey.cast.agency, path, "answer", answer)
     assert await journey.standing() == ("open", False)

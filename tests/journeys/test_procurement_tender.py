@@ -92,7 +92,13 @@ async def documents_challenged(journey: Journey, supplier: Player) -> None:
     assert raised["waits"] is False
     assert parse_instant(raised["answer_due_at"]) > NOW + 9 * DAY, "seven working days"
     assert await journey.standing() == ("open", False)
-    answer = {"lot": journey.lot, "objection": raised["id"], "words": "采购需求不限定品牌。"}
+    answer = {
+        "lot": journey.lot,
+        "objection": raised["id"],
+        "outcome": "rejected",
+        "remedy": "nothing",
+        "words": "采购需求不限定品牌。",
+    }
     done = await journey.act(journey.cast.agency, f"{path}/{raised['id']}/answer", "answer", answer)
     assert done["cautions"] == []
 
@@ -134,7 +140,7 @@ async def awarded_to_the_first(
 
 
 async def award_voided(journey: Journey, loser: Player) -> None:
-    """The award is challenged, answered late, complained of, and declared void."""
+    """The award is challenged, upheld late and not put right, complained of, and declared void."""
     path, cast = f"/api/v1/lots/{journey.lot}", journey.cast
     told = await (await journey.line(cast.staff)).get(f"{path}/award")
     challenged_at = parse_instant(told["award"]["awarded_at"]) + DAY
@@ -151,11 +157,20 @@ async def award_voided(journey: Journey, loser: Player) -> None:
     for who in (cast.agency, cast.supervisor):
         [late] = (await (await journey.line(who)).get("/api/v1/overdue-answers"))["objections"]
         assert late["id"] == raised["id"]
-    answer = {"lot": journey.lot, "objection": raised["id"], "words": "经复核，评审结果无误。"}
+    answer = {
+        "lot": journey.lot,
+        "objection": raised["id"],
+        "outcome": "partly",
+        "remedy": "annul",
+        "words": "经复核，得分汇总有误，将另行确定。",
+    }
     answered = await journey.act(
         cast.agency, f"{path}/objections/{raised['id']}/answer", "answer", answer
     )
     assert [one["code"] for one in answered["cautions"]] == ["answered_late"]
+    with pytest.raises(Problem) as refused:
+        await (await journey.line(cast.tenderee)).get(f"{path}/contract/draft")
+    assert [one["code"] for one in refused.value.refusals] == ["remedy_awaited"]
 
     filed = await journey.act(loser, f"{path}/complaints", "complaint", complaint)
     case, about = f"{path}/complaints/{filed['id']}", {"lot": journey.lot, "complaint": filed["id"]}

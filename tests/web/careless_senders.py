@@ -65,8 +65,10 @@ AFTER_THE_AWARD = frozenset(
 WHEN_A_WINNER_FAILS = frozenset({"award-vote", "award-renunciation", "award-annulment"})
 """What is signed where a committee votes on an award, and where one falls away."""
 
-WHEN_A_CANDIDATE_IS_DOUBTED = frozenset({"candidate-recheck", "recheck-opinion"})
-"""What is signed where the committee examines a candidate again before the award."""
+WHEN_A_CANDIDATE_IS_DOUBTED = frozenset(
+    {"candidate-recheck", "recheck-opinion", "objection-return"}
+)
+"""What is signed where the committee examines a candidate again, or its result goes back to it."""
 
 BEFORE_THE_BIDS = frozenset(
     {

@@ -554,6 +554,9 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/lots/{lot_id}/objections/{objection_id}/answer": Allowed(
         *OWNERS, statement="answer"
     ),
+    "POST /api/v1/lots/{lot_id}/objections/{objection_id}/return": Allowed(
+        *OWNERS, statement="objection-return"
+    ),
     "POST /api/v1/lots/{lot_id}/objections/{objection_id}/withdrawal": Allowed(
         Role.BIDDER, statement="objection-withdrawal"
     ),

@@ -166,7 +166,13 @@ async def test_what_is_signed_and_spoilt_is_refused_and_leaves_nothing(
     }
     objector, agency = await client_of(house, bidder), await client_of(house, cast.agency)
     raised = await objector.post_statement(f"{path}/objections", "objection", objection)
-    answer = {"lot": lot, "objection": raised["id"], "words": "已修改。"}
+    answer = {
+        "lot": lot,
+        "objection": raised["id"],
+        "outcome": "partly",
+        "remedy": "nothing",
+        "words": "已修改。",
+    }
     await agency.post_statement(f"{path}/objections/{raised['id']}/answer", "answer", answer)
 
     question = {"lot": lot, "words": "业绩年限从何时起算？"}

@@ -53,6 +53,7 @@ TABLE = {
     "qualification": {"one_party": "inbox email sms"},
     "objection": {"bidders": "inbox sms", "owners": "inbox sms", "supervisors": "inbox email",
                   "centre": "inbox"},
+    "own_objection": {"one_party": "inbox email sms"},
     "complaint": {"bidders": "inbox sms", "owners": "inbox email sms", "supervisors": "inbox"},
     "complaint_filed": {"supervisors": "inbox email"},
     "talks": {"one_party": "inbox email sms"},

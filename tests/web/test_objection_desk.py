@@ -23,6 +23,7 @@ from tests.awards import (
     standstill_ended,
 )
 from tests.prequalifications import Called
+from tests.questions import clarify
 from tests.sealed_bids import Tender, a_bidder, a_tender
 from tests.tenders import NOW, Player, a_plan, cancelled
 from tests.web.award_house import open_award_house
@@ -49,7 +50,7 @@ async def house(store: Store, settings: Settings) -> FastAPI:
     return create_app(store, settings)
 
 
-async def test_an_objection_is_raised_and_answered_over_http(
+async def test_an_objection_that_stands_holds_the_lot_until_the_documents_are_changed(
     store: Store, tender: Tender, house: FastAPI
 ) -> None:
     bidder = await a_bidder(store)
@@ -71,16 +72,36 @@ async def test_an_objection_is_raised_and_answered_over_http(
         True,
         ["对招标文件的异议，答复前暂停"],
     )
-    answer = {"lot": said["lot"], "objection": raised["id"], "words": "已修改，见第1号澄清。"}
+    answer = {
+        "lot": said["lot"],
+        "objection": raised["id"],
+        "outcome": "upheld",
+        "remedy": "nothing",
+        "words": "异议成立，将修改业绩加分条件。",
+    }
     agency = await client_of(house, tender.cast.agency)
     path = f"{lot}/objections/{raised['id']}/answer"
+    with pytest.raises(Problem) as problem:
+        await agency.post_statement(path, "answer", answer)
+    assert [one["code"] for one in problem.value.refusals] == ["remedy_missing"]
+    answer["remedy"] = "change"
     done = await agency.post_statement(path, "answer", answer)
-    assert done["cautions"] == []
+    assert (done["cautions"], done["remedy"]) == ([], "change")
     with pytest.raises(Problem) as problem:
         await agency.post_statement(path, "answer", answer)
     assert [one["code"] for one in problem.value.refusals] == ["answered"]
     told = await (await client_of(house)).get(f"/api/v1/lots/{tender.lot_id}")
-    assert told["suspended"] is False
+    assert told["suspended_for"] == ["对招标文件的异议成立，修改文件前暂停"]
+    assert 'href="/desk/lots/' in await page(house, "/objections", tender.cast.agency)
+    await clarify(agency, tender.lot_id, answers=[{"question": "业绩？", "answer": "见文件。"}])
+    assert (await objector.get(f"/api/v1/lots/{tender.lot_id}"))["suspended"] is True
+
+    await clarify(agency, tender.lot_id, changes=[{"place": "schedule", "text": "600日历天"}])
+
+    assert (await objector.get(f"/api/v1/lots/{tender.lot_id}"))["suspended"] is False
+    [seen] = (await objector.get(f"{lot}/objections"))["objections"]
+    assert (seen["outcome"], seen["remedy"], seen["awaited"]) == ("upheld", "change", False)
+    assert seen["remedied_at"] is not None
 
 
 async def test_a_prequalification_is_objected_to_answered_and_complained_of_over_http(
@@ -119,7 +140,13 @@ async def test_a_prequalification_is_objected_to_answered_and_complained_of_over
         assert "资格预审文件" in html
         assert bidder.organisation not in html
         assert faults_of(tree_of(html)) == []
-    answer = {"lot": lot, "objection": raised["id"], "words": "已删除，见第1号修改。"}
+    answer = {
+        "lot": lot,
+        "objection": raised["id"],
+        "outcome": "partly",
+        "remedy": "nothing",
+        "words": "已删除，见第1号修改。",
+    }
     await owner.post_statement(f"{path}/objections/{raised['id']}/answer", "answer", answer)
     assert (await objector.get(f"{path}/prequalification"))["suspended_for"] == []
     # Whoever is not content goes on to the supervisor, from a form that names the prequalification.
@@ -324,9 +351,12 @@ async def test_an_objection_is_signed_and_answered_in_the_browser(
             brought = shown.get_by_role("link", name="第三章.png")
             answer = "async (link) => (await fetch(link.href)).text()"
             assert await brought.evaluate(answer) == "a picture"
-            await shown.get_by_label("答复内容").fill("已修改，见第1号澄清。")
+            await shown.get_by_label("答复内容").fill("将修改业绩加分条件。")
+            await shown.get_by_label("异议是否成立").select_option("upheld")
+            await shown.get_by_label("如何改正").select_option("change")
             await shown.get_by_role("button", name="签名并答复").click()
             await expect(shown.get_by_text("已答复")).to_be_visible()
+            await expect(shown.get_by_role("link", name="去办理")).to_be_visible()
 
 
 @pytest.mark.browser

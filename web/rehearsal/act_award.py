@@ -119,6 +119,8 @@ async def _objection(stage: Stage, lot: str, notice: dict[str, Any], stranger: C
         {
             "lot": lot,
             "objection": raised["id"],
+            "outcome": "rejected",
+            "remedy": "nothing",
             "words": "经核查，评标委员会依据投标文件所附合同和验收证明评分，异议不成立。",
         },
     )

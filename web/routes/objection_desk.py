@@ -16,7 +16,7 @@ from kernel.crypto.digests import b64u, instant_text, unb64u
 from kernel.events import plain
 from kernel.identifiers import LotId, ObjectionId
 from kernel.working_days import beijing_day
-from trading import award_views, evidence_files, objecting
+from trading import award_views, evidence_files, objecting, remedying
 from trading.award_views import ObjectionTold
 from trading.petitions import DIGEST_SIZE
 from trading.rules.objection_window import OBJECTION_ARTICLES, OF_PREQUALIFICATION
@@ -78,9 +78,19 @@ async def get_objections(tx: Act, lot_id: UUID) -> JSONResponse:
 
 @router.post("/api/v1/lots/{lot_id}/objections/{objection_id}/answer", status_code=201)
 async def post_answer(tx: Act, lot_id: UUID, objection_id: UUID, raw: Signed) -> dict[str, Any]:
-    """Answer an objection; the lot goes on where nothing else holds it."""
+    """Answer an objection; the lot goes on, or waits until what follows from it is done."""
     done = await objecting.answer_objection(tx, LotId(lot_id), ObjectionId(objection_id), raw)
-    return {"id": str(done.id), "cautions": [one.as_json() for one in done.cautions]}
+    return {
+        "id": str(done.id),
+        "remedy": str(done.remedy),
+        "cautions": [one.as_json() for one in done.cautions],
+    }
+
+
+@router.post("/api/v1/lots/{lot_id}/objections/{objection_id}/return", status_code=204)
+async def post_return(tx: Act, lot_id: UUID, objection_id: UUID, raw: Signed) -> None:
+    """Send the result back to its committee, as the answer to the objection says."""
+    await remedying.return_result(tx, LotId(lot_id), ObjectionId(objection_id), raw)
 
 
 @router.post("/api/v1/lots/{lot_id}/objections/{objection_id}/withdrawal", status_code=204)
