@@ -451,7 +451,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         Words("请查看是否成立和如何改正。", "See whether it stands, and what is put right."),
         "/objections",
         (OwnObjectionAnswered,),
-        must=True,
+        must=False,
         to={Circle.ONE_PARTY: (INBOX, EMAIL, SMS)},
     ),
     Topic(
