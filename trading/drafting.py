@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, exists, func, select
 from sqlmodel import col
 
 from blacklist.standing import BarredAct, standing_of, standing_refusals
@@ -58,9 +58,13 @@ from trading.rules.tender_file import FILE_NAME
 from trading.tables import (
     CustodianKeyRow,
     CustodianRow,
+    InvitationRow,
     LotRow,
+    PrequalificationRow,
     ProjectRow,
+    RetenderRow,
     ShareRow,
+    SoleSupplierRow,
     TenderDocumentRow,
 )
 
@@ -701,6 +705,30 @@ async def newest_kids(tx: Transaction, lot_ids: Sequence[UUID]) -> dict[tuple[UU
         .order_by(col(CustodianKeyRow.registered_at))
     )
     return {(lot_id, person_id): kid for lot_id, person_id, kid in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Which of what most drafts have not stands beside one, so that it need not be looked for."""
+
+    files: bool
+    sole_supplier: bool
+    invitation: bool
+    retender: bool
+    prequalification: bool
+
+
+async def beside(tx: Transaction, lot: LotRow) -> Beside:
+    """What stands beside this draft."""
+    owners = (
+        col(TenderDocumentRow.lot_id),
+        col(SoleSupplierRow.lot_id),
+        col(InvitationRow.lot_id),
+        col(RetenderRow.lot_id),
+        col(PrequalificationRow.lot_id),
+    )
+    asked = select(*(exists().where(owner == lot.id) for owner in owners))
+    return Beside(*map(bool, (await tx.session.execute(asked)).one()))
 
 
 async def custody_of(tx: Transaction, lot: LotRow) -> Custody:

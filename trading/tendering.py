@@ -86,7 +86,7 @@ from trading.rules.changed_terms import (
 )
 from trading.rules.document_changes import Change, change_refusals, changes_in, changes_object
 from trading.rules.document_offer import DocumentRequest, offer_refusals
-from trading.rules.invited_bidders import invitation_cautions, invitation_refusals
+from trading.rules.invited_bidders import NOBODY, invitation_cautions, invitation_refusals
 from trading.rules.key_custody import Custody, custody_refusals, key_refusals
 from trading.rules.lot_lifecycle import LotMove, LotState, move_refusals
 from trading.rules.notice_contents import (
@@ -383,13 +383,22 @@ async def _tender(
     composed = await composing.composed_file(tx, lot, project)
     if tried is not None and composed is not None:
         composed = composed.tried(tried)
-    uploaded = await tender_files(tx, lot.id)
+    beside = await drafting.beside(tx, lot)
+    uploaded = await tender_files(tx, lot.id) if beside.files else ()
     scope = await cataloguing.lot_scope(tx, project, lot)
     switches = publicity_switches(
         switches_of(procedure, on=beijing_day(tx.now)), scope.method_ground
     )
-    sole, sole_told = await sole_sourcing.proposed_supplier(tx, lot.id)
-    invitation, invited = await inviting.proposed_invitation(tx, lot.id)
+    sole, sole_told = None, None
+    if beside.sole_supplier:
+        sole, sole_told = await sole_sourcing.proposed_supplier(tx, lot.id)
+    invitation, invited = NOBODY, None
+    if beside.invitation:
+        invitation, invited = await inviting.proposed_invitation(tx, lot.id)
+    unmended: list[Refusal] = []
+    if beside.retender:
+        unmended = await unmended_grounds(tx, lot, switches, uploaded=uploaded, composed=composed)
+    phase = await lot_phase(tx, lot) if beside.prequalification else None
     return _Tender(
         lot,
         project,
@@ -412,10 +421,8 @@ async def _tender(
             ),
             *cataloguing.catalogue_grounds(tx, scope, stated=True),
             *await _scope_grounds(tx, lot, project),
-            *await unmended_grounds(tx, lot, switches, uploaded=uploaded, composed=composed),
-            *publication_refusals(
-                await lot_phase(tx, lot), switches_of(procedure, on=beijing_day(tx.now)).regime
-            ),
+            *unmended,
+            *publication_refusals(phase, switches.regime),
             *against,
         ),
         (

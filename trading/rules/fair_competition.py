@@ -12,7 +12,7 @@ import bisect
 import functools
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -487,8 +487,8 @@ def word_findings(passages: Iterable[Passage], bound: Bound, *, on: date) -> Ite
     sentences = [
         (passage, sentence) for passage in passages for sentence in _SENTENCE.findall(passage.text)
     ]
-    searched = _hinted([sentence for _, sentence in sentences], _searched(bound, on))
-    for (passage, sentence), patterns in zip(sentences, searched, strict=True):
+    hinted = _hinted([sentence for _, sentence in sentences], _search(bound, on))
+    for (passage, sentence), patterns in zip(sentences, hinted, strict=True):
         for pattern, rule, article in patterns:
             if pattern.blocks and passage.kind not in pattern.blocks:
                 continue
@@ -499,33 +499,52 @@ def word_findings(passages: Iterable[Passage], bound: Bound, *, on: date) -> Ite
             yield WordFinding(pattern.code, rule, article, pattern.says, passage.place, words)
 
 
-def _hinted(sentences: Sequence[str], searched: Sequence[_Searched]) -> list[list[_Searched]]:
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """The patterns that are looked for, all their hints in one expression, and who is hinted at.
+
+    The expression takes nothing of the text, so hints that overlap are all found.
+    """
+
+    patterns: tuple[_Searched, ...]
+    hint: re.Pattern[str]
+    speaks_for: Mapping[str, frozenset[int]]
+
+
+def _hinted(sentences: Sequence[str], search: _Search) -> list[list[_Searched]]:
     """For each sentence the patterns that one of their hints speaks for.
 
-    All the words are gone through at once for each hint: to ask every sentence for every hint takes
+    All the words are gone through at once for all hints: to ask every sentence for every hint takes
     as long as all the rest of a check-up.
     """
-    whole = "\n".join(sentences)
     ends = list(itertools.accumulate(len(sentence) + 1 for sentence in sentences))
-    speaking: list[list[_Searched]] = [[] for _ in sentences]
-    for one in searched:
-        places = set()
-        for hint in one[0].hints:
-            at = whole.find(hint)
-            while at >= 0:
-                place = bisect.bisect_right(ends, at)
-                places.add(place)
-                at = whole.find(hint, ends[place])
-        for place in places:
-            speaking[place].append(one)
-    return speaking
+    speaking: dict[int, frozenset[int]] = {}
+    for found in search.hint.finditer("\n".join(sentences)):
+        place = bisect.bisect_right(ends, found.start())
+        speaking[place] = speaking.get(place, frozenset()) | search.speaks_for[found[1]]
+    return [
+        [search.patterns[number] for number in sorted(speaking.get(place, ()))]
+        for place in range(len(sentences))
+    ]
 
 
 @functools.lru_cache(maxsize=64)
-def _searched(bound: Bound, on: date) -> tuple[_Searched, ...]:
-    """The patterns that are looked for under a family of law, each with its rule and article."""
+def _search(bound: Bound, on: date) -> _Search:
+    """What is looked for under a family of law: each pattern with its rule and article."""
     cited = ((pattern, _cited(pattern, bound, on)) for pattern in PATTERNS)
-    return tuple((pattern, *found) for pattern, found in cited if found is not None)
+    patterns = tuple((pattern, *found) for pattern, found in cited if found is not None)
+    # The longest first: one that begins with another speaks for the patterns of both.
+    hints = sorted({hint for one in patterns for hint in one[0].hints}, key=len, reverse=True)
+    firsts, words = ("|".join(map(re.escape, some)) for some in ({h[0] for h in hints}, hints))
+    speaks_for = {
+        hint: frozenset(
+            number
+            for number, one in enumerate(patterns)
+            if any(hint.startswith(other) for other in one[0].hints)
+        )
+        for hint in hints
+    }
+    return _Search(patterns, re.compile(f"(?={firsts})(?=({words}))"), speaks_for)
 
 
 def _cited(pattern: Pattern, bound: Bound, on: date) -> tuple[str, Article] | None:
