@@ -18,7 +18,7 @@ from sqlalchemy import Select, and_, exists, func, literal, select, union_all
 from sqlmodel import col
 
 from kernel.access import Role, by
-from kernel.identifiers import LotId
+from kernel.identifiers import LotId, PartyId
 from kernel.store.transaction import Transaction
 from trading.notice_board import EXPLAINS, NoticeLine, Search, line_of, lot_rows, matching
 from trading.rules.lot_lifecycle import ENDS, LotState, was_closed
@@ -38,7 +38,7 @@ from trading.tables import (
 ANYONE: Final = tuple(Role)
 NEWS_EACH: Final = 50
 LISTED_MAX: Final = 10_000
-DATED_MAX: Final = 500
+DATED_EACH: Final = 500
 PLACES_EACH: Final = 20_000
 
 
@@ -78,6 +78,8 @@ class DatedLot:
     """
 
     line: NoticeLine
+    tenderee_id: PartyId
+    documents_from: datetime
     documents_until: datetime
     bids_due_at: datetime
     window: timedelta
@@ -137,7 +139,9 @@ async def listed(tx: Transaction, wanted: Search) -> tuple[tuple[NoticeLine, ...
 async def dated(
     tx: Transaction, wanted: Search, *, lot_id: UUID | None = None
 ) -> tuple[DatedLot, ...]:
-    """The lots that match with their dates, the latest deadline first; or the one asked for."""
+    """The lots that match with their dates, some at a time, the latest deadline first; or the one
+    asked for.
+    """
     condition = matching(wanted)
     if lot_id is not None:
         condition = and_(condition, col(LotRow.id) == lot_id)
@@ -153,7 +157,8 @@ async def dated(
             )
             .add_columns(col(TimetableRow.recorded_at))
             .order_by(col(LotRow.bids_due_at).desc(), col(LotRow.id))
-            .limit(DATED_MAX)
+            .limit(DATED_EACH)
+            .offset((wanted.page - 1) * DATED_EACH)
         )
     ).all()
     rounds = await _newest_rounds(tx, [row[0].id for row in rows])
@@ -261,11 +266,14 @@ def _dated(
     changed_at: datetime,
     newest: tuple[int, datetime] | None,
 ) -> DatedLot:
+    assert lot.documents_from is not None
     assert lot.documents_until is not None
     assert lot.bids_due_at is not None
     ended = LotState(lot.state) in ENDS and LotState(lot.state) is not LotState.AWARDED
     return DatedLot(
         line_of(lot, project, tenderee),
+        PartyId(project.tenderee_id),
+        lot.documents_from,
         lot.documents_until,
         lot.bids_due_at,
         timedelta(seconds=lot.release_window_s),

@@ -105,6 +105,8 @@ _FRAME: Final = {
     "footer.icp": Words("ICP 备案", "ICP filing"),
     "footer.police": Words("公安备案", "Police filing"),
     "footer.status": Words("运行状态", "Status"),
+    "footer.figures": Words("交易统计", "Figures"),
+    "footer.data": Words("开放数据", "Open data"),
     "footer.api": Words("开放接口", "Open API"),
     "footer.log": Words("透明日志", "Transparency log"),
     "footer.rules": Words("交易规则与法条", "Rules and articles"),

@@ -35,6 +35,7 @@ from tests.web.browser import assert_holds_everywhere, chromium, open_page
 from tests.web.careless_senders import AFTER_THE_AWARD, CarelessSenders
 from tests.web.looks import assert_looks_as_kept
 from tests.web.markup import faults_of, tree_of
+from tests.web.ocds_shape import release_faults
 from tests.web.tender_house import client_of, page, signed_in, token_of
 from trading import alarming
 from trading.composing import published_file
@@ -143,6 +144,27 @@ async def at_the_award(evaluated: Evaluated, house: Any, clock_to: ClockTo) -> S
         await client_of(house, evaluated.ranked[0].player),
         published.until,
     )
+
+
+async def told_as_open_data(public: Client, lot: str, *, number: str) -> None:
+    """The settled contract stands in the directory, the figures and the releases alike."""
+    package = await public.get(f"/api/v1/lots/{lot}/ocds")
+    assert release_faults(package) == []
+    (release,) = package["releases"]
+    assert release["tag"] == ["tender", "award", "contract"]
+    (award,), (contract,) = release["awards"], release["contracts"]
+    assert (award["value"]["amount"], award["status"]) == (118600000.0, "active")
+    assert (contract["id"], contract["awardID"]) == (number, award["id"])
+    assert contract["status"] == "terminated"
+    (supplier,) = award["suppliers"]
+    record = await public.get(f"/api/v1/orgs/{supplier['id'].removeprefix('CN-USCC-')}")
+    (won,) = record["won"]
+    assert (record["awarded"], record["bars"]) == ([], [])
+    assert (won["lot"], won["difference"], won["in_force"]) == (lot, "900000.00", True)
+    assert (won["reports"], won["late_reports"]) == (3, 1)
+    figures = await public.get("/api/v1/statistics")
+    assert (figures["total"]["awards"], figures["total"]["saved"]) == (1, "9860000.00")
+    assert [one["key"] for one in figures["by_region"]] == ["42"]
 
 
 @pytest.fixture
@@ -269,6 +291,7 @@ async def test_the_way_from_the_award_to_the_settlement_however_careless_the_sen
     assert figures["by_year"][0]["key"] == "2026"
     (line,) = (await stranger.get("/api/v1/contracts"))["contracts"]
     assert (line["difference"], line["number"]) == ("900000.00", done["number"])
+    await told_as_open_data(stranger, signing.lot, number=done["number"])
 
     journal = await kinds_told(store, signing.lot)
     assert {"ContractConcluded", "ContractFiled", "ContractChanged"} <= journal["public"]
@@ -320,7 +343,9 @@ async def test_the_pages_show_each_reader_what_is_at_hand(
     public = await shown(None)
     for words in ("低于中标价", "−1,600,000.00", "-1.35%", "江审投〔2026〕12号"):
         assert words in public
-    for other in ("/contracts", "/settlements"):
+    record = (await signing.winner.get(f"{signing.path}/ocds"))["releases"][0]["awards"][0]
+    uscc = record["suppliers"][0]["id"].removeprefix("CN-USCC-")
+    for other in ("/contracts", "/settlements", f"/orgs/{uscc}", f"/en/orgs/{uscc}"):
         html = await page(house, other)
         assert faults_of(tree_of(html)) == []
         assert "−1,600,000.00" in html

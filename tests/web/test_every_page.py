@@ -14,7 +14,8 @@ import pytest
 from fastapi import FastAPI
 from playwright.async_api import Browser, Page, expect
 
-from kernel.access import Role
+from kernel.access import PUBLIC, Role
+from kernel.store.parties import organisation
 from kernel.store.transaction import Store, transaction
 from tests.committees_at_work import KeptCommittees, WorkRoom
 from tests.listings import ListedLand, listed_land
@@ -56,6 +57,9 @@ SEEN_ELSEWHERE = {
     "GET /robots.txt": "for gatherers, and no page: tests/web/test_signposts.py",
     "GET /sitemap.xml": "for gatherers, and no page: tests/web/test_signposts.py",
     "GET /sitemaps/{number}.xml": "for gatherers, and no page: tests/web/test_signposts.py",
+    "GET /stats/{topic}.csv": "a table and no page: tests/web/test_open_data.py",
+    "GET /data/awards.csv": "a table and no page: tests/web/test_open_data.py",
+    "GET /data/terminations.csv": "a table and no page: tests/web/test_open_data.py",
     "GET /notices.atom": "a feed and no page: tests/web/test_news_stand.py",
     "GET /notices.json": "a feed and no page: tests/web/test_news_stand.py",
     "GET /notices.csv": "a table and no page: tests/web/test_news_stand.py",
@@ -95,6 +99,7 @@ class House:
     draft_id: str
     bidder: Player
     land: ListedLand
+    uscc: str
 
     def pages(self) -> dict[str, tuple[Player | None, str]]:
         """Who looks at each page, and its path."""
@@ -206,6 +211,10 @@ class House:
             "GET /bars": (None, "/bars"),
             "GET /catalogue": (None, "/catalogue"),
             "GET /status": (None, "/status"),
+            "GET /terminations": (None, "/terminations"),
+            "GET /orgs/{uscc}": (None, f"/orgs/{self.uscc}"),
+            "GET /stats": (None, "/stats"),
+            "GET /data": (None, "/data"),
             "GET /rules": (None, "/rules"),
             "GET /_ui": (None, "/_ui"),
             "GET /problems/{code}": (None, "/problems/refused"),
@@ -233,7 +242,11 @@ async def house(
         bidder = await a_player(store, Role.BIDDER)
         land = await listed_land(store, bidders=0)
         await room.draw.tick()
-        yield House(evaluation.app, address, room, open_lot, str(draft_id), bidder, land)
+        async with transaction(store, actor=PUBLIC) as tx:
+            tenderee = await organisation(tx, cast.tenderee.party)
+        yield House(
+            evaluation.app, address, room, open_lot, str(draft_id), bidder, land, tenderee.uscc
+        )
 
 
 async def is_whole(page: Page) -> None:

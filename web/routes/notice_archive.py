@@ -4,24 +4,42 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import Path, Request
+from fastapi import Path, Query, Request
 from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from kernel.crypto.digests import instant_text
 from kernel.money import yuan_text
 from trading import document_versions, endings, notice_board
-from trading.endings import Ending
+from trading.endings import EndedLot, Ending
+from trading.notice_board import Search
 from trading.rules.changed_terms import TERM_NAMES
 from trading.rules.document_changes import PLACE_NAMES
 from trading.rules.version_difference import Answer, Difference, KeptFile, Segment, Version
 from web.pages import render
 from web.places import Place
+from web.region_names import region_name
 from web.request_scope import Act, ActRoute
+from web.routes.public_hall import line_told
 
 router = Place(route_class=ActRoute)
 
 VERSION_MAX: Final = 10_000
 Number = Annotated[int, Path(ge=1, le=VERSION_MAX)]
+
+
+class EndedAsked(BaseModel):
+    """Which of the lots that ended a reader looks for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    q: Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f]*$")] = ""
+    region: Annotated[str, Field(pattern=r"^[0-9]{0,6}$")] = ""
+    page: Annotated[int, Field(ge=1, le=10_000)] = 1
+
+    def search(self) -> Search:
+        """The same as the notice board asks it."""
+        return Search(self.q, region=self.region, page=self.page)
 
 
 @router.get("/notices/{lot_id}/diff/{old}..{new}", response_class=HTMLResponse)
@@ -59,6 +77,24 @@ async def termination_page(request: Request, tx: Act, lot_id: UUID) -> HTMLRespo
     )
 
 
+@router.get("/terminations", response_class=HTMLResponse)
+async def terminations_page(
+    request: Request, tx: Act, asked: Annotated[EndedAsked, Query()]
+) -> HTMLResponse:
+    """Every lot that failed, was ended or was declared void, with the reason."""
+    found, more = await endings.ended_lots(tx, asked.search())
+    return render(
+        request,
+        "notice_archive/terminations.html",
+        found=found,
+        more=more,
+        asked=asked,
+        query={"q": asked.q, "region": asked.region},
+        region_name=region_name,
+        now=tx.now,
+    )
+
+
 # ── for programs ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -73,6 +109,13 @@ async def get_versions(tx: Act, lot_id: UUID) -> dict[str, Any]:
 async def get_difference(tx: Act, lot_id: UUID, old: Number, new: Number) -> dict[str, Any]:
     """Everything in which a later version differs from an earlier one."""
     return _difference_told(await document_versions.compared(tx, lot_id, old, new))
+
+
+@router.get("/api/v1/terminations")
+async def get_terminations(tx: Act, asked: Annotated[EndedAsked, Query()]) -> dict[str, Any]:
+    """The lots that ended without an award, the newest end first."""
+    found, more = await endings.ended_lots(tx, asked.search())
+    return {"terminations": [_ended_told(one) for one in found], "more": more}
 
 
 @router.get("/api/v1/lots/{lot_id}/termination")
@@ -199,6 +242,17 @@ def _ending_told(lot_id: UUID, found: Ending) -> dict[str, Any]:
         "bids_read_out": found.read_out,
         "hash": found.digest.hex(),
         "statement": f"/api/v1/lots/{lot_id}/notices/{found.notice}",
+    }
+
+
+def _ended_told(one: EndedLot) -> dict[str, Any]:
+    return {
+        "lot": line_told(one.line),
+        "ended_at": instant_text(one.ended_at),
+        "ended_in": str(one.ended_in),
+        "reason": one.reason,
+        "article": one.article,
+        "noticed": one.noticed,
     }
 
 
