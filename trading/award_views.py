@@ -68,6 +68,9 @@ LIST_MAX: Final = 100
 CHALLENGED_WITHIN: Final = timedelta(days=60)
 """Longer than any challenge takes, so that lots of former years need not be asked."""
 
+PAPERS: Final = ("certificates", "manager_certificates", "performances")
+"""What a notice tells of a candidate from its library, in the order of `PlacedBid`."""
+
 TOLD: Final = frozenset(
     {LotState.CANDIDATES_PUBLISHED, LotState.CLEARED_FOR_AWARD, LotState.AWARDED}
 )
@@ -76,7 +79,8 @@ TOLD: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class PlacedBid:
-    """One bid as the result shows it; `words` are what the notice says of a candidate.
+    """One bid as the result shows it; `words` are what the notice says of a candidate, beside the
+    certificates and performances that its bid refers to.
 
     `lapsed_at` is when it stopped binding its bidder. Before the award that is told to those who
     tender, the supervisor and its bidder; afterwards to everybody, of bids that lapsed before it.
@@ -94,6 +98,9 @@ class PlacedBid:
     words: dict[str, str]
     members: tuple[dict[str, Any], ...] = ()
     lapsed_at: datetime | None = None
+    certificates: tuple[dict[str, Any], ...] = ()
+    manager_certificates: tuple[dict[str, Any], ...] = ()
+    performances: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -761,12 +768,13 @@ def _ranking(
     *,
     knows: Callable[[UUID], bool],
 ) -> tuple[PlacedBid, ...]:
-    fixed = {"bidder", "name", "rank", "price", "total", "members"}
+    fixed = {"bidder", "name", "rank", "price", "total", "members", *PAPERS}
     together = _together(notice["ranking"])
     words = {
         one["bidder"]: {key: str(one[key]) for key in one.keys() - fixed}
         for one in notice["candidates"]
     }
+    papers = {one["bidder"]: one for one in notice["candidates"]}
     return tuple(
         PlacedBid(
             row.bidder_id,
@@ -779,6 +787,7 @@ def _ranking(
             words.get(str(row.bidder_id), {}),
             together[str(row.bidder_id)],
             lapsed.get(row.bidder_id),
+            *(tuple(papers.get(str(row.bidder_id), {}).get(one, ())) for one in PAPERS),
         )
         for row in report.ranking
     )

@@ -26,7 +26,7 @@ from kernel.refusals import Caution, Refusal
 from kernel.store.parties import Statement, take_part, verified_statement
 from kernel.store.transaction import Store, Transaction, transaction
 from kernel.working_days import beijing_day
-from trading import agency_letters, complaining, lots, objecting, rechecking
+from trading import agency_letters, complaining, library_views, lots, objecting, rechecking
 from trading.bound_bids import BoundBids, bound_bids
 from trading.counted_bids import counted_bids
 from trading.events import (
@@ -56,6 +56,7 @@ from trading.rules.lot_lifecycle import LotMove, LotState, move_refusals
 from trading.rules.objection_window import ObjectionKind
 from trading.rules.price_talks import prices_are_read_out
 from trading.rules.procedures import Offers, Switches
+from trading.rules.sheet_fields import references_in
 from trading.rules.split_award import (
     Contender,
     Minutes,
@@ -145,7 +146,8 @@ class Award:
 async def candidates_notice(tx: Transaction, lot_id: LotId) -> dict[str, Any]:
     """The notice of candidates as the report makes it, for its publisher to complete and sign.
 
-    What stands in `OWN_WORDS`, and `objections`, are words of the publisher's; all else must stay.
+    Certificates and performances are what each bid refers to in its bidder's library. What
+    stands in `OWN_WORDS`, and `objections`, are words of the publisher's; all else must stay.
     """
     lot = await lots.hold(tx, lot_id)
     await lots.owned(tx, lot_id)
@@ -461,6 +463,11 @@ async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any
         # What a supplier offered in talks is no more told than its price.
         if prices_are_read_out(switches)
     }
+    promised = {
+        PartyId(one.bidder_id): references_in(sheets.get(one.bid_id, {}))
+        for one in report.candidates
+    }
+    papers = await _papers(tx, lot, promised)
     return {
         "v": "ebid-candidates/1",
         "project": str(lot.project_id),
@@ -471,6 +478,7 @@ async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any
             {
                 **_ranked(one, switches, together),
                 **_words_about(one, sheets.get(one.bid_id, {}), switches),
+                **papers[PartyId(one.bidder_id)],
             }
             for one in report.candidates
         ],
@@ -478,6 +486,27 @@ async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any
         "rejected": [_rejected(one, together) for one in report.rejected],
         "objections": _objections_how(switches),
         **({"award_method": lot.award_method} if lot.award_method else {}),
+    }
+
+
+async def _papers(
+    tx: Transaction, lot: LotRow, promised: Mapping[PartyId, Sequence[str]]
+) -> dict[PartyId, dict[str, list[dict[str, Any]]]]:
+    """What each candidate's bid refers to in its library: certificates of the unit, those of whom
+    it promises, and performances, as they stood when bids were due (公示办法 6).
+    """
+    assert lot.bids_due_at is not None
+    found = await library_views.entries_referred(tx, promised, on=beijing_day(lot.bids_due_at))
+    return {
+        party: {
+            "certificates": [one.published() for one in named if one.entry.kind.is_of_the_unit],
+            "manager_certificates": [
+                one.published() for one in named if one.entry.kind.is_of_a_person
+            ],
+            "performances": [one.published() for one in named if not one.entry.kind.is_licence],
+        }
+        for party, references in promised.items()
+        for named in [[found[party, one] for one in references if (party, one) in found]]
     }
 
 

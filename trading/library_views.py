@@ -117,6 +117,24 @@ class EntrySeen:
             "said": self.said,
         }
 
+    def published(self) -> dict[str, Any]:
+        """The entry as a notice of candidates tells it; `verified` says that the centre compared it
+        with its papers, and that it counted when bids were due.
+        """
+        one = self.entry
+        last = None if one.ends_on is None else one.ends_on.isoformat()
+        told: dict[str, Any] = {"kind": str(one.kind), "title": one.title, "number": one.number}
+        if one.kind.is_licence:
+            told |= {"issuer": one.issuer, "valid_to": last}
+        else:
+            told |= {
+                "client": one.issuer,
+                "amount": f"{one.amount:.2f}",
+                "contracted_on": one.begins_on.isoformat(),
+                "completed_on": last,
+            }
+        return {**told, "verified": not self.unusable}
+
 
 @dataclass(frozen=True, slots=True)
 class EntryReferred:

@@ -35,7 +35,7 @@ from tests.decisions import barred, lifted
 from tests.newcomers import codes
 from tests.opened_lots import Entry
 from tests.tenders import a_player
-from trading import awarding, due_lots, lots
+from trading import award_views, awarding, due_lots, lots
 from trading.rules.lot_lifecycle import LotState
 from trading.tables import LotRow
 
@@ -74,6 +74,33 @@ def the_company(entry: Entry) -> dict[str, str]:
 
 
 # ── candidates ────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_notice_tells_what_a_bid_refers_to_in_its_library_and_nobody_rewrites_it(
+    store: Store, evaluated: Evaluated
+) -> None:
+    """Notices 6: certificates, those of the people promised, and performances, entered once."""
+    async with transaction(store, actor=evaluated.agency.actor) as tx:
+        proposed = await awarding.candidates_notice(tx, evaluated.hall.lot_id)
+    [referring] = [one for one in proposed["candidates"] if one["certificates"]]
+    [licence] = referring["certificates"]
+    assert (licence["kind"], licence["verified"]) == ("qualification", True)
+    assert {"title", "number", "issuer", "valid_to"} < licence.keys()
+    assert referring["manager_certificates"] == referring["performances"] == []
+    forged = [
+        {**one, "certificates": [{**licence, "title": "特级资质"}]} if one is referring else one
+        for one in proposed["candidates"]
+    ]
+    with pytest.raises(BrokenSeal):
+        raw = await candidates_statement(evaluated, candidates=forged)
+        await candidates_published(evaluated, raw=raw)
+
+    await candidates_published(evaluated)
+
+    async with transaction(store, actor=evaluated.agency.actor) as tx:
+        told = await award_views.result(tx, evaluated.hall.lot_id)
+    [shown] = [one.certificates for one in told.candidates if one.certificates]
+    assert shown == (licence,)
 
 
 async def test_candidates_are_published_with_ranks_prices_and_rejections(

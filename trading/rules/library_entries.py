@@ -48,10 +48,30 @@ class EntryKind(StrEnum):
         return self in (EntryKind.DIRECT_HOLDER, EntryKind.INDIRECT_HOLDER, EntryKind.MANAGER)
 
     @property
+    def is_of_a_person(self) -> bool:
+        """Whether it is a certificate of somebody who works for the organisation."""
+        return self in (EntryKind.PERSON, EntryKind.TITLE)
+
+    @property
+    def is_of_the_unit(self) -> bool:
+        """Whether it is a certificate of the organisation itself."""
+        return self in _OF_THE_UNIT
+
+    @property
     def is_licence(self) -> bool:
         """Whether it has an issuer and a term, unlike a performance."""
         return self is not EntryKind.PERFORMANCE
 
+
+_OF_THE_UNIT: Final = frozenset(
+    {
+        EntryKind.BUSINESS,
+        EntryKind.QUALIFICATION,
+        EntryKind.SAFETY,
+        EntryKind.SYSTEM,
+        EntryKind.OTHER,
+    }
+)
 
 KIND_NAMES: Final[Mapping[EntryKind, tuple[str, str]]] = MappingProxyType(
     {
