@@ -127,6 +127,7 @@ from trading.rules.timetable import (
     Clarification,
     Timetable,
     amendment_refusals,
+    clarification_cautions,
     clarification_refusals,
     must_move_deadline,
     timetable_cautions,
@@ -757,6 +758,14 @@ def _require_state(lot: LotRow, *states: LotState) -> None:
 # ── clarifications and amendments ─────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True)
+class Clarified:
+    """The number of the notice that clarifies, and what is only doubtful about it."""
+
+    number: int
+    cautions: tuple[Caution, ...]
+
+
 @by(Role.TENDEREE, Role.AGENCY)
 async def clarify(
     tx: Transaction,
@@ -767,8 +776,8 @@ async def clarify(
     questions: Sequence[Sequence[UUID]] = (),
     scheme: bytes | None = None,
     judge: SchemeJudge = unjudged,
-) -> int:
-    """Publish a signed clarification or modification of the tender documents; its notice's number.
+) -> Clarified:
+    """Publish a signed clarification or modification of the tender documents.
 
     It is the next version of the documents, for everybody at once. One that may affect bids and
     comes too late must bring a signed timetable that moves the deadline. Envelopes stay valid,
@@ -800,17 +809,14 @@ async def clarify(
         terms=said.changed_terms,
     )
     refusals += _terms_grounds(lot, project, said, versions[-1], scheme, switches, judge)
-    refusals += clarification_refusals(
-        Clarification(
-            published_at=tx.now,
-            may_affect_bids=said.may_affect_bids,
-            bids_due_at=old.bids_due_at,
-            new_bids_due_at=new.bids_due_at,
-            changes_object=said.changes_object or changes_object(said.changes),
-        ),
-        switches,
-        calendar=tx.settings.calendar,
+    clarification = Clarification(
+        published_at=tx.now,
+        may_affect_bids=said.may_affect_bids,
+        bids_due_at=old.bids_due_at,
+        new_bids_due_at=new.bids_due_at,
+        changes_object=said.changes_object or changes_object(said.changes),
     )
+    refusals += clarification_refusals(clarification, switches, calendar=tx.settings.calendar)
     if amended is not None:
         known = {refusal.code for refusal in refusals}
         refusals += [
@@ -860,7 +866,8 @@ async def clarify(
     if changed:
         await remedying.carried_out(tx, lot, statement, Remedy.CHANGE)
 
-    return said.number
+    cautions = clarification_cautions(clarification, switches, calendar=tx.settings.calendar)
+    return Clarified(said.number, tuple(cautions))
 
 
 @dataclass(frozen=True, slots=True)

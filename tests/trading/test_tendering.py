@@ -587,7 +587,8 @@ async def test_a_clarification_fifteen_days_ahead_leaves_the_deadline(
 ) -> None:
     at = parse_instant("2026-03-06T08:00:00Z")
     async with transaction(store, actor=cast.agency.actor, now=at) as tx:
-        assert await tendering.clarify(tx, lot.lot_id, a_clarification(lot, cast.agency)) == 2
+        done = await tendering.clarify(tx, lot.lot_id, a_clarification(lot, cast.agency))
+    assert (done.number, done.cautions) == (2, ())
     await tick()
 
     row = await lot_row(store, lot.lot_id)
@@ -630,7 +631,7 @@ async def test_a_clarification_that_affects_no_bid_may_come_late(
     async with transaction(
         store, actor=cast.agency.actor, now=DEADLINE - timedelta(seconds=1)
     ) as tx:
-        assert await tendering.clarify(tx, lot.lot_id, raw) == 2
+        assert (await tendering.clarify(tx, lot.lot_id, raw)).number == 2
 
 
 async def test_a_clarification_brings_files_that_were_uploaded(
@@ -676,7 +677,8 @@ async def test_a_clarification_changes_terms_and_the_lot_follows_its_very_words(
     async def said(scheme: bytes | None, *, judge: Any = tendering.unjudged, **changes: Any) -> int:
         raw = a_clarification(lot, cast.agency, **changes)
         async with transaction(store, actor=cast.agency.actor, now=NOW) as tx:
-            return await tendering.clarify(tx, lot.lot_id, raw, scheme=scheme, judge=judge)
+            done = await tendering.clarify(tx, lot.lot_id, raw, scheme=scheme, judge=judge)
+            return done.number
 
     def against(_: object) -> tuple[list[Refusal], list[Caution]]:
         return [Refusal("scheme_malformed", BIDDING_LAW[19], "评标办法不能识别")], []

@@ -933,8 +933,6 @@ UNASKED: Final[Mapping[str, str]] = MappingProxyType(
         " show and charge is not read here",
         "trading.rules.publication_media.medium_cautions": "other media are not connected; that a"
         " notice is signed is judged by its own rule",
-        "trading.rules.timetable.clarification_cautions": "an addendum is published or refused, and"
-        " its answer has no place for what is only doubtful",
     }
 )
 """Registered rules that no act, view or page asks yet, and why: the one list of such promises."""

@@ -540,9 +540,9 @@ async def post_publication(tx: Act, lot_id: UUID, asked: PublicationAsked) -> di
 
 
 @router.post("/api/v1/lots/{lot_id}/clarifications", status_code=201)
-async def post_clarification(tx: Act, lot_id: UUID, asked: ClarificationAsked) -> dict[str, int]:
+async def post_clarification(tx: Act, lot_id: UUID, asked: ClarificationAsked) -> dict[str, Any]:
     """Publish a clarification, with a new timetable where the deadline must move."""
-    number = await tendering.clarify(
+    done = await tendering.clarify(
         tx,
         lot_id,
         canonical(asked.clarification),
@@ -551,7 +551,7 @@ async def post_clarification(tx: Act, lot_id: UUID, asked: ClarificationAsked) -
         scheme=None if asked.scheme is None else canonical(asked.scheme),
         judge=_scheme_judged,
     )
-    return {"number": number}
+    return {"number": done.number, "cautions": [one.as_json() for one in done.cautions]}
 
 
 @router.post("/api/v1/lots/{lot_id}/timetable", status_code=201)
