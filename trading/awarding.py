@@ -6,6 +6,7 @@ and result notices leave in one transaction, so nobody is told before anybody el
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -40,7 +41,12 @@ from trading.handover import switches_for
 from trading.made_awards import MadeAward, awards_of
 from trading.rechecking import RecheckFile, found_unfit
 from trading.rules.agency_scope import AgencyAct
-from trading.rules.award_followup import Recheck, decision_cautions, recheck_refusals
+from trading.rules.award_followup import (
+    Recheck,
+    benchmark_cautions,
+    decision_cautions,
+    recheck_refusals,
+)
 from trading.rules.award_gates import (
     AwardGate,
     Publicity,
@@ -190,6 +196,7 @@ async def publish_candidates(tx: Transaction, lot_id: LotId, raw: bytes) -> Publ
     if refusals:
         raise Refused(refusals)
     cautions = publicity_cautions(publicity, switches, calendar=tx.settings.calendar)
+    cautions += benchmark_cautions(*await _benchmarks(tx, report.row), switches)
     together = await _together(tx, lot)
     until = candidates_until(tx.now, lot.publicity_days, calendar=tx.settings.calendar)
 
@@ -487,6 +494,22 @@ async def _notice(tx: Transaction, lot: LotRow, report: Report) -> dict[str, Any
         "objections": _objections_how(switches),
         **({"award_method": lot.award_method} if lot.award_method else {}),
     }
+
+
+async def _benchmarks(
+    tx: Transaction, report: TakenReportRow
+) -> tuple[Decimal | None, Decimal | None]:
+    """The benchmark of the report before this one, and this one's; None where there is none."""
+    before = await tx.session.get(TakenReportRow, (report.lot_id, report.round - 1))
+    if before is None:
+        return None, None
+    return await _benchmark_in(tx, before), await _benchmark_in(tx, report)
+
+
+async def _benchmark_in(tx: Transaction, report: TakenReportRow) -> Decimal | None:
+    told = json.loads(await tx.documents.read(report.report_digest))
+    benchmark = told.get("result", {}).get("benchmark")
+    return None if benchmark is None else Decimal(benchmark)
 
 
 async def _papers(

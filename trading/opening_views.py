@@ -23,6 +23,7 @@ from kernel.crypto.signing import WEBAUTHN, Envelope, RelyingParty
 from kernel.errors import NotFound
 from kernel.events import Audience, plain
 from kernel.identifiers import LotId
+from kernel.statute import Regime
 from kernel.store.journal import Entry, read_view
 from kernel.store.parties import organisation_names, relying_party
 from kernel.store.tables import CredentialRow, JournalRow
@@ -32,6 +33,7 @@ from trading import lots
 from trading.counted_bids import CountedBid, counted_bids
 from trading.handover import switches_for
 from trading.rules.lot_lifecycle import LotMove, LotState, article_of, was_closed
+from trading.rules.opening_attendance import accepts_result
 from trading.rules.price_talks import prices_are_read_out
 from trading.rules.procedures import Procedure
 from trading.tables import (
@@ -78,6 +80,8 @@ class HallBid:
     price: Decimal | None = None
     sheet: dict[str, Any] | None = None
     members: tuple[dict[str, Any], ...] = ()
+    accepts: bool | None = None
+    """In procurement, once the record is signed: whether it counts as having accepted it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class HallObjection:
     """An objection raised in the hall."""
 
     id: UUID
+    bidder_id: UUID
     name: str
     words: str
     raised_at: datetime
@@ -190,7 +195,12 @@ async def hall(tx: Transaction, lot_id: LotId) -> Hall:
     if not bare.closed:
         return bare
     bids = await counted_bids(tx.session, lot_id)
-    read_out = prices_are_read_out(await switches_for(tx, lot))
+    switches = await switches_for(tx, lot)
+    read_out = prices_are_read_out(switches)
+    objections = await _objections(tx, lot_id)
+    shown = await _hall_bids(tx, lot_id, bids, read_out=read_out)
+    if switches.regime is Regime.PROCUREMENT and row is not None and row.recorded_at is not None:
+        shown = _accepting(shown, {one.bidder_id for one in objections})
     return replace(
         bare,
         step=_step(lot, row),
@@ -200,9 +210,9 @@ async def hall(tx: Transaction, lot_id: LotId) -> Hall:
         recorded_at=row.recorded_at if row else None,
         sheet_fields=lot.sheet_fields,
         prices_told=read_out,
-        bids=await _hall_bids(tx, lot_id, bids, read_out=read_out),
+        bids=shown,
         custodians=await _custodians_done(tx, lot_id),
-        objections=await _objections(tx, lot_id),
+        objections=objections,
     )
 
 
@@ -405,6 +415,19 @@ async def _hall_bids(
     return tuple(shown)
 
 
+def _accepting(bids: tuple[HallBid, ...], objectors: set[UUID]) -> tuple[HallBid, ...]:
+    """The bids with whether each bidder counts as having accepted the opening (办法 41)."""
+    return tuple(
+        replace(
+            one,
+            accepts=accepts_result(
+                present=one.released_at is not None, objected=one.bidder_id in objectors
+            ),
+        )
+        for one in bids
+    )
+
+
 async def _custodians_done(tx: Transaction, lot_id: LotId) -> tuple[str, ...]:
     rows = await tx.session.execute(
         text(
@@ -430,6 +453,8 @@ async def _objections(tx: Transaction, lot_id: LotId) -> tuple[HallObjection, ..
     ).all()
     names = await organisation_names(tx.session, [row.bidder_id for row in rows])
     return tuple(
-        HallObjection(row.id, names[row.bidder_id], row.words, row.raised_at, row.answer)
+        HallObjection(
+            row.id, row.bidder_id, names[row.bidder_id], row.words, row.raised_at, row.answer
+        )
         for row in rows
     )

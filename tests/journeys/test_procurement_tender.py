@@ -120,6 +120,7 @@ async def awarded_to_the_first(
     for who, key in zip(suppliers, keys, strict=True):
         await opening_work.release(await journey.line(who), journey.lot, key)
     await opened(journey, due_at + timedelta(seconds=plan["release_window_s"]))
+    assert "视同认可开标结果" in await page(journey.app, f"/openings/{journey.lot}")
     reported_at = due_at + timedelta(hours=6)
     lot_id = LotId(UUID(journey.lot))
     report = await report_on(journey.store, lot_id, rejected=0)

@@ -17,6 +17,7 @@ from trading.rules.award_followup import (
     Recheck,
     RecheckRequest,
     benchmark_after_recheck,
+    benchmark_cautions,
     decision_cautions,
     procurement_days,
     recheck_refusals,
@@ -197,3 +198,8 @@ def test_silence_decides_for_the_first_from_the_very_end_of_the_last_day() -> No
 @pytest.mark.refuses("CO-10")
 def test_a_recheck_leaves_the_benchmark_where_it_was() -> None:
     assert benchmark_after_recheck(Decimal(9800), Decimal(9700)) == Decimal(9800)
+    for recalculated, expected in ((Decimal("9800.00"), []), (Decimal(9700), ["benchmark_moved"])):
+        found = benchmark_cautions(Decimal(9800), recalculated, MANDATORY)
+        assert [one.code for one in found] == expected
+    assert benchmark_cautions(None, Decimal(9700), MANDATORY) == []
+    assert benchmark_cautions(Decimal(9800), Decimal(9700), PROCUREMENT) == []

@@ -220,6 +220,24 @@ def benchmark_after_recheck(published: Decimal, recalculated: Decimal) -> Decima
     return published
 
 
+@under(CHONGQING_REGULATION[44], rule="CO-10", severity=Severity.WARN)
+def benchmark_cautions(
+    published: Decimal | None, recalculated: Decimal | None, switches: Switches
+) -> list[Caution]:
+    """A result that went back to its committee and came again with another benchmark.
+
+    None is a report whose scheme knows no benchmark, or that there was none before.
+    """
+    if switches.regime is not Regime.TENDERING or published is None or recalculated is None:
+        return []
+    kept = benchmark_after_recheck(published, recalculated)
+    if recalculated == kept:
+        return []
+    reason = f"复核后评标基准价由{kept}变为{recalculated}；客观分复核的，评标基准价应当不变"
+    facts = {"published": str(kept), "recalculated": str(recalculated)}
+    return [Caution("benchmark_moved", CHONGQING_REGULATION[44], reason, facts)]
+
+
 @under(PROCUREMENT_TENDER_MEASURES[68], rule="AW-10")
 def silence_decides(*, now: datetime, decision_due_at: datetime, decided: bool) -> bool:
     """Whether the purchaser's silence has made the first in rank the winner."""

@@ -913,16 +913,12 @@ UNASKED: Final[Mapping[str, str]] = MappingProxyType(
         " draw is told which of them binds it",
         "expert_pool.rules.strata.fallback_refusals": "a stratum that ran dry is widened by a new"
         " draw, whose steps nobody records yet",
-        "trading.rules.award_followup.benchmark_after_recheck": "a second report is compiled anew;"
-        " that it keeps the benchmark is left to the committee",
         "trading.rules.bidder_independence.change_refusals": "no act tells of a bidder's merger,"
         " split or insolvency; the committee rejects one that no longer qualifies",
         "trading.rules.bidder_independence.misrepresentation_cautions": "what the library knows of"
         " a paper is told by `reference_cautions`; whose name it bears is the committee's to read",
         "trading.rules.listing_protocol.openness_cautions": "whatever is listed here goes openly;"
         " what is to go by agreement is never entered",
-        "trading.rules.opening_attendance.accepts_result": "that the absent accept the result is a"
-        " consequence in law, which no act asks for",
         "trading.rules.opening_attendance.attendance_cautions": "nothing records sound and picture"
         " or sees who is in the hall",
         "trading.rules.procurement_methods.lowest_that_meets": "the ranking of an evaluation finds"
