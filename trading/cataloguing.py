@@ -8,13 +8,11 @@ tenderee sees all of them, and judges with all of them when it authorises the ag
 
 from __future__ import annotations
 
-import functools
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -23,10 +21,10 @@ from sqlmodel import col
 from kernel.access import Role
 from kernel.money import yuan_text
 from kernel.refusals import Caution, Refusal
-from kernel.settings import Settings
 from kernel.store.database import lock_exclusive
 from kernel.store.transaction import Transaction
 from kernel.working_days import beijing_day
+from trading.loaded_catalogue import catalogue_of
 from trading.rules.lot_lifecycle import LotState
 from trading.rules.notice_contents import WorkKind
 from trading.rules.procedures import Procedure, switches_of
@@ -37,9 +35,7 @@ from trading.rules.procurement_methods import (
     case_refusals,
 )
 from trading.rules.trading_catalogue import (
-    NATIONAL_CATALOGUE,
     OPEN_METHODS,
-    CatalogueLine,
     Exemption,
     InvitationGround,
     ProjectScope,
@@ -49,7 +45,6 @@ from trading.rules.trading_catalogue import (
     method_refusals,
     placed,
     reaches_open_tender,
-    read_catalogue,
     scope_cautions,
     scope_refusals,
     splitting_refusals,
@@ -232,20 +227,6 @@ def _one_whole(tx: Transaction, one: ProjectRow, other: ProjectRow) -> bool:
 
 def _procedure(project: ProjectRow) -> Procedure:
     return Procedure(project.procedure)
-
-
-def catalogue_of(settings: Settings) -> tuple[CatalogueLine, ...]:
-    """The national lines, and those of the region whose catalogue the operator has loaded.
-
-    `ValueError` for a file that is no catalogue, `OSError` for one that cannot be read.
-    """
-    own = settings.catalogue
-    return NATIONAL_CATALOGUE if own is None else (*NATIONAL_CATALOGUE, *_read(own))
-
-
-@functools.cache
-def _read(path: Path) -> tuple[CatalogueLine, ...]:
-    return read_catalogue(path.read_text("utf-8"))
 
 
 def catalogue_grounds(tx: Transaction, scope: ProjectScope, *, stated: bool) -> Iterator[Refusal]:

@@ -27,7 +27,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "last-price": "web.talk_commands:last_price_app",
         "draw": "web.draw_commands:draw_app",
         "seat": "web.seat_commands:seat_app",
-        "log": "web.platform_commands:log_app",
+        "log": "web.keeping_commands:log_app",
     }
 )
 """The groups of commands, by the name they are called by: each group's module and application."""
@@ -43,9 +43,9 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "seal": "web.seal_command:app",
         "agreement": "web.agreement_command:app",
         "witness": "web.witness_command:app",
-        "doctor": "web.platform_commands:app",
-        "backup": "web.platform_commands:app",
-        "restore": "web.platform_commands:app",
+        "doctor": "web.keeping_commands:app",
+        "backup": "web.keeping_commands:app",
+        "restore": "web.keeping_commands:app",
         "bench": "web.bench_command:app",
         "rules": "web.handbook_commands:app",
         "docs": "web.handbook_commands:app",

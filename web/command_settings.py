@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from kernel.failpoints import arm
 from kernel.settings import Settings
-from trading.cataloguing import catalogue_of
+from trading.loaded_catalogue import catalogue_of
 from web.command_running import talk
 from web.exit_codes import USAGE
 from web.terminal_words import shown

@@ -153,7 +153,8 @@ async def restore(
             faults = await _put_back_documents(settings, source, talk)
             if _keys(source).exists():
                 shutil.copytree(_keys(source), _keys(settings.data))
-            faults += await compare(engine, settings, manifest, later)
+            with talk.status("Rebuilding the log's root"):
+                faults += await compare(engine, settings, manifest, later)
         finally:
             await engine.dispose()
     if not faults:

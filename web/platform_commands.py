@@ -1,4 +1,4 @@
-"""The commands of whoever runs the platform: start it, install it, look after what it keeps."""
+"""The commands that bring a platform into being: start it, install it, migrate it."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 from kernel.access import Role
 from kernel.crypto.digests import Malformed
 from kernel.store.migrating import SCRIPTS
-from web import doctoring, exporting_log, installing, keeping_copies, premises
+from web import installing, premises
 from web.command_running import (
     DEMO_LOG,
     DataOption,
@@ -24,12 +24,6 @@ from web.exit_codes import OK, USAGE
 from web.terminal_words import shown
 
 app = typer.Typer()
-
-log_app = typer.Typer(
-    help="Write the whole log out, where the database is.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
 
 
 @app.command()
@@ -147,66 +141,3 @@ def migrate(data: DataOption = None, as_json: JsonOption = False) -> None:
         return OK
 
     run(work())
-
-
-@app.command()
-def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Look at this installation and say what is wrong with it and how to mend it.
-
-    Example: sunbid doctor --json
-    """
-    settings = settings_with(data=data)
-    run(doctoring.examine(settings, as_json=as_json, talk=talk))
-
-
-@app.command()
-def backup(
-    target: Annotated[Path, typer.Argument(help="New folder that will hold the copy.")],
-    data: DataOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Copy the database, the documents and the newest checkpoint into a folder.
-
-    Example: sunbid backup /mnt/copies/2026-03-02
-
-    A document that is not what its name says is copied all the same, and the exit code is 6.
-    """
-    settings = settings_with(data=data)
-    run(keeping_copies.back_up(settings, target, talk=talk, as_json=as_json))
-
-
-@app.command()
-def restore(
-    source: Annotated[Path, typer.Argument(help="Folder made by `sunbid backup`.")],
-    data: DataOption = None,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option("--checkpoint", help="A later checkpoint, to find a rolled-back log."),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Restore a copy into an empty data folder, rebuild the log's root and compare it.
-
-    Example: sunbid restore /mnt/copies/2026-03-02 --data /srv/sunbid --checkpoint witnessed.txt
-    """
-    settings = settings_with(data=data)
-    restoring = keeping_copies.restore(
-        settings, source, checkpoint=checkpoint, talk=talk, as_json=as_json
-    )
-    run(restoring)
-
-
-@log_app.command("export")
-def export_log(
-    out: Annotated[Path, typer.Option("--out", help="New folder that will hold the export.")],
-    data: DataOption = None,
-) -> None:
-    """Open every leaf that may be opened by now, so that each is one entry or one filler.
-
-    Run it where the database is, with the settings of `sunbid up`. The export holds what nobody
-    else may read, and nothing that is still sealed; `sunbid verify log` checks it.
-
-    Example: sunbid log export --out whole-log
-    """
-    settings = settings_with(data=data)
-    run(exporting_log.export(settings, out, talk=talk))

@@ -19,7 +19,7 @@ from kernel.money import yuan_text
 from kernel.regions import RegionLevel
 from kernel.statute import BIDDING_REGULATION, SCOPE_PROVISIONS, Article, Regime
 from kernel.working_days import beijing_day
-from trading.cataloguing import catalogue_of
+from trading.loaded_catalogue import catalogue_of
 from trading.rules.procedures import (
     PROCEDURE_NAMES,
     SWITCH_NAMES,
