@@ -90,6 +90,15 @@ ROUTES: dict[str, Line] = {
     "GET /data/terminations.csv": ANYONE,
     "GET /api/v1/ocds": ANYONE,
     "GET /api/v1/lots/{lot_id}/ocds": ANYONE,
+    # ── the help desk ──
+    "GET /help": ANYONE,
+    "GET /help/{role}": ANYONE,
+    # ── the trial desk ──
+    "POST /api/v1/lots/{lot_id}/scheme-trials": Allowed(
+        *OWNERS, body={"bids": [{"name": "甲", "price": "1", "marks": {}}]}
+    ),
+    "GET /desk/lots/{lot_id}/trial": Allowed(*OWNERS),
+    "POST /desk/lots/{lot_id}/trial": Allowed(*OWNERS),
     # ── the gate ──
     "POST /api/v1/registrations": Line(EVERYBODY, statement="registration"),
     "POST /api/v1/people": Line(PEOPLE, statement="membership"),

@@ -159,6 +159,7 @@ class House:
                 agency,
                 f"/desk/lots/{self.draft_id}/file/blocks/3.2",
             ),
+            "GET /desk/lots/{lot_id}/trial": (agency, f"/desk/lots/{self.draft_id}/trial"),
             "GET /desk/lots/{lot_id}/checkup": (agency, f"/desk/lots/{self.draft_id}/checkup"),
             "GET /prequalifications": (None, "/prequalifications"),
             "GET /desk/lots/{lot_id}/prequalification": (
@@ -210,6 +211,8 @@ class House:
             "GET /supervision": (room.supervisor, "/supervision"),
             "GET /bars": (None, "/bars"),
             "GET /catalogue": (None, "/catalogue"),
+            "GET /help": (None, "/help"),
+            "GET /help/{role}": (None, "/help/bidder"),
             "GET /status": (None, "/status"),
             "GET /terminations": (None, "/terminations"),
             "GET /orgs/{uscc}": (None, f"/orgs/{self.uscc}"),

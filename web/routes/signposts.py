@@ -43,6 +43,7 @@ PLACES: Final = (
     "/transparency",
     "/verify",
     "/status",
+    "/help",
 )
 """The pages of the house that are always there and for everybody."""
 
