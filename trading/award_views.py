@@ -38,7 +38,7 @@ from trading.made_awards import MadeAward, awards_of, is_in_force, notice_number
 from trading.objecting import Objectable
 from trading.rules.award_annulment import AnnulmentGround
 from trading.rules.lot_lifecycle import LotState, was_closed
-from trading.rules.objection_outcome import Outcome, Remedy, remedies_for, remedy_article
+from trading.rules.objection_outcome import ObjectionOutcome, Remedy, remedies_for, remedy_article
 from trading.rules.objection_window import (
     OF_PREQUALIFICATION,
     ObjectionKind,
@@ -308,7 +308,7 @@ class ObjectionTold:
     overdue: bool = False
     challenge: bool = False
     article: str = ""
-    outcome: Outcome | None = None
+    outcome: ObjectionOutcome | None = None
     remedy: Remedy | None = None
     remedy_article: str | None = None
     candidate: str | None = None
@@ -726,7 +726,9 @@ async def _objections(tx: Transaction, condition: ColumnElement[bool]) -> tuple[
                 overdue=overdue,
                 challenge=switches.challenge_period is not None,
                 article=str(objection_article(about, switches)),
-                outcome=Outcome(answer.outcome) if answer is not None and answer.outcome else None,
+                outcome=ObjectionOutcome(answer.outcome)
+                if answer is not None and answer.outcome
+                else None,
                 remedy=remedy,
                 remedy_article=remedy and str(remedy_article(remedy, about, switches)),
                 candidate=names[answer.candidate_id]
@@ -739,6 +741,10 @@ async def _objections(tx: Transaction, condition: ColumnElement[bool]) -> tuple[
             )
         )
     return tuple(found)
+
+
+def _outcome_of(answer: ObjectionAnswerRow) -> ObjectionOutcome | None:
+    return None if answer.outcome is None else ObjectionOutcome(answer.outcome)
 
 
 async def _examinable(tx: Transaction, lot: LotRow) -> tuple[CandidateTold, ...]:

@@ -312,11 +312,12 @@ class OpeningObjectionRaised(Event):
 
 @dataclass(frozen=True, slots=True)
 class OpeningObjectionAnswered(Event):
-    """An objection to the opening was answered on the spot."""
+    """An objection to the opening was answered on the spot: whether it stands."""
 
     audience: ClassVar[Audience] = Audience.PUBLIC
     objection_id: UUID
     answer: str
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ from trading.petitions import Petition, petition_in, require_kept, words_in
 from trading.prequalification_rounds import newest_round, qualification
 from trading.rules.agency_scope import AgencyAct
 from trading.rules.lot_lifecycle import LotState, suspension_refusals, was_closed
-from trading.rules.objection_outcome import Outcome, Remedy, Reply, outcome_refusals
+from trading.rules.objection_outcome import ObjectionOutcome, Remedy, Reply, outcome_refusals
 from trading.rules.objection_window import (
     KIND_NAMES,
     OF_PREQUALIFICATION,
@@ -430,17 +430,17 @@ def _no_brake(lot: LotRow, about: ObjectionKind, switches: Switches) -> list[Ref
     return suspension_refusals(LotState(lot.state), suspended=False, called=lot.prequalified)
 
 
-def _answer_in(statement: Statement) -> tuple[str, Outcome, Remedy, UUID | None]:
+def _answer_in(statement: Statement) -> tuple[str, ObjectionOutcome, Remedy, UUID | None]:
     told = statement.payload
-    if told["outcome"] not in list(Outcome):
-        raise Malformed(f"an outcome is one of: {', '.join(Outcome)}", code="outcome")
+    if told["outcome"] not in list(ObjectionOutcome):
+        raise Malformed(f"an outcome is one of: {', '.join(ObjectionOutcome)}", code="outcome")
     if told["remedy"] not in list(Remedy):
         raise Malformed(f"a remedy is one of: {', '.join(Remedy)}", code="remedy")
     named = told.get("candidate")
     return (
         # An empty answer is refused by its article, not for its form.
         words_in(told["words"]),
-        Outcome(text_of(told["outcome"])),
+        ObjectionOutcome(text_of(told["outcome"])),
         Remedy(text_of(told["remedy"])),
         None if named is None else party_in(named),
     )

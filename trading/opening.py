@@ -65,6 +65,7 @@ from trading.rules.decryption_outcome import (
     decryption_outcome,
 )
 from trading.rules.lot_lifecycle import LotMove, LotState
+from trading.rules.objection_outcome import ObjectionOutcome
 from trading.rules.opening_attendance import unopened_refusals
 from trading.rules.price_talks import prices_are_read_out
 from trading.rules.sheet_fields import read_sheet
@@ -476,9 +477,12 @@ async def object_on_the_spot(tx: Transaction, lot_id: LotId, words: str) -> UUID
 
 @by(Role.TENDEREE, Role.AGENCY)
 async def answer_on_the_spot(
-    tx: Transaction, lot_id: LotId, objection_id: UUID, answer: str
+    tx: Transaction, lot_id: LotId, objection_id: UUID, answer: str, *, outcome: ObjectionOutcome
 ) -> None:
-    """Answer an objection to the opening, on the spot (实施条例 44)."""
+    """Answer an objection to the opening, on the spot, and say whether it stands (实施条例 44).
+
+    One that stands is in the record, with which it goes to committee and supervisor.
+    """
     await lots.lock(tx, lot_id)
     await lots.owned(tx, lot_id)
     row = await tx.session.get(OpeningObjectionRow, objection_id)
@@ -489,9 +493,10 @@ async def answer_on_the_spot(
         raise Refused([Refusal("answered", BIDDING_REGULATION[44], "该异议已当场答复")])
 
     row.answer, row.answered_by, row.answered_at = answer, tx.actor.person, tx.now
+    row.outcome = outcome
     tx.session.add(row)
 
-    tx.record(OpeningObjectionAnswered(lot_id, objection_id, answer))
+    tx.record(OpeningObjectionAnswered(lot_id, objection_id, answer, outcome))
 
 
 @by(Role.TENDEREE, Role.AGENCY)
@@ -887,6 +892,7 @@ async def _record_bytes(tx: Transaction, lot: LotRow, opening: OpeningRow) -> by
                     "words": row.words,
                     "raised_at": instant_text(row.raised_at),
                     "answer": row.answer,
+                    **({} if row.outcome is None else {"outcome": row.outcome}),
                 }
                 for row in objections
             ],

@@ -94,6 +94,7 @@ class HallObjection:
     words: str
     raised_at: datetime
     answer: str | None
+    outcome: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,7 +455,13 @@ async def _objections(tx: Transaction, lot_id: LotId) -> tuple[HallObjection, ..
     names = await organisation_names(tx.session, [row.bidder_id for row in rows])
     return tuple(
         HallObjection(
-            row.id, row.bidder_id, names[row.bidder_id], row.words, row.raised_at, row.answer
+            row.id,
+            row.bidder_id,
+            names[row.bidder_id],
+            row.words,
+            row.raised_at,
+            row.answer,
+            row.outcome,
         )
         for row in rows
     )

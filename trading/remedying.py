@@ -26,7 +26,7 @@ from trading.rules.agency_scope import AgencyAct
 from trading.rules.lot_lifecycle import LotMove, LotState, move_refusals
 from trading.rules.objection_outcome import (
     REMEDY_NAMES,
-    Outcome,
+    ObjectionOutcome,
     Remedy,
     return_refusals,
     wait_reason,
@@ -130,7 +130,7 @@ async def carried_out(
 
 
 def hold_until_done(
-    tx: Transaction, lot: LotRow, objection: ObjectionRow, outcome: Outcome, remedy: Remedy
+    tx: Transaction, lot: LotRow, objection: ObjectionRow, outcome: ObjectionOutcome, remedy: Remedy
 ) -> None:
     """Let a lot stand still until what follows is done; one that is awarded has no brake, and its
     contract waits instead.

@@ -439,7 +439,9 @@ class OpenedBidRow(Row, table=True):
 
 
 class OpeningObjectionRow(Row, table=True):
-    """An objection raised on the spot, and its answer on the spot."""
+    """An objection raised on the spot, and its answer on the spot; `outcome` says whether it
+    stands, which answers of former days did not.
+    """
 
     __tablename__ = "opening_objection"
     __table_args__ = ({"schema": "trading"},)
@@ -451,6 +453,7 @@ class OpeningObjectionRow(Row, table=True):
     answer: str | None = None
     answered_by: UUID | None = None
     answered_at: datetime | None = Field(default=None, sa_type=Instant)
+    outcome: str | None = None
 
 
 class UploadRow(Row, table=True):

@@ -15,7 +15,7 @@ from trading.rules.lot_lifecycle import LotState
 from trading.rules.objection_outcome import (
     OUTCOME_NAMES,
     REMEDY_NAMES,
-    Outcome,
+    ObjectionOutcome,
     Remedy,
     Reply,
     outcome_refusals,
@@ -31,11 +31,11 @@ from trading.rules.procedures import Procedure, Switches, switches_of
 MANDATORY = switches_of(Procedure.OPEN_TENDER_MANDATORY, on=date(2026, 3, 2))
 PROCUREMENT = switches_of(Procedure.PROCUREMENT_OPEN_TENDER, on=date(2026, 3, 2))
 K, R, S = ObjectionKind, Remedy, LotState
-REJECTED = Reply(K.DOCUMENTS, Outcome.REJECTED, R.NOTHING, S.OPEN)
-UPHELD = Reply(K.DOCUMENTS, Outcome.UPHELD, R.CHANGE, S.OPEN)
+REJECTED = Reply(K.DOCUMENTS, ObjectionOutcome.REJECTED, R.NOTHING, S.OPEN)
+UPHELD = Reply(K.DOCUMENTS, ObjectionOutcome.UPHELD, R.CHANGE, S.OPEN)
 EXAMINED = Reply(
     K.RESULT,
-    Outcome.UPHELD,
+    ObjectionOutcome.UPHELD,
     R.EXAMINE,
     S.CANDIDATES_PUBLISHED,
     candidate_named=True,
@@ -69,7 +69,7 @@ def test_what_can_be_put_right_follows_from_what_is_objected_to_and_where_the_lo
 
 def test_an_answer_says_whether_the_objection_stands_and_what_follows() -> None:
     assert codes(REJECTED) == codes(UPHELD) == codes(EXAMINED) == []
-    assert codes(replace(UPHELD, outcome=Outcome.PARTLY, remedy=R.NOTHING)) == []
+    assert codes(replace(UPHELD, outcome=ObjectionOutcome.PARTLY, remedy=R.NOTHING)) == []
     assert codes(replace(UPHELD, remedy=R.NOTHING)) == ["remedy_missing"]
     assert codes(replace(REJECTED, remedy=R.CHANGE)) == ["nothing_to_remedy"]
     assert codes(replace(UPHELD, remedy=R.RETURN)) == ["remedy_impossible"]
@@ -101,8 +101,8 @@ def test_the_result_goes_back_once_and_with_words_for_the_committee() -> None:
 
 @pytest.mark.parametrize("remedy", Remedy)
 def test_each_remedy_is_named_and_rests_on_an_article_of_its_own_law(remedy: Remedy) -> None:
-    assert set(OUTCOME_NAMES) == set(Outcome)
-    assert REMEDY_NAMES[remedy] in wait_reason(K.RESULT, Outcome.UPHELD, remedy)
+    assert set(OUTCOME_NAMES) == set(ObjectionOutcome)
+    assert REMEDY_NAMES[remedy] in wait_reason(K.RESULT, ObjectionOutcome.UPHELD, remedy)
     if remedy is not R.EXAMINE:
         laws = {
             remedy_article(remedy, K.DOCUMENTS, switches).instrument.regime

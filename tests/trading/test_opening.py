@@ -46,6 +46,7 @@ from tests.tenders import Player, a_player, cancelled, signed
 from trading import drafting, due_lots, lots, opening, opening_views
 from trading.opening_views import Hall as Seen
 from trading.rules.lot_lifecycle import LotState
+from trading.rules.objection_outcome import ObjectionOutcome
 
 
 async def seen(hall: Hall) -> Seen:
@@ -553,7 +554,8 @@ async def test_the_record_is_signed_only_after_every_objection_is_answered(
             await opening.sign_record(tx, hall.lot_id, raw)
     assert codes(refused) == {"objection_open"}
     async with transaction(store, actor=agency.actor, now=then) as tx:
-        await opening.answer_on_the_spot(tx, hall.lot_id, objection_id, "先投标人，后保管人。")
+        words, outcome = "先投标人，后保管人。", ObjectionOutcome.REJECTED
+        await opening.answer_on_the_spot(tx, hall.lot_id, objection_id, words, outcome=outcome)
     with pytest.raises(BrokenSeal):
         async with transaction(store, actor=agency.actor, now=then) as tx:
             await opening.sign_record(tx, hall.lot_id, raw)

@@ -382,7 +382,7 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/lots/{lot_id}/fallbacks": Allowed(*OWNERS, Role.SUPERVISOR, statement="fallback"),
     "POST /api/v1/lots/{lot_id}/opening-objections": Allowed(Role.BIDDER, body={"words": "异议"}),
     "POST /api/v1/lots/{lot_id}/opening-objections/{objection_id}/answer": Allowed(
-        *OWNERS, body={"words": "答复"}
+        *OWNERS, body={"words": "答复", "outcome": "rejected"}
     ),
     "GET /api/v1/lots/{lot_id}/opening-record/draft": Allowed(*OWNERS),
     "POST /api/v1/lots/{lot_id}/opening-record": Allowed(*OWNERS, statement="opening-record"),

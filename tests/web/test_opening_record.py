@@ -45,6 +45,7 @@ from tests.tampering import at as place_in
 from tests.tampering import tampered
 from trading import opening, opening_views
 from trading.events import OpeningRecorded
+from trading.rules.objection_outcome import ObjectionOutcome
 from web.verifying import log_export, opening_record
 from web.verifying.draw_transcript import TrustedLog
 
@@ -164,7 +165,9 @@ async def a_hall_opened(store: Store, tick: Tick) -> Hall:
         async with transaction(store, actor=entries[number].player.actor, now=then) as tx:
             objection = await opening.object_on_the_spot(tx, hall.lot_id, words)
         async with transaction(store, actor=agency.actor, now=then) as tx:
-            await opening.answer_on_the_spot(tx, hall.lot_id, objection, answer)
+            await opening.answer_on_the_spot(
+                tx, hall.lot_id, objection, answer, outcome=ObjectionOutcome.PARTLY
+            )
     for _ in range(2):
         # The second time changes nothing: the log holds one digest of one record.
         async with transaction(store, actor=agency.actor, now=then) as tx:

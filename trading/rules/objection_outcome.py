@@ -33,7 +33,7 @@ from trading.rules.objection_window import (
 from trading.rules.procedures import Switches
 
 
-class Outcome(StrEnum):
+class ObjectionOutcome(StrEnum):
     """Whether an objection stands, as its answer says."""
 
     UPHELD = "upheld"
@@ -61,11 +61,11 @@ class Remedy(StrEnum):
     """The award that was made falls away; another is named, or the tender is held again."""
 
 
-OUTCOME_NAMES: Final[Mapping[Outcome, str]] = MappingProxyType(
+OUTCOME_NAMES: Final[Mapping[ObjectionOutcome, str]] = MappingProxyType(
     {
-        Outcome.UPHELD: "成立",
-        Outcome.PARTLY: "部分成立",
-        Outcome.REJECTED: "不成立",
+        ObjectionOutcome.UPHELD: "成立",
+        ObjectionOutcome.PARTLY: "部分成立",
+        ObjectionOutcome.REJECTED: "不成立",
     }
 )
 
@@ -102,7 +102,7 @@ class Reply:
     """
 
     about: ObjectionKind
-    outcome: Outcome
+    outcome: ObjectionOutcome
     remedy: Remedy
     state: LotState
     candidate_named: bool = False
@@ -162,10 +162,10 @@ def outcome_refusals(reply: Reply, switches: Switches) -> list[Refusal]:
     facts = {"outcome": str(reply.outcome), "remedy": str(reply.remedy)}
     refusals = []
     if reply.remedy is Remedy.NOTHING:
-        if reply.outcome is Outcome.UPHELD and possible:
+        if reply.outcome is ObjectionOutcome.UPHELD and possible:
             reason = f"{what}，应当写明如何改正"
             refusals.append(Refusal("remedy_missing", article, reason, facts))
-    elif reply.outcome is Outcome.REJECTED:
+    elif reply.outcome is ObjectionOutcome.REJECTED:
         reason = f"{what}，没有需要改正的内容"
         refusals.append(Refusal("nothing_to_remedy", article, reason, facts))
     elif reply.remedy not in possible:
@@ -218,6 +218,6 @@ def return_refusals(remedy: Remedy, *, carried_out: bool, words: str) -> list[Re
     return refusals
 
 
-def wait_reason(about: ObjectionKind, outcome: Outcome, remedy: Remedy) -> str:
+def wait_reason(about: ObjectionKind, outcome: ObjectionOutcome, remedy: Remedy) -> str:
     """Why a lot stands still after the answer, as everybody reads it."""
     return f"对{KIND_NAMES[about]}的异议{OUTCOME_NAMES[outcome]}，{REMEDY_NAMES[remedy]}前暂停"

@@ -374,7 +374,7 @@ async def _objection_and_record(stage: Stage, lot: str) -> None:
     early = await stage.refused(lambda: _sign_record(stage, lot), code="objection_open")
     await stage["agency"].post(
         f"/api/v1/lots/{lot}/opening-objections/{raised['id']}/answer",
-        {"words": answer},
+        {"words": answer, "outcome": "rejected"},
     )
     await _sign_record(stage, lot)
     told = await stage["bidder2"].get(f"/api/v1/lots/{lot}/opening")

@@ -11,6 +11,7 @@ from kernel.crypto.digests import b64, b64u, instant_text, unb64u
 from kernel.identifiers import LotId
 from kernel.store.transaction import Transaction
 from trading import opening, opening_views
+from trading.rules.objection_outcome import ObjectionOutcome
 from web.log_proofs import proofs_of
 from web.pages import render
 from web.places import Place
@@ -25,6 +26,12 @@ class Words(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     words: str = Field(min_length=1, max_length=2000)
+
+
+class Answer(Words):
+    """What is answered in the hall, and whether the objection stands."""
+
+    outcome: ObjectionOutcome
 
 
 @router.get("/api/v1/openings")
@@ -78,9 +85,11 @@ async def object_on_the_spot(tx: Act, lot_id: UUID, said: Words) -> dict[str, st
 
 
 @router.post("/api/v1/lots/{lot_id}/opening-objections/{objection_id}/answer", status_code=204)
-async def answer_on_the_spot(tx: Act, lot_id: UUID, objection_id: UUID, said: Words) -> None:
-    """Answer an objection to the opening."""
-    await opening.answer_on_the_spot(tx, LotId(lot_id), objection_id, said.words)
+async def answer_on_the_spot(tx: Act, lot_id: UUID, objection_id: UUID, said: Answer) -> None:
+    """Answer an objection to the opening, and say whether it stands."""
+    await opening.answer_on_the_spot(
+        tx, LotId(lot_id), objection_id, said.words, outcome=said.outcome
+    )
 
 
 @router.get("/api/v1/lots/{lot_id}/opening-record/draft")

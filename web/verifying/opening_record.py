@@ -322,8 +322,12 @@ class _Opening:
                 "another objection was raised",
             )
             _require(
-                (answered.facts["objection_id"], answered.facts["answer"])
-                == (one["id"], one["answer"]),
+                (
+                    answered.facts["objection_id"],
+                    answered.facts["answer"],
+                    answered.facts.get("outcome"),
+                )
+                == (one["id"], one["answer"], one.get("outcome")),
                 "another answer was given",
             )
 
@@ -532,7 +536,7 @@ def _record(told: dict[str, Any]) -> dict[str, Any]:
         _require(not hidden or "unannounced" in told, "the secrets of a sheet are shown")
         members(found["bid"], envelope, optional=("secret_digests",))
     for one in list_of(told["objections"], at_most=LIST_MAX):
-        members(one, ("id", "bidder", "words", "raised_at", "answer"))
+        members(one, ("id", "bidder", "words", "raised_at", "answer"), optional=("outcome",))
     return told
 
 
