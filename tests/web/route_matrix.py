@@ -93,6 +93,9 @@ ROUTES: dict[str, Line] = {
     # ── the help desk ──
     "GET /help": ANYONE,
     "GET /help/{role}": ANYONE,
+    # ── the readiness desk ──
+    "GET /desk/lots/{lot_id}/readiness": Allowed(*OWNERS),
+    "GET /api/v1/lots/{lot_id}/readiness": Allowed(*OWNERS),
     # ── the trial desk ──
     "POST /api/v1/lots/{lot_id}/scheme-trials": Allowed(
         *OWNERS, body={"bids": [{"name": "甲", "price": "1", "marks": {}}]}

@@ -159,6 +159,10 @@ class House:
                 agency,
                 f"/desk/lots/{self.draft_id}/file/blocks/3.2",
             ),
+            "GET /desk/lots/{lot_id}/readiness": (
+                agency,
+                f"/desk/lots/{self.open_lot.lot_id}/readiness",
+            ),
             "GET /desk/lots/{lot_id}/trial": (agency, f"/desk/lots/{self.draft_id}/trial"),
             "GET /desk/lots/{lot_id}/checkup": (agency, f"/desk/lots/{self.draft_id}/checkup"),
             "GET /prequalifications": (None, "/prequalifications"),

@@ -74,13 +74,13 @@ class Board:
 @router.get("/status", response_class=HTMLResponse)
 async def status_page(request: Request) -> HTMLResponse:
     """The board as a page, which stands even where the database does not answer."""
-    return render(request, "status_board/status.html", board=await _board(request))
+    return render(request, "status_board/status.html", board=await board_of(request))
 
 
 @router.get("/api/v1/status")
 async def get_status(request: Request) -> JSONResponse:
     """The board for programs."""
-    board = await _board(request)
+    board = await board_of(request)
     told: dict[str, Any] = {
         "works": board.works,
         "parts": [
@@ -101,7 +101,8 @@ async def get_status(request: Request) -> JSONResponse:
     return JSONResponse(told, headers={"Cache-Control": "no-store"})
 
 
-async def _board(request: Request) -> Board:
+async def board_of(request: Request) -> Board:
+    """What works right now, as far as the database tells."""
     store: Store = request.app.state.store
     site: Settings = request.app.state.settings
     pages = Part("pages", works=True)
