@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kernel.access import Actor, Role
 from kernel.clock import monotonic_s, platform_clock
+from kernel.crypto.digests import b64u, sha256
 from kernel.settings import Settings
 from kernel.store.transaction import Store
 from web.visitor_choices import ENGLISH, MACHINES, Choices, choices_of
@@ -28,6 +29,7 @@ from web.words import Language
 
 FRESH_S: Final = 1.0
 PATIENCE_S: Final = 1.0
+DRAFTS_NAME: Final = 16
 
 DESKS: Final[Mapping[Role, tuple[str, str]]] = MappingProxyType(
     {
@@ -87,6 +89,8 @@ class Frame:
     site: Settings
     unread: int = 0
     """How much waits in the reader's own inbox."""
+    drafts_of: str = ""
+    """For whom and in which capacity this browser keeps what is typed; empty for the public."""
 
     @property
     def site_name(self) -> str:
@@ -102,6 +106,11 @@ class Frame:
     def desk(self) -> tuple[str, str] | None:
         """The path of the reader's own desk and the key of its name; None for the public."""
         return DESKS.get(self.role)
+
+    @property
+    def idle_s(self) -> int:
+        """The seconds after which a session ends in which nothing is done."""
+        return self.site.session_idle_min * 60
 
     def here_with(self, choice: str, value: str) -> str:
         """This very page, chosen to be shown otherwise."""
@@ -131,7 +140,17 @@ def frame_of(request: Request, *, now: datetime | None = None) -> Frame:
         role=actor.role if isinstance(actor, Actor) else Role.PUBLIC,
         site=settings,
         unread=getattr(request.state, "unread", 0),
+        drafts_of=_drafts_of(actor) if isinstance(actor, Actor) else "",
     )
+
+
+def _drafts_of(actor: Actor) -> str:
+    """Names that tell two people, and two capacities of one, apart, and nothing else of them."""
+    if actor.person_id is None or actor.party_id is None:
+        return ""
+    person, capacity = actor.person_id.bytes, f"{actor.party_id} {actor.role}".encode()
+    names = sha256(b"drafts", person), sha256(b"drafts", person, capacity)
+    return ".".join(b64u(one)[:DRAFTS_NAME] for one in names)
 
 
 def moment_of(connection: HTTPConnection) -> Moment | None:

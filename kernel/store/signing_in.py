@@ -85,6 +85,14 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeLeft:
+    """How long a session lasts yet, and whether using it makes that longer."""
+
+    lasts: timedelta
+    prolongable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Capacity:
     """A capacity a person may choose at sign-in."""
 
@@ -274,6 +282,12 @@ _BY_TOKEN = text(
     + _LIVE
     + " AND s.token_hash = :token"
 )
+_LEFT = text(
+    "SELECT s.seen_at + CAST(:idle AS interval) - clock_timestamp() AS idle_left,"
+    " s.begun_at + CAST(:longest AS interval) - clock_timestamp() AS longest_left"
+    + _LIVE
+    + " AND s.token_hash = :token"
+)
 _BY_ID = text("SELECT s.id" + _LIVE + " AND s.id = :id")
 _SEEN = text("UPDATE kernel.session SET seen_at = clock_timestamp() WHERE id = :id")
 
@@ -297,6 +311,23 @@ async def actor_behind(store: Store, token: str, *, address: str) -> Actor | Non
     return Actor(
         Role(row.role), PersonId(row.person_id), PartyId(row.party_id), SessionId(row.id), address
     )
+
+
+async def time_left(store: Store, token: str) -> TimeLeft | None:
+    """How long a token's session lasts if nothing more is done; asking does not count as use.
+
+    None where the session is over or never was.
+    """
+    try:
+        token_hash = sha256(unb64u(token, TOKEN_SIZE))
+    except Malformed:
+        return None
+    async with _at_once(store) as line:
+        found = await line.execute(_LEFT, {"token": token_hash, **_limits(store.settings)})
+        row = found.first()
+    if row is None:
+        return None
+    return TimeLeft(min(row.idle_left, row.longest_left), row.idle_left < row.longest_left)
 
 
 async def session_lives(store: Store, session_id: SessionId) -> bool:

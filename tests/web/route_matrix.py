@@ -119,6 +119,7 @@ ROUTES: dict[str, Line] = {
     "POST /api/v1/challenges": ANYONE,
     "POST /api/v1/sessions": Line(EVERYBODY, statement="sign-in"),
     "GET /api/v1/sessions/current": SIGNED_IN,
+    "GET /api/v1/sessions/current/time-left": SIGNED_IN,
     "DELETE /api/v1/sessions/current": SIGNED_IN,
     "DELETE /api/v1/sessions": SIGNED_IN,
     "POST /api/v1/passkeys/registration-options": SIGNED_IN,

@@ -37,6 +37,8 @@ from web.request_scope import (
     Signed,
     StoreDep,
     Visit,
+    bearer_of,
+    cookie_of,
 )
 
 router = Place(route_class=ActRoute)
@@ -236,6 +238,20 @@ async def get_current_session(actor: ActorDep, tx: Act) -> JSONResponse:
         },
         headers=NO_STORE,
     )
+
+
+@router.get("/api/v1/sessions/current/time-left")
+async def get_time_left(request: Request, store: StoreDep) -> JSONResponse:
+    """For how many seconds the session lasts yet, and whether using it makes that longer.
+
+    Asking does not count as use, so a page that only lies open does not keep its session.
+    """
+    token = bearer_of(request) or cookie_of(request)
+    left = None if token is None else await signing_in.time_left(store, token)
+    if left is None:
+        raise NotSignedIn("the session has ended")
+    told = {"seconds": int(left.lasts.total_seconds()), "prolongable": left.prolongable}
+    return JSONResponse(told, headers=NO_STORE)
 
 
 @router.delete("/api/v1/sessions/current", status_code=204)

@@ -168,6 +168,7 @@ document.addEventListener("submit", async (event) => {
   if (button) button.disabled = true;
   try {
     const { id } = await postStatement(form.action, form.dataset.petition, said(form));
+    form.dispatchEvent(new CustomEvent("sunbid:sent", { bubbles: true }));
     if (form.dataset.then) location.assign(form.dataset.then.replace("{id}", id));
     else location.reload();
   } catch (error) {

@@ -195,6 +195,7 @@ document.addEventListener("submit", async (event) => {
   if (button) button.disabled = true;
   try {
     await found[1](form);
+    form.dispatchEvent(new CustomEvent("sunbid:sent", { bubbles: true }));
     if (form.dataset.then) location.assign(form.dataset.then);
     else location.reload();
   } catch (error) {
