@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from kernel.settings import Settings
 from kernel.store.transaction import Store
 from web import (
+    api_description,
     frame,
     head_requests,
     live,
@@ -163,6 +164,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.router.routes.extend(_doors().routes)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    api_description.describe(app)
     problems.answer_with_problems(app)
     measuring.measure(app)
     frame.put_around(app)

@@ -12,8 +12,16 @@ from web.app import PLACES
 
 API = "/api/v1"
 
+FILES = (".atom", ".csv", ".ics", ".json", ".txt", ".xml")
+"""How the paths of what is for programs already end, wherever it stands."""
+
 SCREENS: dict[str, tuple[str, ...]] = {
     "/": ("/lots",),
+    "/data": ("/ocds", "/lots/{lot_id}/ocds"),
+    "/orgs/{uscc}": ("/orgs/{uscc}",),
+    "/stats": ("/statistics",),
+    "/status": ("/status",),
+    "/terminations": ("/terminations",),
     "/account": ("/sessions/current", "/credentials"),
     "/account-desk": ("/security-account",),
     "/awards": ("/awards",),
@@ -102,7 +110,10 @@ NO_SCREENS = {
     "/desk/lots/{lot_id}/file/blocks/new": "an empty form, which is sent to /tender-file/blocks",
     "/desk/projects/new": "an empty form, which is sent to /projects",
     "/desk/projects/{project_id}/lots/new": "an empty form, which is sent to /lots",
+    "/desk/lots/{lot_id}/trial": "a form with imagined bids, which is sent to /scheme-trials",
     "/healthz": "is for programs already",
+    "/help": "says how people use the pages; programs read the description of the API",
+    "/help/{role}": "says how people use the pages; programs read the description of the API",
     "/join": "an empty form, which is sent to /people",
     "/listings/new": "an empty form, which is sent to /listings",
     "/metrics": "is for programs already",
@@ -125,6 +136,7 @@ def pages() -> set[str]:
         path
         for path, route in looked_at().items()
         if not path.startswith((f"{API}/", "/log/"))
+        and not path.endswith(FILES)
         and not (path.endswith("/board") and route.response_class is HTMLResponse)
     }
 

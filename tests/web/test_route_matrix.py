@@ -26,6 +26,7 @@ from kernel.store.transaction import Store
 from tests.newcomers import signed
 from tests.web.every_route import Cast, a_cast, path_of, routes_of
 from tests.web.route_matrix import EVERYBODY, ROUTES, Line
+from tests.web.told_answers import untold
 from web import request_scope
 from web.problems import MEDIA_TYPE
 from web.request_scope import READING, ActRoute
@@ -127,6 +128,8 @@ async def test_each_role_at_each_route_is_let_in_or_politely_turned_away(
             here = f"{name} as {role}: {status}"
             wrong += [f"{here}, {one}" for one in wrongs(line, role, status)]
             told = answer.headers.get("content-type", "")
+            untold_of = untold(name.partition(" ")[0], path_of(context), answer)
+            wrong += [f"{here}, {untold_of}"] if untold_of else []
             form_again = status == 422 and "/api/" not in name and told.startswith("text/html")
             if status >= 400 and not (told.startswith(MEDIA_TYPE) or form_again):
                 wrong.append(f"{here} is no problem document")

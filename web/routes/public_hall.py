@@ -172,7 +172,7 @@ async def documents_page(request: Request, tx: Act, lot_id: UUID) -> HTMLRespons
     )
 
 
-@router.get("/codes/{code}")
+@router.get("/codes/{code}", include_in_schema=False)
 async def follow_code(tx: Act, code: str) -> Response:
     """Whoever has a code of a project, a lot or a deal is led to its page."""
     found = await numbering.resolved(tx, code)
