@@ -52,6 +52,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
         "/lots/{lot_id}/prequalification/draft",
         "/lots/{lot_id}/applications",
     ),
+    "/desk/lots/{lot_id}/readiness": ("/lots/{lot_id}/readiness",),
     "/desk/lots/{lot_id}/sole-supplier": ("/lots/{lot_id}/sole-supplier",),
     "/desk/projects/{project_id}": (
         "/projects/{project_id}",
