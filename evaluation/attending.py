@@ -33,15 +33,15 @@ from evaluation.rules.session_protocol import (
 from evaluation.tables import CommitteeRow, MemberRow, SeatRow
 from expert_pool.drawing import CallOutcome
 from kernel.access import PLATFORM, Role, by
-from kernel.clock import unshifted_clock
 from kernel.crypto.digests import Malformed, sha256, text_of, unb64u
+from kernel.crypto.statement_kinds import read_statement
 from kernel.errors import BrokenSeal, NotFound, Outrun, Refused
 from kernel.identifiers import CommitteeId, SeatId
 from kernel.refusals import Refusal
 from kernel.statute import E_BIDDING_MEASURES
+from kernel.store.clocks import unshifted_clock
 from kernel.store.parties import (
     only_signer,
-    read_statement,
     relying_party,
     require_about,
     take_part,

@@ -39,9 +39,9 @@ from evaluation.tables import (
     SiteRow,
 )
 from kernel.access import Actor, Role
-from kernel.clock import unshifted_clock
 from kernel.errors import NotFound, Refused
 from kernel.identifiers import CommitteeId, LotId
+from kernel.store.clocks import unshifted_clock
 from kernel.store.database import lock_exclusive, lock_shared
 from kernel.store.transaction import Transaction
 from trading import handover

@@ -36,12 +36,12 @@ from evaluation.rules.session_protocol import (
 from evaluation.tables import CommitteeRow, MemberRow, SeatRow, SiteRow
 from expert_pool import drawing
 from kernel.access import Role, by
-from kernel.clock import unshifted_clock
 from kernel.errors import NotFound, NotPermitted, Outrun, Refused
 from kernel.identifiers import CommitteeId, LotId, PersonId, SiteId
 from kernel.randomness import random_bytes, random_id, random_order
 from kernel.refusals import Caution, Refusal
 from kernel.statute import BIDDING_LAW, BIDDING_REGULATION, REMOTE_EVALUATION_NOTICE, under
+from kernel.store.clocks import unshifted_clock
 from kernel.store.database import lock_exclusive
 from kernel.store.parties import Organisation, organisation, take_part
 from kernel.store.tables import CapacityRow, MembershipRow

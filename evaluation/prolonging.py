@@ -34,10 +34,10 @@ from evaluation.rules.session_protocol import (
 )
 from evaluation.tables import CommitteeRow, MemberRow, SeatRow, TimeRequestRow
 from kernel.access import Role, by
-from kernel.clock import unshifted_clock
 from kernel.crypto.digests import Malformed
 from kernel.errors import Outrun, Refused
 from kernel.identifiers import CommitteeId, LotId, SiteId
+from kernel.store.clocks import unshifted_clock
 from kernel.store.database import lock_exclusive
 from kernel.store.parties import take_part
 from kernel.store.tables import MembershipRow, PersonRow

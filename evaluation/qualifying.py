@@ -31,10 +31,10 @@ from evaluation.rules.report_contents import SigningState
 from evaluation.rules.session_protocol import ReportConcluded
 from evaluation.tables import OpinionRow, ReportRow
 from kernel.access import Role, by
-from kernel.clock import unshifted_clock
 from kernel.crypto.digests import canonical, instant_text
 from kernel.errors import NotFound, Refused
 from kernel.identifiers import CommitteeId, PartyId
+from kernel.store.clocks import unshifted_clock
 from kernel.store.parties import live_keys, verified_statement
 from kernel.store.transaction import Transaction
 from trading import handover

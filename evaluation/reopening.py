@@ -13,7 +13,7 @@ from evaluation import committees
 from evaluation.rules.report_contents import SetAsideGround
 from evaluation.rules.session_protocol import Phase, Reopened
 from kernel.access import Role, by
-from kernel.clock import unshifted_clock
+from kernel.store.clocks import unshifted_clock
 from kernel.store.transaction import Transaction
 
 

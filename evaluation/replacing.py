@@ -30,10 +30,10 @@ from evaluation.tables import CommitteeRow, MemberRow
 from expert_pool import drawing
 from expert_pool.drawing import CallOutcome
 from kernel.access import Role, by
-from kernel.clock import unshifted_clock
 from kernel.crypto.digests import Malformed
 from kernel.errors import NotFound, Outrun, Refused
 from kernel.identifiers import DecisionId, ExpertId, PersonId, SeatId, SiteId
+from kernel.store.clocks import unshifted_clock
 from kernel.store.parties import take_part
 from kernel.store.tables import JournalRow
 from kernel.store.transaction import Transaction

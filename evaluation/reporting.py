@@ -53,7 +53,6 @@ from evaluation.rules.score_scheme import ScoreScheme, TieRule
 from evaluation.rules.session_protocol import ReportConcluded
 from evaluation.tables import MemberRow, ReportRow, SheetRow, SignatureRow
 from kernel.access import Role, by
-from kernel.clock import unshifted_clock
 from kernel.crypto.digests import (
     Malformed,
     b64u,
@@ -68,6 +67,7 @@ from kernel.errors import NotFound, Refused
 from kernel.identifiers import CommitteeId, PartyId
 from kernel.refusals import Refusal
 from kernel.statute import BIDDING_REGULATION, COMMITTEE_PROVISIONS, under
+from kernel.store.clocks import unshifted_clock
 from kernel.store.parties import live_keys, organisation_name, verified_statement
 from kernel.store.tables import PersonRow
 from kernel.store.transaction import Transaction

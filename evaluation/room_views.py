@@ -29,11 +29,11 @@ from evaluation.tables import (
     SignatureRow,
 )
 from kernel.access import Role, by
-from kernel.clock import unshifted_clock
 from kernel.crypto.digests import b64, b64u, instant_text, strict_json
 from kernel.crypto.signing import WEBAUTHN
 from kernel.errors import NotFound
 from kernel.identifiers import BidId, CommitteeId, LotId
+from kernel.store.clocks import unshifted_clock
 from kernel.store.parties import relying_party
 from kernel.store.tables import PlatformRow
 from kernel.store.transaction import Transaction

@@ -19,17 +19,17 @@ from evaluation.committees import CommitteeFile
 from evaluation.events import MemberAdmitted, SeatRegistered, SiteRegistered
 from evaluation.tables import CommitteeRow, MemberRow, SeatRow, SiteRow
 from kernel.access import Role, by
-from kernel.clock import unshifted_clock
 from kernel.crypto.digests import Malformed, unb64u
 from kernel.crypto.signing import loaded_public_key, p256_keyid
+from kernel.crypto.statement_kinds import read_statement
 from kernel.errors import NotFound, Outrun, Refused
 from kernel.identifiers import SeatId, SiteId
 from kernel.randomness import random_id
 from kernel.refusals import Refusal
 from kernel.statute import BIDDING_REGULATION, CONDUCT_OPINIONS, E_BIDDING_MEASURES, under
+from kernel.store.clocks import unshifted_clock
 from kernel.store.parties import (
     only_signer,
-    read_statement,
     relying_party,
     require_about,
     require_verified,

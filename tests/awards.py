@@ -13,9 +13,9 @@ from typing import Any
 from kernel.access import PLATFORM
 from kernel.crypto.digests import canonical, instant_text, sha256
 from kernel.crypto.signing import Envelope
+from kernel.crypto.statement_kinds import payload_type
 from kernel.identifiers import BidId, LotId, PartyId
 from kernel.store import outbox
-from kernel.store.parties import payload_type
 from kernel.store.transaction import Store, transaction
 from tests.libraries import a_verified_licence
 from tests.opened_lots import (

@@ -38,10 +38,10 @@ from evaluation.tables import MemberRow, SeatRow
 from kernel.access import PLATFORM, Role
 from kernel.crypto.digests import b64u, canonical, instant_text, sha256
 from kernel.crypto.signing import PrivateKey
+from kernel.crypto.statement_kinds import payload_type
 from kernel.identifiers import BidId, CommitteeId, LotId, PersonId, SeatId, SiteId
 from kernel.randomness import random_bytes, random_id
 from kernel.settings import Settings
-from kernel.store.parties import payload_type
 from kernel.store.transaction import Store, transaction
 from tests.awards import a_sheet, a_zip, handed_over, record_signed
 from tests.draw_cast import EAST, HOST, SOUTH, DrawHouse, a_pool

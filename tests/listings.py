@@ -14,9 +14,9 @@ from typing import Any
 from uuid import UUID
 
 from kernel.access import Role
-from kernel.clock import hand_clock
 from kernel.crypto.digests import b64u, instant_text
 from kernel.identifiers import ListingId
+from kernel.store.clocks import hand_clock
 from kernel.store.transaction import Store, transaction
 from tests.deposits import line, statement_taken
 from tests.tenders import NOW, Player, a_player, signed

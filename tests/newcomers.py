@@ -10,8 +10,8 @@ import pytest
 from kernel.access import PUBLIC, Actor, Role
 from kernel.crypto.digests import b64u, canonical
 from kernel.crypto.signing import PrivateKey
+from kernel.crypto.statement_kinds import payload_type
 from kernel.errors import Refused
-from kernel.store.parties import payload_type
 from kernel.store.registering import (
     Registered,
     install_staff,

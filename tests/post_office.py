@@ -26,10 +26,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from kernel.clock import Clock, hand_clock, unshifted_clock
 from kernel.consents import Purpose, text_digest
 from kernel.settings import Settings
 from kernel.store import consenting, contacting
+from kernel.store.clocks import Clock, hand_clock, unshifted_clock
 from kernel.store.contacting import ContactKind
 from kernel.store.outbox import Channel
 from kernel.store.tables import ContactRow, DeliveryAttemptRow, DeliveryRow

@@ -15,9 +15,9 @@ from typing import Any
 from kernel.crypto import sealing
 from kernel.crypto.digests import b64u, canonical, instant_text, sha256
 from kernel.crypto.signing import PrivateKey, Signature
+from kernel.crypto.statement_kinds import payload_type
 from kernel.identifiers import LotId, PartyId, ProjectId
 from kernel.randomness import random_bytes
-from kernel.store.parties import payload_type
 from kernel.store.transaction import Store, transaction
 from tests.sealed_bids import SealedFile, at, uploaded
 from tests.tenders import NOW, Cast, Player, a_cast, a_draft, a_plan, a_project, signed

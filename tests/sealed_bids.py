@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from kernel.access import Role
-from kernel.clock import Clock, hand_clock
 from kernel.crypto import sealing
 from kernel.crypto.digests import b64u, canonical, instant_text, sha256
 from kernel.crypto.signing import PrivateKey
 from kernel.randomness import random_bytes
+from kernel.store.clocks import Clock, hand_clock
 from kernel.store.transaction import Store, transaction
 from tests.tenders import NOW, Cast, Player, PublishedLot, a_cast, a_player, a_published_lot, signed
 from trading import uploading

@@ -17,6 +17,7 @@ from uuid import UUID
 from kernel.access import Actor, Role
 from kernel.crypto.digests import b64u, canonical, instant_text, sha256
 from kernel.crypto.signing import Envelope, PrivateKey
+from kernel.crypto.statement_kinds import payload_type
 from kernel.errors import NotFound
 from kernel.identifiers import (
     LotId,
@@ -27,7 +28,6 @@ from kernel.identifiers import (
     uscc_check_character,
 )
 from kernel.randomness import random_bytes, random_id
-from kernel.store.parties import payload_type
 from kernel.store.tables import CredentialRow, MembershipRow, OrganisationRow, PersonRow
 from kernel.store.transaction import Store, transaction
 from tests.tender_files import made_whole

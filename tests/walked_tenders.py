@@ -21,9 +21,9 @@ from sqlmodel import select
 from kernel.access import Role
 from kernel.crypto.digests import b64u, canonical, instant_text, parse_instant
 from kernel.crypto.signing import PrivateKey
+from kernel.crypto.statement_kinds import payload_type
 from kernel.identifiers import DrawId, LotId
 from kernel.settings import Settings
-from kernel.store.parties import payload_type
 from kernel.store.tables import PlatformRow
 from kernel.store.transaction import Store
 from tests.draw_cast import CIVIL, COST, EAST, HOST, SOUTH, DrawHouse, a_pool

@@ -29,11 +29,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from kernel.access import PLATFORM, Role, by
-from kernel.clock import unshifted_clock
 from kernel.errors import Outrun, PlatformError
 from kernel.failpoints import failpoint
 from kernel.identifiers import LotId
 from kernel.randomness import random_bytes
+from kernel.store.clocks import unshifted_clock
 from kernel.store.parties import organisation_names
 from kernel.store.transaction import Store, Transaction, transaction
 from kernel.store.transparency_log import padded

@@ -18,10 +18,11 @@ from sqlmodel import col
 from kernel.access import Role
 from kernel.crypto.digests import Malformed
 from kernel.crypto.signing import verify
+from kernel.crypto.statement_kinds import read_statement
 from kernel.errors import BrokenSeal, NotFound, TooMuch
 from kernel.identifiers import PartyId
 from kernel.store.documents import Documents
-from kernel.store.parties import organisation_names, read_statement, relying_party, require_about
+from kernel.store.parties import organisation_names, relying_party, require_about
 from kernel.store.tables import CredentialRow, MembershipRow
 from kernel.store.transaction import Transaction
 from trading.rules.consortium_agreement import (

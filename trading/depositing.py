@@ -22,12 +22,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from kernel.access import Role, by
-from kernel.clock import unshifted_clock
 from kernel.crypto.digests import Malformed, sha256, text_of, unb64u
 from kernel.errors import NotFound, Refused, TooMuch
 from kernel.identifiers import LotId, PartyId
 from kernel.money import parse_yuan
 from kernel.randomness import random_bytes, random_id
+from kernel.store.clocks import unshifted_clock
 from kernel.store.database import lock_exclusive, lock_key
 from kernel.store.documents import Documents
 from kernel.store.events import PLATFORM_ITSELF

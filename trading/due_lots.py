@@ -21,9 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from kernel.access import Role, by
-from kernel.clock import platform_clock, unshifted_clock
 from kernel.errors import NotPermitted, PlatformError, Refused
 from kernel.identifiers import LotId
+from kernel.store.clocks import platform_clock, unshifted_clock
 from kernel.store.database import lock_exclusive, lock_key
 from kernel.store.events import PLATFORM_ITSELF, ClockJumped
 from kernel.store.tables import ClockJumpRow, PlatformRow

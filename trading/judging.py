@@ -22,6 +22,7 @@ from kernel import statute
 from kernel.access import Actor, Role, by
 from kernel.crypto import sealing
 from kernel.crypto.digests import list_of, sha256, strict_json, text_of
+from kernel.crypto.statement_kinds import read_statement
 from kernel.errors import NotFound, Refused
 from kernel.failpoints import failpoint
 from kernel.identifiers import EntryId, PartyId, PersonId
@@ -29,7 +30,7 @@ from kernel.randomness import random_id
 from kernel.refusals import Caution, Refusal
 from kernel.statute import E_BIDDING_MEASURES, Article, Instrument
 from kernel.store.database import lock_exclusive
-from kernel.store.parties import organisation, read_statement, take_part
+from kernel.store.parties import organisation, take_part
 from kernel.store.tables import JournalRow, PlatformRow
 from kernel.store.transaction import Store, Transaction, transaction
 from kernel.working_days import beijing_day

@@ -26,7 +26,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlmodel import col
 
 from kernel.access import PLATFORM, Role, by
-from kernel.clock import unshifted_clock
 from kernel.crypto import merkle, sealing
 from kernel.crypto.digests import Malformed, sha256
 from kernel.errors import BrokenSeal, NotFound, Outrun, Refused, TooMuch
@@ -35,6 +34,7 @@ from kernel.identifiers import UploadId
 from kernel.randomness import random_id
 from kernel.refusals import Refusal
 from kernel.statute import E_BIDDING_MEASURES
+from kernel.store.clocks import unshifted_clock
 from kernel.store.database import lock_exclusive, lock_key, lock_shared
 from kernel.store.documents import Documents
 from kernel.store.parties import require_verified, take_part

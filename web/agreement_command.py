@@ -15,7 +15,7 @@ from rich.console import Console
 from kernel.clock import machine_clock
 from kernel.crypto.digests import Malformed, canonical, instant_text, strict_json
 from kernel.crypto.signing import Envelope, PrivateKey
-from kernel.store.parties import payload_type, read_statement
+from kernel.crypto.statement_kinds import payload_type, read_statement
 from trading.rules.consortium_agreement import AGREEMENT_MAX, JOINT, Agreement, agreement_in
 from web.exit_codes import MISSING, USAGE
 from web.terminal_words import shown

@@ -26,7 +26,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from kernel.clock import machine_clock
 from kernel.crypto.digests import b64, b64u, canonical, instant_text
 from kernel.crypto.signing import PrivateKey
-from kernel.store.parties import payload_type
+from kernel.crypto.statement_kinds import payload_type
 from kernel.store.trusted_authorities import trusted_authorities
 
 PART: Final = 8 * 1024 * 1024

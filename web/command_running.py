@@ -6,6 +6,7 @@ Data goes to standard output and talk to standard error.
 import asyncio
 import signal
 import socket
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,6 @@ import httpx
 import structlog
 import typer
 from rich.console import Console
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, PlatformError, Refused
 from web.client import Unreachable
@@ -37,8 +37,6 @@ OUT_OF_REACH = (
     TimeoutError,
     socket.gaierror,
     httpx.TransportError,
-    InterfaceError,
-    OperationalError,
     Unreachable,
 )
 """What a line that does not hold raises."""
@@ -83,7 +81,7 @@ def in_words(tell: Tell = say_end) -> Iterator[None]:
     except PlatformError as error:
         tell(type(error).__name__, str(error), error)
         code = code_for(error)
-    except OUT_OF_REACH as error:
+    except _out_of_reach() as error:
         tell("out of reach", str(error), error)
         code = NETWORK
     except OSError as error:
@@ -91,6 +89,13 @@ def in_words(tell: Tell = say_end) -> Iterator[None]:
         tell(error.strerror or str(error), str(error.filename or ""), error)
         code = MISSING if isinstance(error, FileNotFoundError) else CONFLICT
     raise typer.Exit(code) from None
+
+
+def _out_of_reach() -> tuple[type[Exception], ...]:
+    """What is raised by a line that does not hold, a database's only where one was spoken to."""
+    loaded = sys.modules.get("sqlalchemy.exc")
+    of_database = () if loaded is None else (loaded.InterfaceError, loaded.OperationalError)
+    return (*OUT_OF_REACH, *of_database)
 
 
 def code_for(error: PlatformError) -> int:

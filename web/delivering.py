@@ -13,10 +13,10 @@ from typing import Final
 
 import structlog
 
-from kernel.clock import Clock, unshifted_clock
 from kernel.failpoints import failpoint
 from kernel.settings import Settings
 from kernel.store import contacting, outbox
+from kernel.store.clocks import Clock, unshifted_clock
 from kernel.store.outbox import Channel, Outcome, Parcel
 from kernel.store.signing_in import is_demo
 from kernel.store.transaction import Store

@@ -19,10 +19,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from kernel.clock import machine_clock, platform_clock, unshifted_clock
+from kernel.clock import machine_clock
 from kernel.errors import PlatformError
 from kernel.settings import Settings
 from kernel.store import founding
+from kernel.store.clocks import platform_clock, unshifted_clock
 from kernel.store.database import connect, is_trusted_release
 from kernel.store.registering import is_installed
 from kernel.working_days import beijing_day

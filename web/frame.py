@@ -20,9 +20,10 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kernel.access import Actor, Role
-from kernel.clock import monotonic_s, platform_clock
+from kernel.clock import monotonic_s
 from kernel.crypto.digests import b64u, sha256
 from kernel.settings import Settings
+from kernel.store.clocks import platform_clock
 from kernel.store.transaction import Store
 from web.visitor_choices import ENGLISH, MACHINES, Choices, choices_of
 from web.words import Language

@@ -28,13 +28,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from kernel.clock import unshifted_clock
 from kernel.crypto import merkle
 from kernel.crypto.digests import instant_text
 from kernel.crypto.notes import Checkpoint, SignedNote, open_checkpoint
 from kernel.errors import BrokenSeal, NotFound, Outrun
 from kernel.settings import Settings
 from kernel.store import founding
+from kernel.store.clocks import unshifted_clock
 from kernel.store.database import connect
 from kernel.store.transparency_log import latest_note
 from trading import uploading

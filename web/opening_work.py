@@ -12,7 +12,7 @@ from typing import Any
 from kernel.crypto import sealing
 from kernel.crypto.digests import b64u, unb64
 from kernel.crypto.signing import PrivateKey, thumbprint
-from kernel.store.parties import payload_type
+from kernel.crypto.statement_kinds import payload_type
 from web.client import Client
 
 

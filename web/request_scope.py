@@ -25,10 +25,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from expert_pool import enrolling
 from kernel.access import Actor, Role
-from kernel.clock import unshifted_clock
 from kernel.crypto.digests import Malformed, sha256
 from kernel.errors import NotSignedIn
 from kernel.store import outbox, signing_in
+from kernel.store.clocks import unshifted_clock
 from kernel.store.database import lock_key
 from kernel.store.tables import RequestRow
 from kernel.store.transaction import Store, Transaction, transaction

@@ -34,8 +34,8 @@ from kernel.crypto.digests import (
 from kernel.crypto.recovery_file import NONCE_SIZE, PASSPHRASE_ENTROPY_SIZE, SALT_SIZE
 from kernel.crypto.sealing import PolicyKeys
 from kernel.crypto.signing import PrivateKey, thumbprint
+from kernel.crypto.statement_kinds import payload_type, read_statement
 from kernel.randomness import random_bytes
-from kernel.store.parties import payload_type, read_statement
 from web.client import Client
 from web.sealing_bids import (
     PACKAGE_MAX,

@@ -47,8 +47,8 @@ from kernel.crypto.envelope_header import meta_bytes
 from kernel.crypto.recovery_file import NONCE_SIZE, PASSPHRASE_ENTROPY_SIZE, SALT_SIZE
 from kernel.crypto.sealing import PolicyKeys, RecoveryEntry, Sealed, SealingSecrets
 from kernel.crypto.signing import Envelope, PrivateKey
+from kernel.crypto.statement_kinds import payload_type, read_statement
 from kernel.randomness import random_bytes
-from kernel.store.parties import payload_type, read_statement
 from trading.rules.consortium_agreement import AGREEMENT_MAX, agreement_in
 from trading.rules.consortium_agreement import FILE as AGREEMENT
 from trading.rules.opening_policy import policy_keys

@@ -33,8 +33,8 @@ from evaluation.rules.score_commitment import (
 from kernel.clock import machine_clock
 from kernel.crypto.digests import b64, b64u, canonical, instant_text, sha256, strict_json, unb64u
 from kernel.crypto.signing import PrivateKey
+from kernel.crypto.statement_kinds import payload_type
 from kernel.randomness import Entropy, random_bytes, random_id
-from kernel.store.parties import payload_type
 from web.client import Client, Problem, Unreachable
 from web.custodian_work import Unconvinced
 

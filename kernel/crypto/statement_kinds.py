@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kernel.crypto.digests import Malformed, members, parse_instant
+from kernel.crypto.digests import Malformed, members, parse_instant, strict_json
+from kernel.crypto.signing import Envelope
+
+STATEMENT_MAX_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,3 +207,21 @@ def said_in(kind: str, payload: object) -> dict[str, Any]:
     if "signed_at" in said:
         parse_instant(said["signed_at"])
     return said
+
+
+def payload_type(kind: str) -> str:
+    """The DSSE payload type of a kind of statement."""
+    return f"application/vnd.ebid.{kind}.v1+json"
+
+
+def read_statement(
+    raw: bytes, kind: str, *, max_bytes: int = STATEMENT_MAX_BYTES
+) -> tuple[Envelope, dict[str, Any]]:
+    """The envelope and payload of a statement of this kind, with no signature verified yet.
+
+    The payload has exactly the members that `FORMS` names for its kind.
+    """
+    envelope = Envelope.from_bytes(raw, max_bytes=max_bytes)
+    if envelope.payload_type != payload_type(kind):
+        raise Malformed(f"a statement of the kind {kind} was expected", code="wrong_statement")
+    return envelope, said_in(kind, strict_json(envelope.payload, max_bytes))

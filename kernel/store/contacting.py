@@ -20,13 +20,13 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from kernel.access import by
-from kernel.clock import unshifted_clock
 from kernel.consents import Purpose
 from kernel.crypto.digests import Malformed
 from kernel.errors import NotFound, TooMuch
 from kernel.randomness import random_bytes, random_id
 from kernel.settings import Settings
 from kernel.store import consenting, outbox
+from kernel.store.clocks import unshifted_clock
 from kernel.store.database import lock_exclusive
 from kernel.store.events import ContactForgotten, ContactVerified
 from kernel.store.founding import read_keys

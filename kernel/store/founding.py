@@ -18,7 +18,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel.access import PLATFORM
-from kernel.clock import unshifted_clock
 from kernel.crypto.digests import b64u, unb64u
 from kernel.crypto.notes import LogSigner
 from kernel.crypto.signing import PrivateKey
@@ -27,6 +26,7 @@ from kernel.identifiers import EntryId
 from kernel.randomness import random_bytes, random_id
 from kernel.settings import Settings
 from kernel.store import journal
+from kernel.store.clocks import unshifted_clock
 from kernel.store.database import create_all
 from kernel.store.events import PLATFORM_ITSELF, PlatformFounded
 

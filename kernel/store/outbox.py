@@ -26,9 +26,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from kernel.access import Actor, Role, by
-from kernel.clock import unshifted_clock
 from kernel.errors import NotFound
 from kernel.identifiers import EntryId, PartyId, PersonId
+from kernel.store.clocks import unshifted_clock
 from kernel.store.registering import MEMBERS
 from kernel.store.tables import (
     ContactRow,

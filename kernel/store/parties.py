@@ -18,9 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from kernel.access import CONFLICTS, Role, conflicting
-from kernel.crypto.digests import Malformed, sha256, strict_json
+from kernel.crypto.digests import Malformed, sha256
 from kernel.crypto.signing import Envelope, RelyingParty, verify
-from kernel.crypto.statement_kinds import said_in
+from kernel.crypto.statement_kinds import STATEMENT_MAX_BYTES, read_statement
 from kernel.errors import BrokenSeal, NotFound, Refused
 from kernel.identifiers import PartyId, PersonId
 from kernel.refusals import Refusal
@@ -30,8 +30,6 @@ from kernel.store.database import lock_exclusive
 from kernel.store.events import CapacityTaken, ExpertCapacityTaken, SiteCapacityTaken
 from kernel.store.tables import CapacityRow, CredentialRow, OrganisationRow
 from kernel.store.transaction import Transaction
-
-STATEMENT_MAX_BYTES = 1 << 20
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -291,24 +289,6 @@ def require_about(payload: Mapping[str, object], **about: UUID) -> None:
     for name, wanted in about.items():
         if payload.get(name, str(wanted)) != str(wanted):
             raise Malformed(f"the statement is about another {name}", code=f"wrong_{name}")
-
-
-def payload_type(kind: str) -> str:
-    """The DSSE payload type of a kind of statement."""
-    return f"application/vnd.ebid.{kind}.v1+json"
-
-
-def read_statement(
-    raw: bytes, kind: str, *, max_bytes: int = STATEMENT_MAX_BYTES
-) -> tuple[Envelope, dict[str, Any]]:
-    """The envelope and payload of a statement of this kind, with no signature verified yet.
-
-    The payload has exactly the members that `FORMS` names for its kind.
-    """
-    envelope = Envelope.from_bytes(raw, max_bytes=max_bytes)
-    if envelope.payload_type != payload_type(kind):
-        raise Malformed(f"a statement of the kind {kind} was expected", code="wrong_statement")
-    return envelope, said_in(kind, strict_json(envelope.payload, max_bytes))
 
 
 def only_signer(

@@ -21,7 +21,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlmodel import col
 
 from kernel.access import Actor, Role, by
-from kernel.clock import unshifted_clock
 from kernel.crypto.digests import (
     Malformed,
     list_of,
@@ -31,12 +30,14 @@ from kernel.crypto.digests import (
     unb64u,
 )
 from kernel.crypto.signing import loaded_public_key, p256_keyid, verify
+from kernel.crypto.statement_kinds import read_statement
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, Refused
 from kernel.identifiers import PartyId, PersonId, uscc_faults
 from kernel.randomness import random_id
 from kernel.refusals import Refusal
 from kernel.regions import is_region_code
 from kernel.statute import E_BIDDING_MEASURES, under
+from kernel.store.clocks import unshifted_clock
 from kernel.store.database import lock_exclusive
 from kernel.store.events import (
     CredentialAdded,
@@ -47,7 +48,7 @@ from kernel.store.events import (
     PersonLeft,
 )
 from kernel.store.founding import read_keys
-from kernel.store.parties import live_keys, only_signer, read_statement, relying_party
+from kernel.store.parties import live_keys, only_signer, relying_party
 from kernel.store.tables import (
     CredentialRow,
     MembershipRow,

@@ -14,9 +14,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kernel.clock import unshifted_clock
 from kernel.events import Audience
 from kernel.failpoints import failpoint
+from kernel.store.clocks import unshifted_clock
 from kernel.store.database import lock_key
 from kernel.store.views import views_of
 

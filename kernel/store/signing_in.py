@@ -21,21 +21,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlmodel import col
 
 from kernel.access import Actor, Role, by
-from kernel.clock import unshifted_clock
 from kernel.crypto.digests import Malformed, b64u, sha256, text_of, unb64u
 from kernel.crypto.signing import p256_keyid
+from kernel.crypto.statement_kinds import read_statement
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, NotSignedIn, Refused
 from kernel.identifiers import PartyId, PersonId, SessionId
 from kernel.randomness import random_bytes, random_id
 from kernel.settings import Settings
+from kernel.store.clocks import unshifted_clock
 from kernel.store.events import ExpertSignedIn, ExpertSignedOut, SignedIn, SignedOut
-from kernel.store.parties import (
-    only_signer,
-    own_origins,
-    read_statement,
-    relying_party,
-    verification_refusals,
-)
+from kernel.store.parties import only_signer, own_origins, relying_party, verification_refusals
 from kernel.store.registering import MEMBERS, id_of, keep_credential, memberships
 from kernel.store.tables import (
     ChallengeRow,

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from kernel.access import Actor
-from kernel.clock import Clock, platform_clock
 from kernel.errors import PlatformError, Refused
 from kernel.events import Event
 from kernel.failpoints import failpoint
@@ -25,6 +24,7 @@ from kernel.identifiers import EntryId
 from kernel.randomness import random_id
 from kernel.settings import Settings
 from kernel.store import journal
+from kernel.store.clocks import Clock, platform_clock
 from kernel.store.documents import Documents
 
 _T = TypeVar("_T")

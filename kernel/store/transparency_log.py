@@ -21,7 +21,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from kernel.access import PLATFORM
-from kernel.clock import platform_clock, unshifted_clock
 from kernel.crypto import merkle
 from kernel.crypto.notes import Checkpoint, LogSigner
 from kernel.crypto.receipts import (
@@ -36,6 +35,7 @@ from kernel.failpoints import failpoint
 from kernel.identifiers import EntryId
 from kernel.randomness import random_bytes, random_id, random_order
 from kernel.store import journal
+from kernel.store.clocks import platform_clock, unshifted_clock
 from kernel.store.database import lock_key
 from kernel.store.events import PLATFORM_ITSELF, FillerKeyCommitted, FillerKeyDisclosed
 

@@ -23,10 +23,11 @@ from uuid import UUID
 
 from sqlalchemy import make_url, text
 
-from kernel.clock import hand_clock, monotonic_s
+from kernel.clock import monotonic_s
 from kernel.crypto.receipts import verify_proof
 from kernel.settings import Settings
 from kernel.store import founding
+from kernel.store.clocks import hand_clock
 from kernel.store.database import APP, LOG, OWNER, connect, session_factory
 from kernel.store.documents import Documents
 from kernel.store.embedded_postgres import EmbeddedPostgres

@@ -21,8 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from kernel.access import Role
 from kernel.crypto.digests import canonical, instant_text, sha256, unb64, unb64u
 from kernel.crypto.signing import Envelope, verify
+from kernel.crypto.statement_kinds import payload_type
 from kernel.settings import Settings
-from kernel.store.parties import payload_type, relying_party
+from kernel.store.parties import relying_party
 from kernel.store.transaction import Store
 from tests.listings import (
     ENDS_AT,

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from kernel.clock import platform_clock, unshifted_clock
 from kernel.settings import Settings
 from kernel.store import founding
+from kernel.store.clocks import platform_clock, unshifted_clock
 from kernel.store.database import OWNER, connect
 from kernel.store.founding import NotFounded, found, is_founded, make_keys, read_keys
 from kernel.store.transaction import Store

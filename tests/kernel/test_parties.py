@@ -19,6 +19,7 @@ from sqlmodel import col
 from kernel.access import CONFLICTS, PUBLIC, Actor, Role
 from kernel.crypto.digests import Malformed, sha256
 from kernel.crypto.signing import Envelope, PrivateKey, Signature
+from kernel.crypto.statement_kinds import payload_type, read_statement
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, Refused
 from kernel.identifiers import PartyId, PersonId
 from kernel.settings import Settings
@@ -32,8 +33,6 @@ from kernel.store.parties import (
     organisation_names,
     organisations_by_id,
     own_origins,
-    payload_type,
-    read_statement,
     take_part,
     verified_statement,
 )

@@ -10,9 +10,10 @@ import pytest
 from kernel.access import PUBLIC, Actor
 from kernel.crypto.digests import Malformed, b64u, canonical
 from kernel.crypto.signing import PrivateKey
+from kernel.crypto.statement_kinds import payload_type
 from kernel.errors import BrokenSeal, NotSignedIn, Outrun
 from kernel.store import passkeys
-from kernel.store.parties import payload_type, verified_statement
+from kernel.store.parties import verified_statement
 from kernel.store.registering import Registered, revoke_credential
 from kernel.store.signing_in import actor_behind
 from kernel.store.tables import CredentialRow

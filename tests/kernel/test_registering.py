@@ -17,16 +17,12 @@ from sqlmodel import col
 from kernel.access import PUBLIC, Role
 from kernel.crypto.digests import Malformed, b64u, canonical, sha256
 from kernel.crypto.signing import Envelope, PrivateKey
+from kernel.crypto.statement_kinds import payload_type
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, Refused
 from kernel.identifiers import PartyId, PersonId
 from kernel.refusals import Refusal
 from kernel.statute import BIDDING_LAW, E_BIDDING_MEASURES
-from kernel.store.parties import (
-    is_verified,
-    payload_type,
-    require_verified,
-    verified_statement,
-)
+from kernel.store.parties import is_verified, require_verified, verified_statement
 from kernel.store.registering import (
     add_credential,
     add_member,

@@ -30,6 +30,7 @@ from kernel.crypto.digests import (
 )
 from kernel.crypto.receipts import verify_proof
 from kernel.crypto.signing import PrivateKey
+from kernel.crypto.statement_kinds import payload_type
 from kernel.errors import BrokenSeal, NotFound, NotPermitted, Refused
 from kernel.events import Audience
 from kernel.failpoints import FailpointHit, arm, watched
@@ -38,7 +39,6 @@ from kernel.randomness import random_bytes, random_id
 from kernel.store import founding
 from kernel.store.database import APP, OWNER, connect
 from kernel.store.journal import read_view
-from kernel.store.parties import payload_type
 from kernel.store.transaction import NotDurable, Store, transaction
 from kernel.store.views import own_acts, room
 from tests.conftest import Database

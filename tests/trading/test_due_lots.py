@@ -14,12 +14,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
 from kernel.access import PLATFORM, PUBLIC
-from kernel.clock import hand_clock
 from kernel.errors import NotPermitted, Refused
 from kernel.identifiers import LotId
 from kernel.randomness import random_id
 from kernel.refusals import Refusal
 from kernel.statute import BIDDING_LAW
+from kernel.store.clocks import hand_clock
 from kernel.store.database import OWNER, connect
 from kernel.store.journal import read_view
 from kernel.store.tables import ClockJumpRow

@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import text
 
 from kernel.access import PLATFORM, Role
-from kernel.clock import hand_clock
 from kernel.crypto.digests import Malformed
 from kernel.errors import NotFound, NotPermitted, Refused
 from kernel.identifiers import LibraryEntryId
 from kernel.store import outbox
+from kernel.store.clocks import hand_clock
 from kernel.store.database import OWNER, connect
 from kernel.store.transaction import Store, transaction
 from tests.awards import UNKNOWN_REFERENCE

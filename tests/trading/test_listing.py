@@ -15,9 +15,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
 from kernel.access import PUBLIC, Role
-from kernel.clock import hand_clock
 from kernel.crypto.digests import Malformed
 from kernel.errors import NotFound, NotPermitted, Refused
+from kernel.store.clocks import hand_clock
 from kernel.store.database import READ, connect
 from kernel.store.journal import Entry, read_view
 from kernel.store.transaction import Store, transaction

@@ -19,8 +19,7 @@ from fastapi.routing import RouteContext
 from kernel.access import Role
 from kernel.crypto.digests import Malformed, b64u, canonical
 from kernel.crypto.signing import Envelope, PrivateKey
-from kernel.crypto.statement_kinds import FORMS, said_in
-from kernel.store.parties import payload_type
+from kernel.crypto.statement_kinds import FORMS, payload_type, said_in
 from kernel.store.transaction import Store, transaction
 from tests.complaints import a_complaint, a_decision
 from tests.decisions import a_bar

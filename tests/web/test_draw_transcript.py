@@ -27,10 +27,10 @@ from kernel.access import Role
 from kernel.crypto.digests import b64, b64u, canonical, unb64
 from kernel.crypto.notes import WitnessSigner
 from kernel.crypto.signing import Envelope, PrivateKey
+from kernel.crypto.statement_kinds import payload_type
 from kernel.randomness import random_bytes
 from kernel.settings import Settings
 from kernel.store import founding
-from kernel.store.parties import payload_type
 from kernel.store.transaction import Store
 from kernel.store.witnesses import ask_all
 from tests.decisions import barred

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from fastapi import FastAPI
 
-from kernel.clock import platform_clock
+from kernel.store.clocks import platform_clock
 from kernel.store.transaction import Store
 from tests.conftest import START
 from tests.tenders import a_player

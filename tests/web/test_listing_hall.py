@@ -10,8 +10,8 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from kernel.access import Role
-from kernel.clock import hand_clock
 from kernel.settings import Settings
+from kernel.store.clocks import hand_clock
 from kernel.store.transaction import Store
 from tests.listings import MINUTE, STARTS_AT, listed_land
 from tests.sealed_bids import ticking

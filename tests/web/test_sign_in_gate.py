@@ -16,8 +16,8 @@ from sqlalchemy import select, text
 from kernel.access import Actor, Role
 from kernel.crypto.digests import b64u, canonical
 from kernel.crypto.signing import PrivateKey
+from kernel.crypto.statement_kinds import payload_type
 from kernel.settings import Settings
-from kernel.store.parties import payload_type
 from kernel.store.signing_in import session_lives
 from kernel.store.tables import OrganisationRow, SessionRow
 from kernel.store.transaction import Store

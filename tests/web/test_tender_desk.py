@@ -276,7 +276,7 @@ async def test_a_late_clarification_moves_the_deadline_over_http(
         "clarification": clarification,
         "timetable": json.loads(agency.statement("timetable", moved)),
     }
-    assert await agency.post(path, body) == {"number": 2}
+    assert await agency.post(path, body) == {"number": 2, "cautions": []}
     shown = await page(house, f"/notices/{lot.lot_id}")
     assert "第1号澄清" in shown
     assert "2026-03-25 09:30" in shown

@@ -14,7 +14,7 @@ from typing import Any
 
 from kernel.crypto.digests import b64u, canonical, instant_text, sha256, unb64
 from kernel.crypto.signing import Envelope, PrivateKey
-from kernel.store.parties import payload_type
+from kernel.crypto.statement_kinds import payload_type
 from web.client import Client, Problem
 from web.rehearsal.onlookers import PASSING
 from web.rehearsal.scheme import SCHEME

@@ -17,8 +17,8 @@ from typing import Any
 from kernel.crypto import sealing
 from kernel.crypto.digests import b64u, canonical, parse_instant, sha256, strict_json, unb64u
 from kernel.crypto.signing import Envelope, PrivateKey
+from kernel.crypto.statement_kinds import payload_type
 from kernel.randomness import random_bytes
-from kernel.store.parties import payload_type
 from web.client import Client, Problem
 from web.rehearsal.act_opening import refuse_too_early
 from web.rehearsal.cast import BARRED, ESCROWED, LATE

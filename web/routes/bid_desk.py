@@ -28,11 +28,11 @@ from kernel.crypto.digests import (
 )
 from kernel.crypto.envelope_header import HEADER_MAX_BYTES
 from kernel.crypto.sealing import PART_SIZE
+from kernel.crypto.statement_kinds import payload_type
 from kernel.errors import NotPermitted
 from kernel.identifiers import LotId
 from kernel.randomness import random_bytes
 from kernel.store import founding
-from kernel.store.parties import payload_type
 from kernel.store.transaction import Store, transaction
 from trading import (
     bidding,
