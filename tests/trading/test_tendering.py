@@ -83,7 +83,8 @@ async def kinds_about(store: Store, subject: UUID) -> list[str]:
         rows = await session.execute(
             select(col(JournalRow.kind))
             .where(col(JournalRow.subject_id) == subject)
-            .order_by(col(JournalRow.recorded_at))
+            # What happens at one moment of the clock in hand is told apart by its transaction.
+            .order_by(col(JournalRow.recorded_at), text("age(kernel.journal.xmin) DESC"))
         )
     return [kind for (kind,) in rows if kind != "CapacityTaken"]
 

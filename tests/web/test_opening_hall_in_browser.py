@@ -148,6 +148,8 @@ async def test_a_bidder_objects_and_the_host_answers_in_the_hall_by_the_keyboard
         for page in (public, objecting, answering):
             await expect(page.locator("#board")).to_contain_text("第二家投标人的解密顺序")
 
+        await tab_to(answering, "#board select")
+        await answering.keyboard.press("End")
         await tab_to(answering, "#board textarea")
         await answering.keyboard.type("先投标人，")
         # Somebody else speaks meanwhile: what is being typed stays.
@@ -160,6 +162,7 @@ async def test_a_bidder_objects_and_the_host_answers_in_the_hall_by_the_keyboard
         await answering.keyboard.press("Enter")
         for page in (public, objecting):
             await expect(page.locator("#board")).to_contain_text("先投标人，后保管人。")
+            await expect(page.locator("#board")).to_contain_text("不成立")
         await assert_holds_everywhere(answering)
         await assert_holds_everywhere(objecting)
 

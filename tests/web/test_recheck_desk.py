@@ -73,6 +73,24 @@ class Doubting:
         line = await self.line(who)
         return await line.post_statement(f"{self.lot}/rechecks", "candidate-recheck", said)
 
+    async def returned_over_a_rejected_objection(self, objector: Player) -> Any:
+        """An objection to the result is rejected; the agency sends the result back all the same."""
+        agency = self.room.agency
+        lot = {"lot": str(self.room.lot_id)}
+        raised = await (await self.line(objector)).post_statement(
+            f"{self.lot}/objections",
+            "objection",
+            {**lot, "about": "result", "request": "复核。", "grounds": "存疑。", "evidence": []},
+        )
+        about = {**lot, "objection": raised["id"]}
+        path = f"{self.lot}/objections/{raised['id']}"
+        said = {**about, "outcome": "rejected", "remedy": "nothing", "words": "理由不成立。"}
+        line = await self.line(agency)
+        await line.post_statement(f"{path}/answer", "answer", said)
+        assert not await self.suspended()
+        said = {**about, "words": "请复核。"}
+        return await line.post_statement(f"{path}/return", "objection-return", said)
+
     async def told(self, who: Player | None) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = (await (await self.line(who)).get(f"{self.lot}/rechecks"))[
             "rechecks"
@@ -124,6 +142,10 @@ async def test_the_committee_confirms_one_candidate_finds_another_unfit_and_the_
         await agency.put_file(f"{house.lot}/evidence/{name}", LETTER, media_type="application/pdf")
 
         assert await house.told(None) == []
+        objector = by_party[second].player
+        careless.known(objector)
+        over_nothing = house.returned_over_a_rejected_objection(objector)
+        assert await codes(over_nothing) == {"409", "no_return_due"}
         assert await codes(house.asked(cast.agency, fourth)) == {"409", "not_a_candidate"}
         assert await codes(house.asked(cast.agency, first, words="", evidence=[])) == {
             *("409", "no_reason", "no_document")

@@ -211,8 +211,8 @@ function put(part, html) {
   const focused = part.contains(document.activeElement) ? document.activeElement.id : '';
   const scrolled = [...part.querySelectorAll('[role=region]')].map((box) => [box.scrollLeft, box.scrollTop]);
   const chosen = [...part.querySelectorAll('input[type=file][id]')].filter((one) => one.files.length);
-  const typed = [...part.querySelectorAll('textarea[id], input[id]:not([type=file])')]
-    .filter((field) => field.value !== field.defaultValue)
+  const typed = [...part.querySelectorAll('textarea[id], input[id]:not([type=file]), select[id]')]
+    .filter((field) => field.value !== (field.defaultValue ?? field.querySelector('[selected]')?.value))
     .map((field) => [field.id, field.value]);
   const unfolded = [...part.querySelectorAll('details[id][open]')].map((fold) => fold.id);
   part.replaceChildren(...own.childNodes);
