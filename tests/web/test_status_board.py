@@ -29,5 +29,6 @@ async def test_the_board_tells_what_works_and_of_nobody(store: Store, settings: 
         "database": True,
         "log": False,
     }
+    assert str(before["founded_at"]).startswith("2026-03-02T01:00:0"), "on the platform's own clock"
     assert "没有公布过故障" in await page(app, "/status")
     assert "None was published" in await page(app, "/en/status")

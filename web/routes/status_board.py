@@ -34,7 +34,11 @@ LATE_S: Final = 30
 """How old the newest checkpoint may be, in ticks of a second, before the log is called late."""
 
 UNWITNESSED_S: Final = 300
-_FOUNDED: Final = text("SELECT founded_at, demo FROM kernel.platform")
+# On the platform's own clock, which a demo sets when it is founded.
+_FOUNDED: Final = text(
+    "SELECT founded_at + coalesce((SELECT offset_by FROM kernel.clock_jump ORDER BY id LIMIT 1),"
+    " interval '0'), demo FROM kernel.platform"
+)
 _CHECKPOINT_AGE: Final = text(
     "SELECT extract(epoch FROM clock_timestamp() - signed_at) FROM kernel.log_checkpoint"
     " ORDER BY size DESC LIMIT 1"
