@@ -91,6 +91,15 @@ async def test_what_was_typed_outlasts_a_session_that_said_it_would_end(
         await shown.goto(f"{address}/desk")
         assert await shown.evaluate(KEPT) == []
 
+        # Nor does whoever signs out leave anything behind.
+        token = await token_of(store, bidder)
+        await shown.set_extra_http_headers({"Authorization": f"Bearer {token}"})
+        await written(shown, address)
+        await shown.goto(f"{address}/account")
+        assert len(await shown.evaluate(KEPT)) == 1
+        await shown.get_by_role("button", name="退出登录").click()
+        assert await shown.evaluate(KEPT) == []
+
 
 async def test_asking_how_long_a_session_lasts_does_not_prolong_it(
     store: Store, tender: Tender, settings: Settings, owner_line: AsyncEngine

@@ -6,7 +6,7 @@ were awarded it. No number of bidders, downloads or visits is in any of them.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from web import ocds
 from web.pages import render
 from web.places import Place
 from web.request_scope import Act, Visit
-from web.sheet_text import CSV, sheet
+from web.sheet_text import CSV, Cell, sheet
 from web.unchanged import kept_answer
 
 router = Place()
@@ -111,13 +111,7 @@ async def awards_sheet(request: Request, tx: Visit, page: Page = 1) -> Response:
         )
         for one in found
     ]
-    return kept_answer(
-        request,
-        sheet(AWARDS, rows),
-        CSV,
-        links=_next(request, "/data/awards.csv", page) if more else "",
-        saved_as="awards.csv",
-    )
+    return _sheet_of(request, AWARDS, rows, "awards.csv", following=page + 1 if more else 0)
 
 
 @router.get("/data/terminations.csv")
@@ -140,12 +134,8 @@ async def terminations_sheet(request: Request, tx: Visit, page: Page = 1) -> Res
         )
         for one in found
     ]
-    return kept_answer(
-        request,
-        sheet(TERMINATIONS, rows),
-        CSV,
-        links=_next(request, "/data/terminations.csv", page) if more else "",
-        saved_as="terminations.csv",
+    return _sheet_of(
+        request, TERMINATIONS, rows, "terminations.csv", following=page + 1 if more else 0
     )
 
 
@@ -183,6 +173,15 @@ async def _packed(
     return Response(json.dumps(told, ensure_ascii=False), media_type=JSON)
 
 
-def _next(request: Request, path: str, page: int) -> str:
+def _sheet_of(
+    request: Request,
+    columns: Mapping[str, str],
+    rows: Iterable[Sequence[Cell]],
+    name: str,
+    *,
+    following: int,
+) -> Response:
+    """A page of a table as CSV, and where the following one is, if any."""
     site: Settings = request.app.state.settings
-    return f'<{site.origin}{path}?page={page + 1}>; rel="next"'
+    further = f'<{site.origin}/data/{name}?page={following}>; rel="next"' if following else ""
+    return kept_answer(request, sheet(columns, rows), CSV, links=further, saved_as=name)

@@ -3,7 +3,7 @@
 //   <form id="…" data-keep>    kept every five seconds at most, and when a field or the page is left
 //
 // It never leaves the browser, and is kept for the person and capacity that <body data-drafts>
-// names: whoever signs in next finds nothing of it. A form that comes with errors shows what was
+// names: whoever signs in next finds nothing of it, and whoever signs out leaves nothing. A form that comes with errors shows what was
 // sent, and that goes before what was kept. A module that sends a form by itself says
 // `sunbid:sent` (it bubbles). Neither files nor passwords are kept, and nothing is longer than a week.
 
@@ -145,6 +145,12 @@ function clearOld() {
   }
 }
 
+function forgetAll() {
+  for (const place of Object.keys(localStorage)) {
+    if (place.startsWith(FOLDER)) localStorage.removeItem(place);
+  }
+}
+
 const keptForm = (target) => target.closest && target.closest('form[data-keep]');
 
 document.addEventListener('input', ({ target }) => {
@@ -165,6 +171,7 @@ document.addEventListener('sunbid:sent', ({ target }) => {
 });
 // On the window, so that whoever sends by script has already said that the browser should not.
 addEventListener('submit', (event) => {
+  if (new URL(event.target.action).pathname.endsWith('/sign-out')) forgetAll();
   const form = keptForm(event.target);
   if (!form || event.defaultPrevented) return;
   keep(form);
